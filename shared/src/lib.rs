@@ -1,1 +1,17 @@
-//! Placeholder while the crate is laid out.
+//! Domain types and pure rules of HDM.
+//!
+//! What the appliance, the command line and (later) the browser exchange as JSON, and the rules that need
+//! nothing but values: admission, the queue's order, retry delays. The crate builds for the host and for
+//! wasm; it knows no I/O, no async runtime, no SQL and no XML.
+//!
+//! Sizes are bytes and named `*_bytes` (or `*_mib` where vSphere itself counts MiB), times are UTC
+//! [`jiff::Timestamp`]s, durations are whole seconds or milliseconds and say so in their name.
+
+pub mod event;
+pub mod ids;
+pub mod migration;
+pub mod problem;
+pub mod vcenter;
+pub mod vm;
+
+pub use ids::{MigrationId, ObjectId, VcenterId};
