@@ -1,2 +1,51 @@
-//! Placeholder while the crate is laid out.
-fn main() {}
+//! The developers' commands: `cargo xtask <command>`.
+//!
+//! Nothing here depends on the product's crates, nor on any crate at all, so that the command itself
+//! compiles in seconds on a machine where nothing is set up yet.
+
+mod demo;
+mod requirement;
+mod shell;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+HDM's developer commands.
+
+Usage: cargo xtask <command>
+
+  demo [--once]   Set up what is missing, start two simulated sites and an appliance, and migrate a running
+                  virtual machine from one to the other. Stays up until Ctrl-C; with --once it ends after the
+                  migration, with 0 only if every byte matched.
+  test [PART…]    Set up what is missing and run every test. Parts: fmt, tidy, lint, doc, go, rust.
+  setup           Set up what is missing, and nothing else.
+  doctor          List what is present and what is missing; change nothing.
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (command, rest) = match arguments.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("help", &[][..]),
+    };
+    let done = match command {
+        "demo" => demo::run(rest),
+        "test" => test::run(rest),
+        "setup" => requirement::set_up(&requirement::all()),
+        "doctor" => requirement::doctor(),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(())
+        }
+        other => Err(format!("There is no command '{other}'.\n\n{HELP}")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("xtask: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! `cargo xtask demo`: the main job, on simulated sites.
+
+use crate::requirement::{self, guest_image, lab_binary};
+use crate::shell::{Done, cache, cargo, command, run as run_command, target};
+
+/// Sets up, builds, and hands over to `hdm demo`.
+pub fn run(arguments: &[String]) -> Done {
+    requirement::set_up(&requirement::for_demo())?;
+    println!("xtask: building hdm; about 4 minutes at first, seconds later.");
+    run_command(cargo().args(["build", "--package", "hdm"]))?;
+    run_command(
+        command(target().join("debug/hdm"))
+            .args(["demo", "--dir"])
+            .arg(cache().join("demo"))
+            .arg("--lab-binary")
+            .arg(lab_binary())
+            .arg("--guest-image")
+            .arg(guest_image())
+            .args(arguments),
+    )
+}

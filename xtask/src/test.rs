@@ -1,0 +1,84 @@
+//! `cargo xtask test`: every check and every test there is.
+
+use std::process::Command;
+use std::time::Instant;
+
+use crate::requirement::{self, guest_image, lab_binary, python};
+use crate::shell::{Done, cargo, command, output, root, run as run_command, target};
+use crate::tidy;
+
+/// A part of the whole, by the name it is asked for.
+struct Part {
+    name: &'static str,
+    what: &'static str,
+    run: fn() -> Done,
+}
+
+const PARTS: [Part; 6] = [
+    Part { name: "fmt", what: "formatting of Rust and Go", run: format },
+    Part { name: "tidy", what: "house rules and architecture invariants", run: tidy::run },
+    Part { name: "lint", what: "clippy and go vet, warnings are errors", run: lint },
+    Part { name: "doc", what: "documentation, warnings are errors", run: document },
+    Part { name: "go", what: "tests of the simulated vCenter", run: test_go },
+    Part { name: "rust", what: "tests of the product, end to end ones included", run: test_rust },
+];
+
+/// Sets up and runs the parts named, or all of them.
+pub fn run(names: &[String]) -> Done {
+    if let Some(unknown) = names.iter().find(|name| PARTS.iter().all(|part| part.name != name.as_str())) {
+        let known: Vec<&str> = PARTS.iter().map(|part| part.name).collect();
+        return Err(format!("There is no part '{unknown}'; the parts are {}.", known.join(", ")));
+    }
+    requirement::set_up(&requirement::all())?;
+    let begun = Instant::now();
+    for part in PARTS.iter().filter(|part| names.is_empty() || names.iter().any(|name| name == part.name)) {
+        println!("xtask: {} ({}).", part.name, part.what);
+        let part_begun = Instant::now();
+        (part.run)()?;
+        println!("xtask: {} is well after {} s.", part.name, part_begun.elapsed().as_secs());
+    }
+    println!("xtask: everything passed in {} s.", begun.elapsed().as_secs());
+    Ok(())
+}
+
+fn format() -> Done {
+    run_command(cargo().args(["fmt", "--all", "--check"]))?;
+    let unformatted = output(command("gofmt").current_dir(root().join("lab/vcenter")).args(["-l", "."]))
+        .ok_or("gofmt could not be run".to_owned())?;
+    if unformatted.is_empty() { Ok(()) } else { Err(format!("gofmt would change:\n{unformatted}")) }
+}
+
+fn lint() -> Done {
+    run_command(cargo().args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))?;
+    run_command(go().args(["vet", "./..."]))
+}
+
+fn document() -> Done {
+    run_command(
+        cargo().args(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "--deny warnings"),
+    )
+}
+
+fn test_go() -> Done {
+    run_command(with_lab(go().args(["test", "./..."])))
+}
+
+fn test_rust() -> Done {
+    let features = ["--workspace", "--features", "hdm/failpoints"];
+    run_command(cargo().arg("build").args(features))?;
+    run_command(with_lab(cargo().arg("test").args(features)).env("HDM_BIN", target().join("debug/hdm")))
+}
+
+fn go() -> Command {
+    let mut go = command("go");
+    go.current_dir(root().join("lab/vcenter"));
+    go
+}
+
+/// Tells the tests where set-up put things.
+fn with_lab(command: &mut Command) -> &mut Command {
+    command
+        .env("HDM_LAB_VCENTER", lab_binary())
+        .env("HDM_GUEST_IMAGE", guest_image())
+        .env("HDM_PYTHON", python())
+}

@@ -1,0 +1,121 @@
+//! House rules that no compiler holds: the architecture's invariants and the size of files.
+
+use std::path::{Path, PathBuf};
+
+use crate::shell::{Done, command, output, root};
+
+/// No file written by hand is longer.
+const MAX_LINES: usize = 900;
+
+/// A word that may stand in some folders only.
+struct Fence {
+    word: &'static str,
+    allowed: &'static [&'static str],
+    why: &'static str,
+}
+
+const FENCES: [Fence; 6] = [
+    Fence { word: "roxmltree", allowed: &["vsphere/"], why: "XML never leaves vsphere" },
+    Fence {
+        word: "sqlx",
+        allowed: &["appliance/src/store", "appliance/Cargo.toml"],
+        why: "SQL never leaves appliance/src/store",
+    },
+    Fence {
+        word: "reqwest",
+        allowed: &["vsphere/", "hdm/", "appliance/", "tests/"],
+        why: "shared builds for wasm and knows no I/O",
+    },
+    Fence {
+        word: "tokio",
+        allowed: &["vsphere/", "hdm/", "appliance/", "tests/"],
+        why: "shared builds for wasm and knows no async runtime",
+    },
+    Fence {
+        word: "danger_accept_invalid",
+        allowed: &[],
+        why: "certificates are pinned; there is no insecure mode",
+    },
+    Fence {
+        word: "hdm-appliance",
+        allowed: &["hdm/", "appliance/", "tests/"],
+        why: "nothing below depends on the appliance",
+    },
+];
+
+/// Looks at every tracked file.
+pub fn run() -> Done {
+    let listed = output(command("git").args(["ls-files", "--cached", "--others", "--exclude-standard"]))
+        .ok_or("`git ls-files` could not be run".to_owned())?;
+    let mut broken = Vec::new();
+    for path in listed.lines().map(PathBuf::from).filter(|path| is_source(path)) {
+        let Ok(text) = std::fs::read_to_string(root().join(&path)) else { continue };
+        check(&path, &text, &mut broken);
+    }
+    if broken.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("house rules are broken:\n  {}", broken.join("\n  ")))
+    }
+}
+
+fn is_source(path: &Path) -> bool {
+    let source = path.extension().is_some_and(|end| end == "rs" || end == "go" || end == "toml");
+    source && !path.starts_with("xtask") && path != Path::new("Cargo.toml")
+}
+
+fn check(path: &Path, text: &str, broken: &mut Vec<String>) {
+    let name = path.to_string_lossy();
+    let lines = text.lines().count();
+    if lines > MAX_LINES {
+        broken.push(format!("{name} has {lines} lines, more than {MAX_LINES}: split it by subject"));
+    }
+    if name.ends_with(".go") {
+        return;
+    }
+    for fence in &FENCES {
+        if fence.allowed.iter().any(|folder| name.starts_with(folder)) {
+            continue;
+        }
+        for (number, line) in text.lines().enumerate() {
+            let comment = line.trim_start().starts_with("//") || line.trim_start().starts_with('#');
+            if !comment && line.contains(fence.word) {
+                broken.push(format!(
+                    "{name}:{}: '{}' does not belong here: {}",
+                    number + 1,
+                    fence.word,
+                    fence.why
+                ));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn broken(path: &str, text: &str) -> Vec<String> {
+        let mut broken = Vec::new();
+        check(Path::new(path), text, &mut broken);
+        broken
+    }
+
+    #[test]
+    fn sql_outside_the_store_is_found() {
+        assert_eq!(broken("appliance/src/api/mod.rs", "use sqlx::Row;").len(), 1);
+        assert!(broken("appliance/src/store/mod.rs", "use sqlx::Row;").is_empty());
+    }
+
+    #[test]
+    fn a_comment_may_speak_of_it() {
+        assert!(broken("shared/src/lib.rs", "//! knows no tokio").is_empty());
+        assert_eq!(broken("shared/src/lib.rs", "tokio::spawn(x)").len(), 1);
+    }
+
+    #[test]
+    fn a_long_file_is_found() {
+        assert_eq!(broken("shared/src/a.rs", &"x\n".repeat(MAX_LINES + 1)).len(), 1);
+        assert!(broken("shared/src/a.rs", &"x\n".repeat(MAX_LINES)).is_empty());
+    }
+}
