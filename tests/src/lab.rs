@@ -1,0 +1,212 @@
+//! Two simulated sites, each a process of its own.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, ChildStdin, Command};
+
+use crate::dump::Dump;
+
+/// Where set-up puts the simulated vCenter.
+pub fn binary() -> PathBuf {
+    let path = std::env::var_os("HDM_LAB_VCENTER").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../lab/vcenter/bin/lab-vcenter"),
+        PathBuf::from,
+    );
+    assert!(path.is_file(), "{} is missing: run `cargo xtask setup`", path.display());
+    path
+}
+
+/// What a site prints when it is ready.
+#[derive(Clone, Debug, Deserialize)]
+#[allow(missing_docs, reason = "the fields are described in lab/vcenter's README")]
+pub struct Ready {
+    pub name: String,
+    pub url: String,
+    pub user: String,
+    pub password: String,
+    pub sha1: String,
+    pub sha256: String,
+    pub admin_url: String,
+    pub admin_token: String,
+}
+
+/// One simulated vCenter with its hosts.
+pub struct Site {
+    /// Its addresses and secrets.
+    pub ready: Ready,
+    http: reqwest::Client,
+    // Closing its standard input ends the process, however the test ends.
+    _stdin: ChildStdin,
+    _process: Child,
+}
+
+impl Site {
+    /// Starts a site from its configuration.
+    pub async fn start(mut config: Value, directory: &std::path::Path) -> Self {
+        let name = config["name"].as_str().unwrap_or("site").to_owned();
+        config["dir"] = json!(directory.join(&name));
+        let file = directory.join(format!("{name}.json"));
+        std::fs::write(&file, serde_json::to_vec_pretty(&config).unwrap()).unwrap();
+        let log = std::fs::File::create(directory.join(format!("{name}.log"))).unwrap();
+        let mut process = Command::new(binary())
+            .args(["serve", "--exit-on-stdin-eof", "--config"])
+            .arg(&file)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let stdin = process.stdin.take().unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let line = lines.next_line().await.unwrap().unwrap_or_else(|| {
+            let log = std::fs::read_to_string(directory.join(format!("{name}.log"))).unwrap_or_default();
+            panic!("{name} did not start:\n{log}")
+        });
+        let ready: Ready = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{name}: {e}: {line}"));
+        // A reader must stay, or a site that prints more would be ended by a closed pipe.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Self { ready, http: client(), _stdin: stdin, _process: process }
+    }
+
+    /// Asks for the truth, disks' sums included.
+    pub async fn dump(&self) -> Dump {
+        let answer = self.http.get(format!("{}/dump?disks=1", self.ready.admin_url));
+        let text = answer.bearer_auth(&self.ready.admin_token).send().await.unwrap().text().await.unwrap();
+        serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}: {text}", self.ready.name))
+    }
+
+    /// Arms a fault and returns its id.
+    pub async fn arm(&self, rule: Value) -> String {
+        let answer = self.post("/faults", rule).await;
+        answer["id"].as_str().unwrap_or_else(|| panic!("no id in {answer}")).to_owned()
+    }
+
+    /// How often a fault has fired.
+    pub async fn fired(&self, id: &str) -> u64 {
+        let rules = self.get("/faults").await;
+        let rules = rules.as_array().or_else(|| rules["faults"].as_array()).cloned().unwrap_or_default();
+        let rule = rules.iter().find(|rule| rule["id"] == id).unwrap_or_else(|| panic!("no fault {id}"));
+        rule["fired"].as_u64().unwrap_or_else(|| panic!("no count in {rule}"))
+    }
+
+    /// Posts to the admin API; panics unless it answers with success.
+    pub async fn post(&self, path: &str, body: Value) -> Value {
+        let request = self.http.post(format!("{}{path}", self.ready.admin_url)).json(&body);
+        self.answer(path, request).await
+    }
+
+    /// Reads from the admin API.
+    pub async fn get(&self, path: &str) -> Value {
+        self.answer(path, self.http.get(format!("{}{path}", self.ready.admin_url))).await
+    }
+
+    /// Deletes through the admin API.
+    pub async fn delete(&self, path: &str) -> Value {
+        self.answer(path, self.http.delete(format!("{}{path}", self.ready.admin_url))).await
+    }
+
+    /// The methods that write, with how often each was called, since the counters were last cleared.
+    pub async fn writes(&self) -> Vec<(String, u64)> {
+        let calls = self.get("/calls").await;
+        let calls = calls["calls"].as_array().cloned().unwrap_or_default();
+        let writes = calls.iter().filter(|call| call["writes"] == true);
+        writes
+            .map(|call| (call["method"].as_str().unwrap().into(), call["count"].as_u64().unwrap()))
+            .collect()
+    }
+
+    async fn answer(&self, path: &str, request: reqwest::RequestBuilder) -> Value {
+        let answer = request.bearer_auth(&self.ready.admin_token).send().await.unwrap();
+        let status = answer.status();
+        let text = answer.text().await.unwrap();
+        assert!(status.is_success(), "{}{path}: {status}: {text}", self.ready.name);
+        serde_json::from_str(&text).unwrap_or(Value::Null)
+    }
+}
+
+fn client() -> reqwest::Client {
+    // Another test of this process may have installed it already.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
+/// An on-premises site and a cloud site.
+pub struct Lab {
+    /// Where the VMs are.
+    pub onprem: Site,
+    /// Where they go.
+    pub cloud: Site,
+    /// Where everything is kept; goes with the lab.
+    pub directory: TempDir,
+}
+
+impl Lab {
+    /// Two sites with the usual clusters, datastores and networks, and these VMs on-premises.
+    pub async fn start(vms: Value) -> Self {
+        Self::start_with(vms, json!({})).await
+    }
+
+    /// The same, with further keys for both sites' configurations.
+    pub async fn start_with(vms: Value, extra: Value) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let onprem = Site::start(site("onprem", vms, &extra), directory.path()).await;
+        let cloud = Site::start(site("cloud", json!([]), &extra), directory.path()).await;
+        Self { onprem, cloud, directory }
+    }
+}
+
+fn site(name: &str, vms: Value, extra: &Value) -> Value {
+    let mut config = json!({
+        "name": name,
+        "user": "administrator@vsphere.local",
+        "password": "lab-Passw0rd",
+        "lease_timeout_seconds": 10,
+        "inventory": {
+            "datacenters": [{
+                "name": "DC0",
+                "folders": ["Prod", "Prod/Web", "Test"],
+                "clusters": [
+                    {"name": "C0", "drs": true, "hosts": 2, "pools": ["Gold"]},
+                    {"name": "C1", "drs": false, "hosts": 1}
+                ],
+                "datastores": [
+                    {"name": "ds0", "capacity_bytes": 107_374_182_400_u64},
+                    {"name": "ds1", "capacity_bytes": 107_374_182_400_u64}
+                ],
+                "networks": ["VM Network", "Prod LAN"]
+            }],
+            "vms": vms
+        }
+    });
+    if let (Some(config), Some(extra)) = (config.as_object_mut(), extra.as_object()) {
+        config.extend(extra.clone());
+    }
+    config
+}
+
+/// A VM with these disks (MiB each, random content of the name's own), one adapter, powered off.
+pub fn vm(name: &str, disks_mib: &[u64]) -> Value {
+    let seed =
+        name.bytes().fold(7_u64, |seed, byte| seed.wrapping_mul(31).wrapping_add(byte.into()) % 1_000_000);
+    let disks: Vec<Value> = disks_mib
+        .iter()
+        .enumerate()
+        .map(|(n, mib)| {
+            json!({"size_bytes": mib << 20, "content": format!("random:{}", seed + n as u64), "thin": true, "controller": "pvscsi"})
+        })
+        .collect();
+    json!({
+        "name": name, "folder": "Prod", "cluster": "C0", "datastore": "ds0", "cpu": 1, "memory_mib": 64, "power": "off",
+        "nics": [{
+            "network": "VM Network", "type": "vmxnet3", "start_connected": true,
+            "mac": format!("00:50:56:{:02x}:{:02x}:{:02x}", (seed >> 16) & 0x3f, (seed >> 8) & 0xff, seed & 0xff)
+        }],
+        "disks": disks
+    })
+}

@@ -1,0 +1,243 @@
+//! The product under test: the appliance as a process of its own, and the command line.
+
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+
+use serde_json::Value;
+use tokio::io::AsyncWriteExt;
+use tokio::process::{Child, Command};
+
+use crate::lab::{Lab, Site};
+use crate::wait;
+
+/// The `hdm` executable under test.
+pub fn binary() -> PathBuf {
+    let path = std::env::var_os("HDM_BIN")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/debug/hdm"), PathBuf::from);
+    assert!(path.is_file(), "{} is missing: run `cargo xtask test rust`, which builds it", path.display());
+    path
+}
+
+/// What a command did.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Its exit code.
+    pub code: i32,
+    /// What it printed.
+    pub stdout: String,
+    /// What it complained of.
+    pub stderr: String,
+}
+
+impl Outcome {
+    /// Its output as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e} in {self:?}"))
+    }
+
+    /// Itself, having ended with 0.
+    pub fn ok(self) -> Self {
+        assert_eq!(self.code, 0, "{}\n{}", self.stdout, self.stderr);
+        self
+    }
+}
+
+/// An appliance: its folder, and its process while it runs.
+pub struct Appliance {
+    directory: PathBuf,
+    process: Option<Child>,
+}
+
+impl Appliance {
+    /// Makes an appliance beside the lab, starts it, and adds both vCenters.
+    pub async fn start(lab: &Lab) -> Self {
+        let appliance = Self::init(lab.directory.path()).await.run(&[]).await;
+        appliance.add(&lab.onprem, "source").await;
+        appliance.add(&lab.cloud, "cloud").await;
+        appliance
+    }
+
+    /// Makes an appliance's folder, with waits that suit a test.
+    pub async fn init(directory: &Path) -> Self {
+        let directory = directory.join("appliance");
+        let appliance = Self { directory, process: None };
+        let listen = free_address();
+        let mut command = appliance.command();
+        command.args(["appliance", "init", "--listen", &listen, "--dir"]).arg(&appliance.directory);
+        outcome(&mut command, "").await.ok();
+        appliance.shorten_waits();
+        appliance
+    }
+
+    /// Retries after milliseconds instead of seconds; nothing else differs from a real installation.
+    fn shorten_waits(&self) {
+        let file = self.directory.join("hdm.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let short =
+            [("retry_base_ms", 200), ("retry_max_ms", 1_000), ("lease_ms", 3_000), ("poll_max_ms", 500)];
+        let text: String = text
+            .lines()
+            .map(|line| {
+                let key = line.split('=').next().unwrap_or("").trim();
+                match short.iter().find(|(name, _)| *name == key) {
+                    Some((name, value)) => format!("{name} = {value}\n"),
+                    None => format!("{line}\n"),
+                }
+            })
+            .collect();
+        std::fs::write(file, text).unwrap();
+    }
+
+    /// Starts the process, with further environment, and waits until it answers.
+    pub async fn run(mut self, environment: &[(&str, &str)]) -> Self {
+        self.start_process(environment).await;
+        self
+    }
+
+    /// Starts the process again after it was killed or has ended.
+    pub async fn start_process(&mut self, environment: &[(&str, &str)]) {
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.directory.join("appliance.log"))
+            .unwrap();
+        let mut command = self.command();
+        command.args(["appliance", "run", "--dir"]).arg(&self.directory).envs(environment.iter().copied());
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        wait::until("the appliance answers", async || {
+            if let Some(status) = child.try_wait().unwrap() {
+                panic!("the appliance ended at once ({status}):\n{}", self.log());
+            }
+            let tried = self.hdm(&["vcenter", "list", "-o", "json"]).await;
+            if tried.code == 0 { Ok(()) } else { Err(tried.stderr) }
+        })
+        .await;
+        self.process = Some(child);
+    }
+
+    /// The process's id.
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().and_then(Child::id).expect("the appliance runs")
+    }
+
+    /// Ends the process as a power cut would.
+    pub async fn kill(&mut self) {
+        let mut process = self.process.take().expect("the appliance runs");
+        process.start_kill().unwrap();
+        process.wait().await.unwrap();
+    }
+
+    /// Waits until the process ends by itself.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let mut process = self.process.take().expect("the appliance runs");
+        tokio::time::timeout(wait::PATIENCE, process.wait())
+            .await
+            .unwrap_or_else(|_| panic!("the appliance still runs:\n{}", self.log()))
+            .unwrap()
+    }
+
+    /// Ends the process as an administrator would.
+    pub async fn stop(&mut self) {
+        let pid = self.pid().to_string();
+        Command::new("kill").args(["-TERM", &pid]).status().await.unwrap();
+        self.ended().await;
+    }
+
+    /// What it logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.directory.join("appliance.log")).unwrap_or_default()
+    }
+
+    /// Adds a site as a vCenter.
+    pub async fn add(&self, site: &Site, role: &str) {
+        let ready = &site.ready;
+        let arguments = ["vcenter", "add", &ready.name, "--role", role, "--url", &ready.url];
+        let secrets = ["--user", &ready.user, "--thumbprint", &ready.sha256, "--password-stdin"];
+        self.hdm_with_input(&[&arguments[..], &secrets[..]].concat(), &ready.password).await.ok();
+    }
+
+    /// Runs the command line against this appliance.
+    pub async fn hdm(&self, arguments: &[&str]) -> Outcome {
+        self.hdm_with_input(arguments, "").await
+    }
+
+    /// The same, with something on standard input.
+    pub async fn hdm_with_input(&self, arguments: &[&str], input: &str) -> Outcome {
+        outcome(self.command().env("HDM_PROFILE", self.directory.join("client.toml")).args(arguments), input)
+            .await
+    }
+
+    /// Asks for a cold migration to C0 on ds0 with both networks mapped, and returns its id.
+    pub async fn migrate(&self, vm: &str, further: &[&str]) -> String {
+        let asked =
+            self.hdm(&[&["-o", "json"], &migrate_arguments(vm)[..], further].concat()).await.ok().json();
+        let views = asked.as_array().cloned().unwrap_or_else(|| vec![asked.clone()]);
+        views[0]["id"].as_str().unwrap_or_else(|| panic!("no id in {asked}")).to_owned()
+    }
+
+    /// The migration as it is shown now.
+    pub async fn status(&self, id: &str) -> Value {
+        self.hdm(&["-o", "json", "status", id]).await.ok().json()
+    }
+
+    /// Waits until a migration has settled, that is ended or waits for a person, and returns it.
+    pub async fn settled(&self, id: &str) -> Value {
+        wait::until("the migration settles", async || {
+            let tried = self.hdm(&["-o", "json", "status", id]).await;
+            if !["done", "cancelled", "failed", "needs-operator"]
+                .iter()
+                .any(|state| tried.stdout.contains(&format!("\"{state}\"")))
+            {
+                return Err(format!("{}{}", tried.stdout, tried.stderr));
+            }
+            Ok(tried.json())
+        })
+        .await
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(binary());
+        command.env("RUST_LOG", "info,hdm=debug").env("NO_COLOR", "1").kill_on_drop(true);
+        command
+    }
+}
+
+/// The command that migrates a VM to C0 on ds0 with both networks mapped.
+pub fn migrate_arguments(vm: &str) -> [&str; 13] {
+    [
+        "migrate",
+        "cold",
+        vm,
+        "--cloud",
+        "cloud",
+        "--cluster",
+        "C0",
+        "--datastore",
+        "ds0",
+        "--network",
+        "VM Network=VM Network",
+        "--network",
+        "Prod LAN=Prod LAN",
+    ]
+}
+
+/// An address nobody listens on just now.
+fn free_address() -> String {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+async fn outcome(command: &mut Command, input: &str) -> Outcome {
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // A command that wants no input may be gone before it is written.
+    let _ = stdin.write_all(input.as_bytes()).await;
+    drop(stdin);
+    let output =
+        tokio::time::timeout(wait::PATIENCE, child.wait_with_output()).await.expect("hdm ends").unwrap();
+    Outcome {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
