@@ -7,6 +7,7 @@
 //! Sizes are bytes and named `*_bytes` (or `*_mib` where vSphere itself counts MiB), times are UTC
 //! [`jiff::Timestamp`]s, durations are whole seconds or milliseconds and say so in their name.
 
+pub mod admission;
 pub mod event;
 pub mod ids;
 pub mod migration;

@@ -1,0 +1,156 @@
+//! Whether each adapter has a network at the target, and whether its MAC address is free there.
+
+use crate::migration::{ColdOptions, MacPolicy};
+use crate::problem::Finding;
+
+use super::reservation::Reservations;
+use super::source::SourceVm;
+use super::target::TargetFacts;
+
+/// A network adapter of the source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceNic {
+    /// Its label, such as `Network adapter 1`.
+    pub label: String,
+    /// Its MAC address; empty if it has none yet.
+    pub mac: String,
+    /// The name of the network it is connected to.
+    pub network: String,
+}
+
+/// The target network chosen for a source network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetworkChoice {
+    /// Its name.
+    pub name: String,
+    /// Whether a host of the target cluster sees it.
+    pub seen: bool,
+}
+
+/// A VM at the target that uses a MAC address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MacUser {
+    /// The address.
+    pub mac: String,
+    /// The VM's inventory path.
+    pub vm: String,
+}
+
+/// Checks networks and, if the addresses are to be kept, MAC addresses.
+pub fn check(
+    vm: &SourceVm,
+    target: &TargetFacts,
+    options: &ColdOptions,
+    reservations: &Reservations,
+) -> Vec<Finding> {
+    let mut found = networks(vm, target);
+    if options.mac == MacPolicy::Keep {
+        found.extend(macs(vm, target, reservations));
+    }
+    found
+}
+
+fn networks(vm: &SourceVm, target: &TargetFacts) -> Vec<Finding> {
+    let name = vm.name.as_str();
+    let mut seen_twice = std::collections::BTreeSet::new();
+    let mut found = Vec::new();
+    for nic in &vm.nics {
+        let network = nic.network.as_str();
+        if !seen_twice.insert(network) {
+            continue;
+        }
+        match target.networks.get(network) {
+            None => found.push(Finding::blocker(
+                "network-unmapped",
+                name,
+                format!(
+                    "No target network was named for '{network}', which '{}' of '{name}' uses.",
+                    nic.label
+                ),
+                format!("Name one: --network '{network}=NETWORK'."),
+            )),
+            Some(choice) if !choice.seen => found.push(Finding::blocker(
+                "network-not-seen",
+                name,
+                format!("No host of '{}' is connected to the network '{}'.", target.cluster, choice.name),
+                format!("Choose a network of '{}' for '{network}', or another cluster.", target.cluster),
+            )),
+            Some(_) => {}
+        }
+    }
+    found
+}
+
+fn macs(vm: &SourceVm, target: &TargetFacts, reservations: &Reservations) -> Vec<Finding> {
+    let name = vm.name.as_str();
+    let remedy = "Let the target generate new addresses (--mac new), or change the other one.";
+    let mut found = Vec::new();
+    for nic in vm.nics.iter().filter(|n| !n.mac.is_empty()) {
+        let mac = nic.mac.as_str();
+        if let Some(user) = target.macs_in_use.iter().find(|u| u.mac.eq_ignore_ascii_case(mac)) {
+            found.push(Finding::blocker(
+                "mac-in-use",
+                name,
+                format!(
+                    "The MAC address {mac} of '{}' of '{name}' is used by '{}' at the target.",
+                    nic.label, user.vm
+                ),
+                remedy,
+            ));
+        } else if let Some(held) = reservations.holder_of_mac(&target.vcenter, mac) {
+            found.push(Finding::blocker(
+                "mac-reserved",
+                name,
+                format!(
+                    "The MAC address {mac} of '{}' of '{name}' is reserved for migration {}.",
+                    nic.label, held.migration
+                ),
+                remedy,
+            ));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reservation::tests::reservation;
+    use super::super::samples::{codes, target, vm};
+    use super::*;
+
+    fn ask(vm: &SourceVm, target: &TargetFacts, mac: MacPolicy, held: &Reservations) -> String {
+        codes(&check(vm, target, &ColdOptions { mac, ..ColdOptions::default() }, held)).join(",")
+    }
+
+    #[test]
+    fn every_network_needs_a_target_that_the_cluster_sees_and_is_told_once() {
+        let none = Reservations::default();
+        assert_eq!(ask(&vm(), &target(), MacPolicy::Keep, &none), "");
+        let mut vm = vm();
+        let mut second = vm.nics[0].clone();
+        second.mac = "00:50:56:01:02:04".into();
+        vm.nics.push(second);
+        let mut t = target();
+        t.networks.clear();
+        assert_eq!(ask(&vm, &t, MacPolicy::Keep, &none), "network-unmapped");
+        let mut t = target();
+        for choice in t.networks.values_mut() {
+            choice.seen = false;
+        }
+        assert_eq!(ask(&vm, &t, MacPolicy::Keep, &none), "network-not-seen");
+        vm.nics.clear();
+        assert_eq!(ask(&vm, &TargetFacts { networks: [].into(), ..t }, MacPolicy::Keep, &none), "");
+    }
+
+    #[test]
+    fn a_mac_address_must_be_free_and_unpromised_if_it_is_kept() {
+        let none = Reservations::default();
+        let mut t = target();
+        t.macs_in_use.push(MacUser { mac: "00:50:56:01:02:03".to_uppercase(), vm: "/DC0/vm/other".into() });
+        assert_eq!(ask(&vm(), &t, MacPolicy::Keep, &none), "mac-in-use");
+        assert_eq!(ask(&vm(), &t, MacPolicy::New, &none), "");
+        let held = Reservations::of_others([reservation()], None);
+        assert_eq!(ask(&vm(), &target(), MacPolicy::Keep, &held), "mac-reserved");
+        assert_eq!(ask(&vm(), &target(), MacPolicy::New, &held), "");
+    }
+}

@@ -1,0 +1,397 @@
+//! Whether the place chosen fits together, has room, and knows the VM's hardware.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::ids::VcenterId;
+use crate::problem::Finding;
+
+use super::network::{MacUser, NetworkChoice};
+use super::reservation::Reservations;
+use super::source::SourceVm;
+
+/// Kinds of disk controller that an import can make (vSphere API: `VirtualController` and its kinds).
+pub const KNOWN_CONTROLLERS: &[&str] = &[
+    "ParaVirtualSCSIController",
+    "VirtualAHCIController",
+    "VirtualBusLogicController",
+    "VirtualIDEController",
+    "VirtualLsiLogicController",
+    "VirtualLsiLogicSASController",
+    "VirtualNVMEController",
+];
+
+/// A host that could take the VM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostFacts {
+    /// Its name.
+    pub name: String,
+    /// Whether it belongs to the cluster chosen.
+    pub in_cluster: bool,
+    /// Whether vCenter is connected to it.
+    pub connected: bool,
+    /// Whether it is in maintenance, or going there.
+    pub maintenance: bool,
+    /// Whether it sees the datastore chosen.
+    pub sees_datastore: bool,
+    /// Those of the networks chosen that it does not see, by name.
+    pub unseen_networks: Vec<String>,
+}
+
+impl HostFacts {
+    /// Whether the VM can be imported on it.
+    pub fn usable(&self) -> bool {
+        self.in_cluster
+            && self.connected
+            && !self.maintenance
+            && self.sees_datastore
+            && self.unseen_networks.is_empty()
+    }
+}
+
+/// The datastore chosen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatastoreFacts {
+    /// Its managed object id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Whether vCenter reaches it.
+    pub accessible: bool,
+    /// Whether it is in maintenance, or going there.
+    pub maintenance: bool,
+    /// Whether a host of the cluster sees it.
+    pub seen_by_cluster: bool,
+    /// Its free space.
+    pub free_bytes: u64,
+}
+
+/// The place chosen, with what is known about it. Names are looked up before; here each is an object.
+#[derive(Clone, Debug)]
+pub struct TargetFacts {
+    /// The vCenter.
+    pub vcenter: VcenterId,
+    /// The cluster, by name.
+    pub cluster: String,
+    /// The cluster's datacenter, by name.
+    pub datacenter: String,
+    /// The hosts that come into question: the one asked for, or all of the cluster.
+    pub hosts: Vec<HostFacts>,
+    /// The resource pool, by name.
+    pub pool: String,
+    /// Whether the pool belongs to the cluster.
+    pub pool_in_cluster: bool,
+    /// The datastore.
+    pub datastore: DatastoreFacts,
+    /// The folder's managed object id.
+    pub folder_id: String,
+    /// The folder's inventory path.
+    pub folder: String,
+    /// Whether the folder holds VMs.
+    pub folder_holds_vms: bool,
+    /// Whether the folder is in the cluster's datacenter.
+    pub folder_in_datacenter: bool,
+    /// Names of the folder's VMs.
+    pub names_in_folder: BTreeSet<String>,
+    /// Source network's name to the network chosen.
+    pub networks: BTreeMap<String, NetworkChoice>,
+    /// MAC addresses used in this vCenter, as far as they matter for the VM.
+    pub macs_in_use: Vec<MacUser>,
+    /// The newest hardware version the cluster can run, 21 for `vmx-21`; absent if unknown.
+    pub max_hardware_version: Option<u32>,
+    /// The kinds of firmware the cluster can run; absent if unknown.
+    pub firmware: Option<BTreeSet<String>>,
+}
+
+/// Checks the place, the room in it, the name and the hardware.
+pub fn check(vm: &SourceVm, target: &TargetFacts, reservations: &Reservations) -> Vec<Finding> {
+    let mut found = Vec::new();
+    fits_together(target, &mut found);
+    hosts(target, &mut found);
+    space(vm, target, reservations, &mut found);
+    name(vm, target, reservations, &mut found);
+    hardware(vm, target, &mut found);
+    found
+}
+
+/// The host HDM chooses: the first usable one by name, so that the choice can be foretold.
+pub fn choose_host(hosts: &[HostFacts]) -> Option<&HostFacts> {
+    hosts.iter().filter(|h| h.usable()).min_by(|a, b| a.name.cmp(&b.name))
+}
+
+fn fits_together(target: &TargetFacts, found: &mut Vec<Finding>) {
+    let cluster = target.cluster.as_str();
+    if !target.pool_in_cluster {
+        found.push(Finding::blocker(
+            "pool-elsewhere",
+            &target.pool,
+            format!("The resource pool '{}' does not belong to '{cluster}'.", target.pool),
+            format!("Choose a pool of '{cluster}', or leave it out for the cluster's own."),
+        ));
+    }
+    if !target.folder_holds_vms {
+        found.push(Finding::blocker(
+            "folder-wrong-kind",
+            &target.folder,
+            format!("The folder '{}' does not hold virtual machines.", target.folder),
+            "Choose a folder of the view VMs and Templates.",
+        ));
+    } else if !target.folder_in_datacenter {
+        found.push(Finding::blocker(
+            "folder-elsewhere",
+            &target.folder,
+            format!("The folder '{}' is in another datacenter than '{cluster}'.", target.folder),
+            format!("Choose a folder of the datacenter '{}'.", target.datacenter),
+        ));
+    }
+    let datastore = &target.datastore;
+    let name = datastore.name.as_str();
+    if !datastore.seen_by_cluster {
+        found.push(Finding::blocker(
+            "datastore-not-seen",
+            name,
+            format!("No host of '{cluster}' sees the datastore '{name}'."),
+            format!("Choose a datastore of '{cluster}', or another cluster."),
+        ));
+    }
+    if !datastore.accessible {
+        found.push(Finding::blocker(
+            "datastore-inaccessible",
+            name,
+            format!("vCenter cannot reach the datastore '{name}'."),
+            "Bring it back, or choose another one.",
+        ));
+    }
+    if datastore.maintenance {
+        found.push(Finding::blocker(
+            "datastore-maintenance",
+            name,
+            format!("The datastore '{name}' is in maintenance."),
+            "End the maintenance, or choose another one.",
+        ));
+    }
+}
+
+fn hosts(target: &TargetFacts, found: &mut Vec<Finding>) {
+    let cluster = target.cluster.as_str();
+    if target.hosts.is_empty() {
+        found.push(Finding::blocker(
+            "cluster-without-host",
+            cluster,
+            format!("'{cluster}' has no host."),
+            "Choose another cluster.",
+        ));
+        return;
+    }
+    if choose_host(&target.hosts).is_some() {
+        return;
+    }
+    let datastore = target.datastore.name.as_str();
+    for host in &target.hosts {
+        let name = host.name.as_str();
+        let (code, message) = if !host.in_cluster {
+            ("host-not-in-cluster", format!("The host '{name}' does not belong to '{cluster}'."))
+        } else if !host.connected {
+            ("host-disconnected", format!("vCenter is not connected to the host '{name}'."))
+        } else if host.maintenance {
+            ("host-maintenance", format!("The host '{name}' is in maintenance."))
+        } else if !host.sees_datastore {
+            // Said once for the datastore if no host sees it.
+            if !target.datastore.seen_by_cluster {
+                continue;
+            }
+            ("host-sees-no-datastore", format!("The host '{name}' does not see the datastore '{datastore}'."))
+        } else {
+            let unseen = host.unseen_networks.join("', '");
+            ("host-sees-no-network", format!("The host '{name}' is not connected to '{unseen}'."))
+        };
+        let remedy = "Mend that, or choose another host, datastore or network.";
+        found.push(Finding::blocker(code, name, message, remedy));
+    }
+}
+
+fn space(vm: &SourceVm, target: &TargetFacts, reservations: &Reservations, found: &mut Vec<Finding>) {
+    let needed = vm.disks.iter().fold(0u64, |sum, d| sum.saturating_add(d.capacity_bytes));
+    let datastore = &target.datastore;
+    let reserved = reservations.bytes_on(&target.vcenter, &datastore.id);
+    let left = datastore.free_bytes.saturating_sub(reserved);
+    if needed > left {
+        found.push(Finding::blocker(
+            "space-short",
+            &datastore.name,
+            format!(
+                "'{}' needs {} on the datastore '{}', where {} are free and {} of that are reserved for other migrations.",
+                vm.name,
+                size(needed),
+                datastore.name,
+                size(datastore.free_bytes),
+                size(reserved)
+            ),
+            "Choose another datastore, make room, or wait for the other migrations.",
+        ));
+    }
+}
+
+/// A size for people: in GiB or MiB with one decimal, exact below 1 MiB.
+fn size(bytes: u64) -> String {
+    let tenths = |unit: u64| format!("{}.{}", bytes / unit, bytes % unit * 10 / unit);
+    match bytes {
+        b if b >= 1 << 30 => format!("{} GiB", tenths(1 << 30)),
+        b if b >= 1 << 20 => format!("{} MiB", tenths(1 << 20)),
+        b => format!("{b} bytes"),
+    }
+}
+
+fn name(vm: &SourceVm, target: &TargetFacts, reservations: &Reservations, found: &mut Vec<Finding>) {
+    let name = vm.target_name.as_str();
+    let remedy = "Give the copy another name (--rename), or choose another folder.";
+    if target.names_in_folder.iter().any(|n| n.eq_ignore_ascii_case(name)) {
+        found.push(Finding::blocker(
+            "name-taken",
+            name,
+            format!("A virtual machine named '{name}' is in the folder '{}' already.", target.folder),
+            remedy,
+        ));
+    } else if let Some(held) = reservations.holder_of_name(&target.vcenter, &target.folder_id, name) {
+        found.push(Finding::blocker(
+            "name-reserved",
+            name,
+            format!(
+                "The name '{name}' in the folder '{}' is reserved for migration {}.",
+                target.folder, held.migration
+            ),
+            remedy,
+        ));
+    }
+}
+
+fn hardware(vm: &SourceVm, target: &TargetFacts, found: &mut Vec<Finding>) {
+    let name = vm.name.as_str();
+    let cluster = target.cluster.as_str();
+    if let (Some(has), Some(max)) = (vm.hardware_version, target.max_hardware_version)
+        && has > max
+    {
+        found.push(Finding::blocker(
+            "hardware-version-unsupported",
+            name,
+            format!("'{name}' has hardware version {has}; '{cluster}' runs at most {max}."),
+            "Choose a cluster with newer hosts.",
+        ));
+    }
+    if let Some(known) = &target.firmware
+        && !known.contains(&vm.firmware)
+    {
+        found.push(Finding::blocker(
+            "firmware-unsupported",
+            name,
+            format!("'{name}' starts by {}, which '{cluster}' does not offer.", vm.firmware),
+            "Choose another cluster.",
+        ));
+    }
+    for kind in vm.controllers.iter().filter(|k| !KNOWN_CONTROLLERS.contains(&k.as_str())) {
+        found.push(Finding::blocker(
+            "controller-unsupported",
+            name,
+            format!("'{name}' has a disk controller of the kind {kind}, which the target does not know."),
+            "Attach its disks to a controller of another kind, such as VMware Paravirtual.",
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reservation::Reservation;
+    use super::super::reservation::tests::reservation;
+    use super::super::samples::{codes, target, vm};
+    use super::*;
+
+    fn only(spoil: impl FnOnce(&mut SourceVm, &mut TargetFacts)) -> String {
+        with(&Reservations::default(), spoil)
+    }
+
+    fn with(held: &Reservations, spoil: impl FnOnce(&mut SourceVm, &mut TargetFacts)) -> String {
+        let (mut vm, mut target) = (vm(), target());
+        spoil(&mut vm, &mut target);
+        let found = check(&vm, &target, held);
+        assert!(found.iter().all(Finding::blocks));
+        codes(&found).join(",")
+    }
+
+    #[test]
+    fn a_place_that_fits_is_accepted() {
+        assert_eq!(only(|_, _| ()), "");
+    }
+
+    #[test]
+    fn pool_folder_and_datastore_must_belong_to_the_cluster() {
+        assert_eq!(only(|_, t| t.pool_in_cluster = false), "pool-elsewhere");
+        assert_eq!(only(|_, t| t.folder_holds_vms = false), "folder-wrong-kind");
+        assert_eq!(only(|_, t| t.folder_in_datacenter = false), "folder-elsewhere");
+        assert_eq!(only(|_, t| t.datastore.accessible = false), "datastore-inaccessible");
+        assert_eq!(only(|_, t| t.datastore.maintenance = true), "datastore-maintenance");
+        let unseen = |_: &mut SourceVm, t: &mut TargetFacts| {
+            t.datastore.seen_by_cluster = false;
+            t.hosts[0].sees_datastore = false;
+        };
+        assert_eq!(only(unseen), "datastore-not-seen");
+    }
+
+    #[test]
+    fn a_host_must_be_able_to_take_the_vm() {
+        assert_eq!(only(|_, t| t.hosts.clear()), "cluster-without-host");
+        assert_eq!(only(|_, t| t.hosts[0].in_cluster = false), "host-not-in-cluster");
+        assert_eq!(only(|_, t| t.hosts[0].connected = false), "host-disconnected");
+        assert_eq!(only(|_, t| t.hosts[0].maintenance = true), "host-maintenance");
+        assert_eq!(only(|_, t| t.hosts[0].sees_datastore = false), "host-sees-no-datastore");
+        assert_eq!(only(|_, t| t.hosts[0].unseen_networks = vec!["LAN".into()]), "host-sees-no-network");
+    }
+
+    #[test]
+    fn the_first_usable_host_by_name_is_chosen() {
+        let usable = target().hosts.remove(0);
+        let named = |name: &str, maintenance| HostFacts { name: name.into(), maintenance, ..usable.clone() };
+        let hosts = [named("c", false), named("a", true), named("b", false)];
+        assert_eq!(choose_host(&hosts).map(|h| h.name.as_str()), Some("b"));
+        assert_eq!(choose_host(&hosts[1..2]), None);
+        assert_eq!(only(|_, t| t.hosts = hosts.to_vec()), "", "one usable host is enough");
+    }
+
+    #[test]
+    fn room_counts_what_is_promised_to_others() {
+        assert_eq!(only(|_, t| t.datastore.free_bytes = 10 << 30), "", "just enough");
+        assert_eq!(only(|_, t| t.datastore.free_bytes = (10 << 30) - 1), "space-short");
+        let held = Reservations::of_others([Reservation { name: "x".into(), ..reservation() }], None);
+        assert_eq!(with(&held, |_, t| t.datastore.free_bytes = 15 << 30), "");
+        assert_eq!(with(&held, |_, t| t.datastore.free_bytes = (15 << 30) - 1), "space-short");
+        assert_eq!(only(|v, _| v.disks[0].capacity_bytes = u64::MAX), "space-short");
+    }
+
+    #[test]
+    fn the_name_must_be_free_and_unpromised() {
+        assert_eq!(only(|_, t| t.names_in_folder = ["WEB-01".to_owned()].into()), "name-taken");
+        let held = Reservations::of_others([reservation()], None);
+        assert_eq!(with(&held, |_, _| ()), "name-reserved");
+        assert_eq!(with(&held, |v, _| v.target_name = "web-02".into()), "");
+        assert_eq!(with(&held, |_, t| t.folder_id = "group-v2".into()), "");
+    }
+
+    #[test]
+    fn hardware_must_be_known_to_the_target() {
+        assert_eq!(only(|v, _| v.hardware_version = Some(22)), "hardware-version-unsupported");
+        assert_eq!(only(|v, _| v.hardware_version = Some(21)), "");
+        assert_eq!(only(|_, t| t.max_hardware_version = None), "");
+        let efi: BTreeSet<String> = ["efi".to_owned()].into();
+        assert_eq!(only(|_, t| t.firmware = Some(efi.clone())), "firmware-unsupported");
+        assert_eq!(only(|v, t| (v.firmware, t.firmware) = ("efi".into(), Some(efi.clone()))), "");
+        assert_eq!(only(|v, _| v.controllers.push("VirtualSdioController".into())), "controller-unsupported");
+        for known in KNOWN_CONTROLLERS {
+            assert_eq!(only(|v, _| v.controllers = vec![(*known).into()]), "", "{known}");
+        }
+    }
+
+    #[test]
+    fn sizes_read_well() {
+        assert_eq!(size(512), "512 bytes");
+        assert_eq!(size(3 << 19), "1.5 MiB");
+        assert_eq!(size(10 << 30), "10.0 GiB");
+    }
+}
