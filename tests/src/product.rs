@@ -62,7 +62,7 @@ impl Appliance {
         let directory = directory.join("appliance");
         let appliance = Self { directory, process: None };
         let listen = free_address();
-        let mut command = appliance.command();
+        let mut command = Self::command();
         command.args(["appliance", "init", "--listen", &listen, "--dir"]).arg(&appliance.directory);
         outcome(&mut command, "").await.ok();
         appliance.shorten_waits();
@@ -101,7 +101,7 @@ impl Appliance {
             .append(true)
             .open(self.directory.join("appliance.log"))
             .unwrap();
-        let mut command = self.command();
+        let mut command = Self::command();
         command.args(["appliance", "run", "--dir"]).arg(&self.directory).envs(environment.iter().copied());
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         wait::until("the appliance answers", async || {
@@ -125,6 +125,11 @@ impl Appliance {
         let mut process = self.process.take().expect("the appliance runs");
         process.start_kill().unwrap();
         process.wait().await.unwrap();
+    }
+
+    /// Whether the process has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.process.as_mut().is_none_or(|process| process.try_wait().unwrap().is_some())
     }
 
     /// Waits until the process ends by itself.
@@ -163,7 +168,7 @@ impl Appliance {
 
     /// The same, with something on standard input.
     pub async fn hdm_with_input(&self, arguments: &[&str], input: &str) -> Outcome {
-        outcome(self.command().env("HDM_PROFILE", self.directory.join("client.toml")).args(arguments), input)
+        outcome(Self::command().env("HDM_PROFILE", self.directory.join("client.toml")).args(arguments), input)
             .await
     }
 
@@ -195,7 +200,7 @@ impl Appliance {
         .await
     }
 
-    fn command(&self) -> Command {
+    fn command() -> Command {
         let mut command = Command::new(binary());
         command.env("RUST_LOG", "info,hdm=debug").env("NO_COLOR", "1").kill_on_drop(true);
         command

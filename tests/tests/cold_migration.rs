@@ -1,0 +1,131 @@
+//! A cold migration by the command line: the VM arrives whole, and nothing is left behind.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use hdm_tests::judge::{Truth, judge};
+use hdm_tests::lab::vm;
+use hdm_tests::{Appliance, Lab};
+use serde_json::json;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vm_with_two_disks_arrives_whole() {
+    let lab = Lab::start(json!([vm("web-01", &[8, 3])])).await;
+    let before = Truth::of(&lab).await;
+    let appliance = Appliance::start(&lab).await;
+
+    let id = appliance.migrate("web-01", &[]).await;
+    let end = appliance.settled(&id).await;
+
+    assert_eq!(end["state"], "done", "{end}");
+    for disk in end["disks"].as_array().unwrap() {
+        assert_eq!(disk["verified"], true, "{end}");
+        assert_eq!(disk["position_bytes"], disk["capacity_bytes"], "{end}");
+    }
+    judge(&lab, &before, &["web-01"]).await;
+    let now = Truth::of(&lab).await;
+    let (source, target) = (now.onprem.vm("web-01"), now.cloud.vm("web-01"));
+    assert_eq!(target.uuid, source.uuid, "the BIOS UUID is kept");
+    assert_eq!(target.nics[0].mac, source.nics[0].mac, "the MAC address is kept");
+    assert_eq!(target.nics[0].address_type, "manual");
+    assert!(target.would_connect(), "the target's adapter connects as the source's did");
+    assert_eq!(source.pool, "HDM_SUCCESS_POOL");
+    assert!(
+        source.annotation.contains("hdm source release"),
+        "the note tells the way back: {}",
+        source.annotation
+    );
+    assert_eq!(target.disks.iter().map(|d| d.thin).collect::<Vec<_>>(), [true, true]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_target_is_powered_on_and_becomes_what_was_asked() {
+    let lab = Lab::start(json!([vm("app-01", &[4])])).await;
+    let before = Truth::of(&lab).await;
+    let appliance = Appliance::start(&lab).await;
+
+    let further = [
+        "--power-on",
+        "--cpu",
+        "2",
+        "--memory-mib",
+        "128",
+        "--disk",
+        "eager",
+        "--mac",
+        "new",
+        "--rename",
+        "app-01b",
+    ];
+    let id = appliance.migrate("app-01", &further).await;
+    let end = appliance.settled(&id).await;
+
+    assert_eq!(end["state"], "done", "{end}");
+    judge(&lab, &before, &["app-01"]).await;
+    let now = Truth::of(&lab).await;
+    let target = now.cloud.vm("app-01b");
+    assert!(target.is_on());
+    assert_eq!((target.cpu, target.memory_mib), (2, 128));
+    assert_ne!(target.nics[0].mac, before.onprem.vm("app-01").nics[0].mac);
+    assert!(!target.disks[0].thin);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn odd_names_and_missing_adapters_are_no_obstacle() {
+    let odd = ["100% done", "a/b", "quote'\"<&>", "größe-仮想"];
+    let mut vms: Vec<_> = odd.iter().map(|name| vm(name, &[1])).collect();
+    let mut lonely = vm("no-nic", &[1]);
+    lonely["nics"] = json!([]);
+    vms.push(lonely);
+    let lab = Lab::start(json!(vms)).await;
+    let before = Truth::of(&lab).await;
+    let appliance = Appliance::start(&lab).await;
+
+    let names = [&odd[..], &["no-nic"]].concat();
+    let mut ids = Vec::new();
+    for name in &names {
+        ids.push(appliance.migrate(name, &[]).await);
+    }
+    for id in ids {
+        let end = appliance.settled(&id).await;
+        assert_eq!(end["state"], "done", "{end}");
+    }
+    let known: Vec<&str> = before.onprem.vms.iter().map(|vm| vm.name.as_str()).collect();
+    judge(&lab, &before, &known).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_released_source_can_run_again() {
+    let lab = Lab::start(json!([vm("db-01", &[2])])).await;
+    let before = Truth::of(&lab).await;
+    let appliance = Appliance::start(&lab).await;
+    let id = appliance.migrate("db-01", &[]).await;
+    assert_eq!(appliance.settled(&id).await["state"], "done");
+
+    appliance.hdm(&["source", "release", "db-01"]).await.ok();
+
+    let now = Truth::of(&lab).await;
+    let (source, target) = (now.onprem.vm("db-01"), now.cloud.vm("db-01"));
+    assert!(source.would_connect(), "the source is as it was");
+    assert_eq!(source.pool, before.onprem.vm("db-01").pool);
+    assert!(!target.would_connect(), "never two connectable copies");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_vcenters_show_the_tasks_and_events() {
+    let lab = Lab::start(json!([vm("web-02", &[2])])).await;
+    let appliance = Appliance::start(&lab).await;
+    let id = appliance.migrate("web-02", &[]).await;
+    assert_eq!(appliance.settled(&id).await["state"], "done");
+
+    let now = Truth::of(&lab).await;
+    for site in [&now.onprem, &now.cloud] {
+        let ours: Vec<_> = site.tasks.iter().filter(|task| task.activation_id.starts_with(&id)).collect();
+        assert!(ours.iter().any(|task| task.parent.is_empty()), "{}: the migration has its task", site.name);
+        assert!(ours.iter().any(|task| !task.parent.is_empty()), "{}: the attempt has its own", site.name);
+        assert!(ours.iter().all(|task| task.state == "success"), "{}: {ours:?}", site.name);
+        let kinds: Vec<_> = site.events.iter().map(|event| event.kind.as_str()).collect();
+        assert!(kinds.iter().any(|kind| kind.starts_with("com.hdm.migration.")), "{}: {kinds:?}", site.name);
+    }
+    let log = appliance.hdm(&["-o", "json", "events"]).await.ok().stdout;
+    assert!(log.contains(&id), "{log}");
+}

@@ -1,0 +1,113 @@
+//! What can happen to the bytes on their way, and to the vCenters meanwhile.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use hdm_tests::judge::{Truth, judge};
+use hdm_tests::lab::vm;
+use hdm_tests::{Appliance, Lab, wait};
+use serde_json::{Value, json};
+
+/// Arms `rule` on a site, migrates a two-disk VM, and expects it to arrive whole all the same.
+async fn survives(on_cloud: bool, rule: Value) {
+    let lab = Lab::start(json!([vm("db-01", &[6, 6])])).await;
+    let before = Truth::of(&lab).await;
+    let appliance = Appliance::start(&lab).await;
+    let site = if on_cloud { &lab.cloud } else { &lab.onprem };
+    let fault = site.arm(rule.clone()).await;
+
+    let id = appliance.migrate("db-01", &[]).await;
+    let end = appliance.settled(&id).await;
+
+    assert_eq!(site.fired(&fault).await, 1, "{rule} must have happened");
+    assert_eq!(end["state"], "done", "{rule}: {end}");
+    judge(&lab, &before, &["db-01"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_on_either_side() {
+    survives(false, json!({"on": {"nfc": "export", "after_bytes": 2_000_000}, "do": {"cut": true}})).await;
+    survives(true, json!({"on": {"nfc": "import", "after_bytes": 2_000_000}, "do": {"cut": true}})).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_truncated_export() {
+    survives(false, json!({"on": {"nfc": "export", "after_bytes": 2_000_000}, "do": {"truncate": true}}))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_http_error_on_either_side() {
+    survives(false, json!({"on": {"nfc": "export", "after_bytes": 0}, "do": {"http_status": 500}})).await;
+    survives(true, json!({"on": {"nfc": "import", "after_bytes": 0}, "do": {"http_status": 500}})).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bit_that_flips_in_the_exporting_host_after_it_hashed() {
+    survives(false, json!({"on": {"nfc": "export", "after_bytes": 1_000_000}, "do": {"flip_lba": true}}))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bit_that_flips_in_the_importing_host_before_it_hashes() {
+    survives(true, json!({"on": {"nfc": "import", "after_bytes": 1_000_000}, "do": {"flip_lba": true}}))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn either_vcenter_restarting_in_the_middle() {
+    for half_made in [false, true] {
+        let stop = json!({"stop": {"down_ms": 1_500, "leave_half_made": half_made}});
+        survives(false, json!({"on": {"nfc": "export", "after_bytes": 2_000_000}, "do": stop})).await;
+        survives(true, json!({"on": {"nfc": "import", "after_bytes": 2_000_000}, "do": stop})).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn expired_sessions() {
+    for method in ["CreateSnapshot_Task", "ExportSnapshot", "MoveIntoResourcePool"] {
+        survives(false, json!({"on": {"method": method}, "do": {"expire_sessions": true}})).await;
+    }
+    survives(true, json!({"on": {"method": "ImportVApp"}, "do": {"expire_sessions": true}})).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_somebody_powers_on_meanwhile() {
+    let lab = Lab::start(json!([vm("db-01", &[6])])).await;
+    let before = Truth::of(&lab).await;
+    let appliance = Appliance::start(&lab).await;
+    // The import stalls for as long as it takes somebody to interfere.
+    lab.cloud
+        .arm(json!({"on": {"nfc": "import", "after_bytes": 2_000_000}, "do": {"stall_ms": 1_500}}))
+        .await;
+    let id = appliance.migrate("db-01", &[]).await;
+    wait::until("the transfer runs", async || {
+        let now = appliance.status(&id).await;
+        if now["disks"][0]["position_bytes"].as_u64().unwrap_or(0) > 0 { Ok(()) } else { Err(now) }
+    })
+    .await;
+    lab.onprem.post("/vms/db-01/act", json!({"do": "reconfigure"})).await;
+
+    let end = appliance.settled(&id).await;
+
+    assert_eq!(end["state"], "failed", "{end}");
+    let reason = end["error"].as_str().unwrap();
+    assert!(reason.contains("db-01") && reason.contains("changed"), "it says who changed what: {reason}");
+    judge(&lab, &before, &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fault_that_never_ends_uses_up_the_attempts() {
+    let lab = Lab::start(json!([vm("db-01", &[6])])).await;
+    let before = Truth::of(&lab).await;
+    let appliance = Appliance::start(&lab).await;
+    let rule = json!({"on": {"nfc": "import", "after_bytes": 1_000_000, "times": 99}, "do": {"cut": true}});
+    let fault = lab.cloud.arm(rule).await;
+    let id = appliance.migrate("db-01", &[]).await;
+
+    let end = appliance.settled(&id).await;
+
+    assert!(lab.cloud.fired(&fault).await >= 3, "each attempt met it");
+    assert_eq!(end["state"], "failed", "{end}");
+    assert_eq!(end["attempt"], 3, "{end}");
+    judge(&lab, &before, &[]).await;
+}
