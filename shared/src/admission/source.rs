@@ -200,12 +200,12 @@ fn check_device(vm: &str, device: &SourceDevice) -> Option<Finding> {
         ),
         DeviceKind::Passthrough => (
             "passthrough",
-            format!("'{label}' of '{vm}' is a device of its host handed through to the guest."),
+            format!("'{label}' of '{vm}' is a device of its host handed through to the guest (passthrough)."),
             format!("Remove '{label}' from the virtual machine."),
         ),
         DeviceKind::Vgpu => (
             "vgpu",
-            format!("'{label}' of '{vm}' is a share of its host's graphics processor."),
+            format!("'{label}' of '{vm}' is a share of its host's graphics processor (vGPU)."),
             format!("Remove '{label}' from the virtual machine."),
         ),
         DeviceKind::SrIov => (
@@ -288,7 +288,7 @@ fn check_disk(vm: &SourceVm, disk: &SourceDisk, found: &mut Vec<Finding>) {
         found.push(Finding::blocker(
             "disk-rdm",
             name,
-            format!("'{label}' of '{name}' is a raw device mapping."),
+            format!("'{label}' of '{name}' is a raw device mapping (RDM)."),
             format!("Convert '{label}' to a virtual disk, or detach it."),
         ));
     }
