@@ -1,0 +1,44 @@
+package proxy
+
+import (
+	"encoding/json"
+	"net/http"
+)
+
+// maxBodyBytes is more than any shape takes.
+const maxBodyBytes = 4 << 10
+
+// status is the answer to GET and PUT /shape.
+type status struct {
+	Shape
+	ToTargetBytes   int64 `json:"to_target_bytes"`
+	FromTargetBytes int64 `json:"from_target_bytes"`
+}
+
+// Handler is the admin API: GET /shape and PUT /shape. It is meant for the
+// loopback interface.
+func (p *Proxy) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /shape", func(w http.ResponseWriter, _ *http.Request) { p.answer(w) })
+	mux.HandleFunc("PUT /shape", func(w http.ResponseWriter, r *http.Request) {
+		var shape Shape
+		decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBodyBytes))
+		decoder.DisallowUnknownFields()
+		err := decoder.Decode(&shape)
+		if err == nil {
+			err = p.SetShape(shape)
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		p.answer(w)
+	})
+	return mux
+}
+
+func (p *Proxy) answer(w http.ResponseWriter) {
+	to, from := p.Passed()
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(status{p.Shape(), to, from})
+}
