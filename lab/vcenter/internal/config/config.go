@@ -1,0 +1,206 @@
+// Package config holds the configuration file of one simulated vCenter: its
+// structure, its defaults and what makes it invalid. Every key is optional, so
+// that `{}` is a valid file.
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"time"
+)
+
+// Config describes one simulated vCenter.
+type Config struct {
+	// Name is the vCenter's instance name. Default "vcenter".
+	Name string `json:"name"`
+	// Dir holds certificates and datastores. Default: a directory of the
+	// vCenter's name below the system's temporary directory.
+	Dir string `json:"dir"`
+	// Listen is the address of the SOAP endpoint. Default "127.0.0.1:0".
+	Listen string `json:"listen"`
+	// AdminListen is the address of the admin API. Default "127.0.0.1:0".
+	AdminListen string `json:"admin_listen"`
+	// User and Password are the one accepted login. The password is made up if
+	// none is given; the ready line tells it.
+	User     string `json:"user"`
+	Password string `json:"password"`
+	// AdminToken is the bearer token of the admin API, made up if not given.
+	AdminToken string `json:"admin_token"`
+	// NFCListenIP is where every host listens for NFC, each on a port of its
+	// own. Default "127.0.0.1".
+	NFCListenIP string `json:"nfc_listen_ip"`
+	// LeaseTimeoutSeconds is the time without HttpNfcLeaseProgress after which
+	// a lease ends. Default 300, as on a real vCenter.
+	LeaseTimeoutSeconds int `json:"lease_timeout_seconds"`
+	// ThumbprintStar makes device URLs name the host "*", which is what a
+	// direct connection to ESXi answers.
+	ThumbprintStar bool `json:"thumbprint_star"`
+	// RefuseChunked answers uploads without a Content-Length with 411.
+	RefuseChunked bool `json:"refuse_chunked"`
+	// VerifyImportHash lets the importing host check the streams it receives:
+	// grain order and range, checksums of the compressed data and the end of
+	// the stream. Off, a host stores what it can make of a stream. Default on.
+	VerifyImportHash *bool `json:"verify_import_hash"`
+	// Version is about.version and about.apiVersion. Default "8.0.2".
+	Version string `json:"version"`
+	// Inventory is what the vCenter manages.
+	Inventory Inventory `json:"inventory"`
+}
+
+// Inventory is what the vCenter manages at its start.
+type Inventory struct {
+	// Datacenters defaults to one, DC0, with one DRS cluster C0 of one host.
+	Datacenters  []Datacenter `json:"datacenters"`
+	VMs          []VM         `json:"vms"`
+	GeneratedVMs GeneratedVMs `json:"generated_vms"`
+}
+
+// Datacenter is one datacenter with everything in it but VMs.
+type Datacenter struct {
+	Name string `json:"name"`
+	// Folders are paths of VM folders, parents first, such as "Prod/Web". A
+	// name holds %2f where the folder's own name holds a slash.
+	Folders    []string    `json:"folders"`
+	Clusters   []Cluster   `json:"clusters"`
+	Datastores []Datastore `json:"datastores"`
+	Networks   []string    `json:"networks"`
+}
+
+// Cluster is one compute cluster.
+type Cluster struct {
+	Name string `json:"name"`
+	// DRS allows child resource pools.
+	DRS   bool     `json:"drs"`
+	Hosts int      `json:"hosts"`
+	Pools []string `json:"pools"`
+}
+
+// Datastore is one datastore. FreeBytes 0 means capacity less what is used.
+type Datastore struct {
+	Name          string `json:"name"`
+	CapacityBytes int64  `json:"capacity_bytes"`
+	FreeBytes     int64  `json:"free_bytes"`
+}
+
+// VM is one virtual machine.
+type VM struct {
+	Name       string `json:"name"`
+	Datacenter string `json:"datacenter"`
+	// Folder is the path of a VM folder below its datacenter's, "" the root.
+	Folder    string `json:"folder"`
+	Cluster   string `json:"cluster"`
+	Pool      string `json:"pool"`
+	Datastore string `json:"datastore"`
+	CPU       int32  `json:"cpu"`
+	MemoryMiB int64  `json:"memory_mib"`
+	// Firmware is "bios" or "efi".
+	Firmware string `json:"firmware"`
+	// Power is "on" or "off".
+	Power string `json:"power"`
+	NICs  []NIC  `json:"nics"`
+	Disks []Disk `json:"disks"`
+	// Snapshots are names, the oldest first, each a child of the one before.
+	Snapshots []string `json:"snapshots"`
+	// Bootable makes a power-on start a real guest from the first disk.
+	Bootable    bool              `json:"bootable"`
+	Annotation  string            `json:"annotation"`
+	ExtraConfig map[string]string `json:"extra_config"`
+	// Tools makes a VM that is not bootable behave as if VMware Tools ran in
+	// it while it is on: it answers and obeys a guest shutdown.
+	Tools               bool     `json:"tools"`
+	Template            bool     `json:"template"`
+	ManagedBy           string   `json:"managed_by"`
+	FT                  bool     `json:"ft"`
+	Encrypted           bool     `json:"encrypted"`
+	VTPM                bool     `json:"vtpm"`
+	Passthrough         bool     `json:"passthrough"`
+	RDM                 bool     `json:"rdm"`
+	Independent         bool     `json:"independent"`
+	SharedBus           bool     `json:"shared_bus"`
+	Question            string   `json:"question"`
+	DisabledMethods     []string `json:"disabled_methods"`
+	HWVersion           string   `json:"hw_version"`
+	VApp                string   `json:"vapp"`
+	LinkedClone         bool     `json:"linked_clone"`
+	ConsolidationNeeded bool     `json:"consolidation_needed"`
+}
+
+// NIC is one virtual network card.
+type NIC struct {
+	Network string `json:"network"`
+	// Type is "vmxnet3", "e1000" or "e1000e".
+	Type string `json:"type"`
+	// MAC is a manual address; "" lets the vCenter generate one.
+	MAC string `json:"mac"`
+	// StartConnected defaults to true.
+	StartConnected *bool `json:"start_connected"`
+}
+
+// Disk is one virtual disk.
+type Disk struct {
+	SizeBytes int64 `json:"size_bytes"`
+	// Content is the recipe of the disk's bytes: "random:SEED", "zero",
+	// "sparse:SEED" or "file:/path". Default "zero".
+	Content string `json:"content"`
+	// Thin defaults to true.
+	Thin *bool `json:"thin"`
+	// Controller is pvscsi, lsilogic, buslogic, ide, sata or nvme.
+	Controller string `json:"controller"`
+}
+
+// GeneratedVMs asks for Count VMs that differ by their number only.
+type GeneratedVMs struct {
+	Count         int    `json:"count"`
+	Prefix        string `json:"prefix"`
+	Disks         int    `json:"disks"`
+	DiskSizeBytes int64  `json:"disk_size_bytes"`
+}
+
+// IsThin tells whether the disk is thin provisioned.
+func (d Disk) IsThin() bool { return d.Thin == nil || *d.Thin }
+
+// ConnectsAtStart tells whether the card connects when its VM powers on.
+func (n NIC) ConnectsAtStart() bool { return n.StartConnected == nil || *n.StartConnected }
+
+// LeaseTimeout is LeaseTimeoutSeconds as a duration.
+func (c *Config) LeaseTimeout() time.Duration {
+	return time.Duration(c.LeaseTimeoutSeconds) * time.Second
+}
+
+// ChecksImports tells whether importing hosts check what they receive.
+func (c *Config) ChecksImports() bool { return c.VerifyImportHash == nil || *c.VerifyImportHash }
+
+// Load reads the file at path, fills in the defaults and validates it.
+func Load(path string) (*Config, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	c, err := Parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("configuration %s: %w", path, err)
+	}
+	return c, nil
+}
+
+// Parse reads a configuration from JSON, fills in the defaults and validates
+// it. An unknown key is an error, because it is most likely a misspelt one.
+func Parse(data []byte) (*Config, error) {
+	c := new(Config)
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(c); err != nil {
+		return nil, err
+	}
+	if err := dec.Decode(new(struct{})); err != io.EOF {
+		return nil, fmt.Errorf("there is something after the configuration's closing brace")
+	}
+	c.applyDefaults()
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}

@@ -1,0 +1,140 @@
+// Package dispatch puts code of the lab around methods of vcsim's objects.
+//
+// vcsim looks a method's receiver up in its registry after the registry's
+// Handler was asked, and prefers what it finds there. Wrapping the objects in
+// the registry breaks type assertions all over vcsim. Handler is given the
+// decoded call by pointer, however: for a wrapped method it points the call to
+// a reference that nothing has and to a method of our own receiver. vcsim then
+// finds nothing in its registry, takes the receiver that Handler returned and
+// locks the original object, because that is the receiver's Reference.
+package dispatch
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/mo"
+	"github.com/vmware/govmomi/vim25/soap"
+	"github.com/vmware/govmomi/vim25/types"
+
+	"hdm.dev/lab/vcenter/internal/hook"
+)
+
+// unknown is never in a registry.
+var unknown = types.ManagedObjectReference{Type: "LabCall", Value: "lab-call"}
+
+type key struct{ kind, method string }
+
+// Table holds what is around which method. Make it with New.
+type Table struct {
+	wraps []entry
+	calls map[key]hook.Call
+}
+
+type entry struct {
+	key
+	wrap hook.Wrap
+}
+
+// New returns an empty table.
+func New() *Table { return new(Table) }
+
+// Around implements hook.Dispatcher.
+func (t *Table) Around(kind, method string, wrap hook.Wrap) {
+	t.wraps = append(t.wraps, entry{key{kind, method}, wrap})
+}
+
+// Install makes the registry use the table, which must not change any more.
+func (t *Table) Install(r *simulator.Registry) {
+	t.calls = make(map[key]hook.Call)
+	for _, e := range t.wraps {
+		if _, done := t.calls[e.key]; !done {
+			t.calls[e.key] = t.build(e.key)
+		}
+	}
+	r.Handler = t.handle
+}
+
+// build nests the wraps of a method, the first registered outermost. Those for
+// all types and those for one type keep the order of their registration.
+func (t *Table) build(k key) hook.Call {
+	call := stock(k.method)
+	for _, e := range slices.Backward(t.wraps) {
+		if e.method == k.method && (e.kind == "" || e.kind == k.kind) {
+			call = e.wrap(call)
+		}
+	}
+	return call
+}
+
+func (t *Table) handle(ctx *simulator.Context, method *simulator.Method) (mo.Reference, types.BaseMethodFault) {
+	if ctx.Session == nil {
+		return nil, nil
+	}
+	call, ok := t.calls[key{method.This.Type, method.Name}]
+	if !ok {
+		call, ok = t.calls[key{"", method.Name}]
+	}
+	object := ctx.Session.Get(method.This)
+	if object == nil {
+		return nil, nil // vcsim answers ManagedObjectNotFound
+	}
+	if entity, is := object.(mo.Entity); is && slices.Contains(entity.Entity().DisabledMethod, method.Name) {
+		return nil, new(types.MethodDisabled)
+	}
+	if !ok {
+		return nil, nil
+	}
+	receiver := &receiver{ref: method.This, call: call}
+	method.This = unknown
+	method.Name = "LabCall"
+	return receiver, nil
+}
+
+// receiver is the object whose method vcsim calls in place of the original.
+type receiver struct {
+	ref  types.ManagedObjectReference
+	call hook.Call
+}
+
+// Reference names the original object, so that vcsim locks that one.
+func (r *receiver) Reference() types.ManagedObjectReference { return r.ref }
+
+// LabCall is found by vcsim by its name.
+func (r *receiver) LabCall(ctx *simulator.Context, req types.AnyType) soap.HasFault {
+	ctx.Caller = &r.ref
+	return r.call(ctx, r.ref, req)
+}
+
+// stock calls the method of vcsim's own object.
+func stock(name string) hook.Call {
+	goName := strings.ToUpper(name[:1]) + name[1:]
+	if base, is := strings.CutSuffix(goName, "_Task"); is {
+		goName = base + "Task"
+	}
+	return func(ctx *simulator.Context, this types.ManagedObjectReference, req types.AnyType) soap.HasFault {
+		object := ctx.Session.Get(this)
+		if object == nil {
+			return Fault("managed object not found: "+this.String(), &types.ManagedObjectNotFound{Obj: this})
+		}
+		method := reflect.ValueOf(object).MethodByName(goName)
+		if !method.IsValid() {
+			return Fault(this.String()+" does not implement "+name, &types.MethodNotFound{Receiver: this, Method: name})
+		}
+		var args []reflect.Value
+		if method.Type().NumIn() == 2 {
+			args = append(args, reflect.ValueOf(ctx))
+		}
+		args = append(args, reflect.ValueOf(req))
+		return method.Call(args)[0].Interface().(soap.HasFault)
+	}
+}
+
+// Fault is an answer that is a fault, whatever the method.
+func Fault(message string, fault types.BaseMethodFault) soap.HasFault {
+	// Any body will do: vcsim encodes the fault alone.
+	return &methods.CurrentTimeBody{Fault_: simulator.Fault(message, fault)}
+}

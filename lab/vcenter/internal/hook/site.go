@@ -1,0 +1,65 @@
+package hook
+
+import (
+	"time"
+
+	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25"
+
+	"hdm.dev/lab/vcenter/internal/config"
+)
+
+// Site is the running vCenter as the admin API and the faults see it.
+type Site interface {
+	Config() *config.Config
+	// Context is the service's own context. Copy it (c := *site.Context())
+	// before locking with it: locks belong to a context's address.
+	Context() *simulator.Context
+	// Client calls the API in process, through the dispatcher but past the
+	// HTTP middleware, as a session that is always logged in.
+	Client() *vim25.Client
+	Disks() Disks
+	Leases() Leases
+	// Guests runs bootable VMs; nil while the site is being built.
+	Guests() Guests
+
+	// Running tells whether the SOAP and NFC listeners are open.
+	Running() bool
+	// Stop closes the SOAP and NFC listeners, breaks their connections and
+	// forgets sessions, leases, collectors and task objects. With leaveHalfMade
+	// the VMs of import leases stay, else they are removed.
+	Stop(leaveHalfMade bool)
+	// Start opens the listeners again: same ports, same certificates.
+	Start() error
+	// ExpireSessions ends every session, as a timeout does.
+	ExpireSessions()
+	// Sessions lists the live logins.
+	Sessions() []Session
+	// ForgetTasks removes the objects of tasks that have ended.
+	ForgetTasks()
+	// RefreshDatastores writes capacity and free space into the inventory. To
+	// be called after Disks.SetFree.
+	RefreshDatastores()
+}
+
+// Session is one live login.
+type Session struct {
+	Key       string    `json:"key"`
+	User      string    `json:"user"`
+	UserAgent string    `json:"user_agent"`
+	Login     time.Time `json:"login"`
+}
+
+// Leases knows the NFC leases.
+type Leases interface {
+	// Live lists the leases that are initializing or ready.
+	Live() []Lease
+}
+
+// Lease is one live lease.
+type Lease struct {
+	Ref   string `json:"ref"`
+	Kind  string `json:"kind"`
+	State string `json:"state"`
+	VM    string `json:"vm"`
+}

@@ -1,0 +1,81 @@
+package site
+
+import (
+	"context"
+	"crypto/tls"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+)
+
+// listener is an HTTP server that can be closed and opened again on the port
+// it got when it was first opened.
+type listener struct {
+	handler http.Handler
+	tls     *tls.Config
+
+	mu      sync.Mutex
+	address string
+	server  *http.Server
+}
+
+func newListener(address string, config *tls.Config, handler http.Handler) *listener {
+	return &listener{address: address, tls: config, handler: handler}
+}
+
+// open is without effect on an open listener.
+func (l *listener) open() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.server != nil {
+		return nil
+	}
+	tcp, err := net.Listen("tcp", l.address)
+	if err != nil {
+		return err
+	}
+	l.address = tcp.Addr().String()
+	l.server = &http.Server{
+		Handler:           l.handler,
+		ReadHeaderTimeout: time.Minute,
+		ErrorLog:          log.New(os.Stderr, "http "+l.address+": ", log.LstdFlags),
+	}
+	if l.tls != nil {
+		tcp = tls.NewListener(tcp, l.tls)
+	}
+	go func(server *http.Server) { _ = server.Serve(tcp) }(l.server)
+	return nil
+}
+
+// close breaks all connections.
+func (l *listener) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.server != nil {
+		_ = l.server.Close()
+		l.server = nil
+	}
+}
+
+// drain lets running requests end, for a moment, and closes.
+func (l *listener) drain(limit time.Duration) {
+	l.mu.Lock()
+	server := l.server
+	l.mu.Unlock()
+	if server != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), limit)
+		defer cancel()
+		_ = server.Shutdown(ctx)
+	}
+	l.close()
+}
+
+// addr is the address it has or had; before the first open, the one asked for.
+func (l *listener) addr() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.address
+}

@@ -1,0 +1,235 @@
+// Package site puts one simulated vCenter together: vcsim's service and
+// registry, the lab's inventory, disks, leases, guests and faults, and the
+// listeners they are reached through.
+package site
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	pbm "github.com/vmware/govmomi/pbm/simulator"
+	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/simulator/vpx"
+	"github.com/vmware/govmomi/vim25"
+
+	"hdm.dev/lab/vcenter/internal/config"
+	"hdm.dev/lab/vcenter/internal/disk"
+	"hdm.dev/lab/vcenter/internal/dispatch"
+	"hdm.dev/lab/vcenter/internal/hook"
+)
+
+// drainLimit is how long Close waits for running calls.
+const drainLimit = 2 * time.Second
+
+// Site is one simulated vCenter. It implements hook.Site.
+type Site struct {
+	cfg     *config.Config
+	svc     *simulator.Service
+	client  *vim25.Client
+	disks   *disk.Store
+	guests  hook.Guests
+	faults  faultHooks
+	soap    *listener
+	admin   *listener
+	cert    tls.Certificate
+	created []func() // undo of what New made, in order
+
+	mu      sync.Mutex
+	running bool
+}
+
+// Ready is what the ready line tells.
+type Ready struct {
+	Name         string `json:"name"`
+	URL          string `json:"url"`
+	User         string `json:"user"`
+	Password     string `json:"password"`
+	SHA1         string `json:"sha1"`
+	SHA256       string `json:"sha256"`
+	AdminURL     string `json:"admin_url"`
+	AdminToken   string `json:"admin_token"`
+	PID          int    `json:"pid"`
+	InstanceUUID string `json:"instance_uuid"`
+}
+
+// New builds the vCenter without listening. Only one can be made in a process,
+// because vcsim keeps state in package variables.
+func New(cfg *config.Config) (*Site, error) {
+	s := &Site{cfg: cfg}
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the vCenter's directory: %w", err)
+	}
+	locked, err := lock(cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	s.created = append(s.created, func() { _ = locked.Close() })
+	// The configuration says what is there at the start, and nothing else is.
+	if err := os.RemoveAll(s.datastoreDir()); err != nil {
+		return nil, fmt.Errorf("clearing the datastores of an earlier run: %w", err)
+	}
+	instance, err := s.instanceUUID()
+	if err != nil {
+		return nil, err
+	}
+	host, _, err := net.SplitHostPort(cfg.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen address: %w", err)
+	}
+	if s.cert, err = certificate(s.certDir(), cfg.Name, net.ParseIP(host)); err != nil {
+		return nil, err
+	}
+	if err := s.makeService(instance); err != nil {
+		return nil, err
+	}
+	s.disks, err = disk.New(s.datastoreDir(), datastores(cfg))
+	if err != nil {
+		return nil, err
+	}
+	if err := s.buildInventory(); err != nil {
+		return nil, fmt.Errorf("building the inventory: %w", err)
+	}
+	if err := s.setFreeSpace(); err != nil {
+		return nil, err
+	}
+	table := dispatch.New()
+	if err := s.wire(table); err != nil {
+		s.Close()
+		return nil, err
+	}
+	table.Install(s.svc.Context.Map)
+	return s, nil
+}
+
+// makeService creates vcsim's service with an empty inventory.
+func (s *Site) makeService(instance string) error {
+	content := vpx.ServiceContent
+	content.About.Version = s.cfg.Version
+	content.About.ApiVersion = apiVersion(s.cfg.Version)
+	content.About.FullName = "VMware vCenter Server " + s.cfg.Version + " (simulated)"
+	content.About.InstanceUuid = instance
+	ctx, si := simulator.NewServiceInstance(simulator.NewContext(), content, vpx.RootFolder)
+	si.Content.About.InstanceUuid = instance
+	s.svc = simulator.New(ctx, si)
+	s.svc.Listen = &url.URL{Scheme: "https", Host: s.cfg.Listen, Path: vim25.Path,
+		User: url.UserPassword(s.cfg.User, s.cfg.Password)}
+	s.svc.RegisterSDK(ctx.Map, ctx.Map.Path+"/vimService")
+	s.svc.RegisterSDK(pbm.New())
+	s.svc.ServeMux.HandleFunc(ctx.Map.Path+"/vimServiceVersions.xml", s.svc.ServiceVersions)
+	s.svc.ServeMux.HandleFunc("/folder/", s.svc.ServeDatastore)
+	s.svc.ServeMux.HandleFunc("/about", s.svc.About)
+	config := &tls.Config{Certificates: []tls.Certificate{s.cert}, MinVersion: tls.VersionTLS12,
+		ClientAuth: tls.RequestClientCert}
+	ctx.Map.SessionManager().TLS = func() *tls.Config { return config }
+	s.soap = newListener(s.cfg.Listen, config, http.HandlerFunc(s.serveSOAP))
+	client, err := vim25.NewClient(ctx, s.svc)
+	s.client = client
+	return err
+}
+
+// serveSOAP puts the faults' middleware before vcsim's handler.
+func (s *Site) serveSOAP(w http.ResponseWriter, r *http.Request) {
+	var handler http.Handler = s.svc.ServeMux
+	if s.faults.middleware != nil {
+		handler = s.faults.middleware(handler)
+	}
+	handler.ServeHTTP(w, r)
+}
+
+// Ready tells how to reach the site.
+func (s *Site) Ready() Ready {
+	return Ready{
+		Name: s.cfg.Name, URL: "https://" + s.soap.addr() + vim25.Path,
+		User: s.cfg.User, Password: s.cfg.Password,
+		SHA1: sha1Thumbprint(s.cert), SHA256: sha256Thumbprint(s.cert),
+		AdminURL: "http://" + s.admin.addr(), AdminToken: s.cfg.AdminToken,
+		PID: os.Getpid(), InstanceUUID: s.client.ServiceContent.About.InstanceUuid,
+	}
+}
+
+// Config implements hook.Site.
+func (s *Site) Config() *config.Config { return s.cfg }
+
+// Context implements hook.Site.
+func (s *Site) Context() *simulator.Context { return s.svc.Context }
+
+// Client implements hook.Site.
+func (s *Site) Client() *vim25.Client { return s.client }
+
+// Disks implements hook.Site.
+func (s *Site) Disks() hook.Disks { return s.disks }
+
+// Guests implements hook.Site.
+func (s *Site) Guests() hook.Guests { return s.guests }
+
+// Close stops guests and listeners for good.
+func (s *Site) Close() {
+	s.soap.drain(drainLimit)
+	if s.admin != nil {
+		s.admin.drain(drainLimit)
+	}
+	for i := len(s.created) - 1; i >= 0; i-- {
+		s.created[i]()
+	}
+}
+
+func (s *Site) datastoreDir() string { return filepath.Join(s.cfg.Dir, "datastores") }
+
+func (s *Site) certDir() string { return filepath.Join(s.cfg.Dir, "certificates") }
+
+// instanceUUID is made once per directory.
+func (s *Site) instanceUUID() (string, error) {
+	file := filepath.Join(s.cfg.Dir, "instance-uuid")
+	if data, err := os.ReadFile(file); err == nil {
+		if id, err := uuid.ParseBytes(data); err == nil {
+			return id.String(), nil
+		}
+		return "", fmt.Errorf("%s does not hold a UUID; remove it to have one made", file)
+	}
+	id := uuid.NewString()
+	if err := os.WriteFile(file, []byte(id), 0o600); err != nil {
+		return "", fmt.Errorf("keeping the instance UUID: %w", err)
+	}
+	return id, nil
+}
+
+// apiVersion is what vSphere reports for a product version: four numbers.
+func apiVersion(version string) string {
+	return version + strings.Repeat(".0", max(0, 3-strings.Count(version, ".")))
+}
+
+func datastores(cfg *config.Config) []disk.Datastore {
+	var all []disk.Datastore
+	for _, dc := range cfg.Inventory.Datacenters {
+		for _, ds := range dc.Datastores {
+			all = append(all, disk.Datastore{Name: ds.Name, CapacityBytes: ds.CapacityBytes})
+		}
+	}
+	return all
+}
+
+// setFreeSpace applies free_bytes, which counts from when the inventory is there.
+func (s *Site) setFreeSpace() error {
+	for _, dc := range s.cfg.Inventory.Datacenters {
+		for _, ds := range dc.Datastores {
+			if ds.FreeBytes > 0 {
+				if err := s.disks.SetFree(ds.Name, ds.FreeBytes); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	s.RefreshDatastores()
+	return nil
+}
+
+var _ hook.Site = (*Site)(nil)

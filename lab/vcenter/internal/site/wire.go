@@ -1,0 +1,38 @@
+package site
+
+import (
+	"net/http"
+
+	"hdm.dev/lab/vcenter/internal/hook"
+)
+
+// faultHooks are the places where faults happen; each may be nil.
+type faultHooks struct {
+	middleware hook.Middleware
+	tasks      hook.Tasks
+	nfc        hook.NFC
+}
+
+// wire connects the packages. The order matters: what registers first with the
+// dispatcher is the outermost.
+func (s *Site) wire(table hook.Dispatcher) error {
+	var err error
+	if s.faults, err = s.makeFaults(); err != nil {
+		return err
+	}
+	var adminHandler http.Handler
+	if adminHandler, err = s.makeAdmin(); err != nil {
+		return err
+	}
+	s.admin = newListener(s.cfg.AdminListen, nil, adminHandler)
+	if err := s.wireVim(table); err != nil {
+		return err
+	}
+	if s.guests, err = s.makeGuests(table); err != nil {
+		return err
+	}
+	if s.guests != nil {
+		s.created = append(s.created, func() { _ = s.guests.Close() })
+	}
+	return nil
+}
