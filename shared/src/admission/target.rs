@@ -118,6 +118,26 @@ pub fn choose_host(hosts: &[HostFacts]) -> Option<&HostFacts> {
     hosts.iter().filter(|h| h.usable()).min_by(|a, b| a.name.cmp(&b.name))
 }
 
+/// The newest hardware version a host of this ESXi version runs (VMware KB 1003746); absent for versions
+/// unknown to us, which newer ones are: they run everything.
+pub fn max_hardware_version(esxi: &str) -> Option<u32> {
+    let mut parts = esxi.split('.').map(|part| part.parse::<u32>().ok());
+    let version = (parts.next()??, parts.next().flatten().unwrap_or(0), parts.next().flatten().unwrap_or(0));
+    match version {
+        (6, 0, _) => Some(11),
+        (6, 5, _) => Some(13),
+        // 6.7 Update 2 runs 15 and has the same version number.
+        (6, 7, _) => Some(15),
+        (7, 0, 0) => Some(17),
+        (7, 0, 1) => Some(18),
+        (7, 0, _) => Some(19),
+        (8, 0, 0 | 1) => Some(20),
+        (8, 0, _) => Some(21),
+        (9, 0, _) => Some(22),
+        _ => None,
+    }
+}
+
 fn fits_together(target: &TargetFacts, found: &mut Vec<Finding>) {
     let cluster = target.cluster.as_str();
     if !target.pool_in_cluster {
@@ -385,6 +405,20 @@ mod tests {
         assert_eq!(only(|v, _| v.controllers.push("VirtualSdioController".into())), "controller-unsupported");
         for known in KNOWN_CONTROLLERS {
             assert_eq!(only(|v, _| v.controllers = vec![(*known).into()]), "", "{known}");
+        }
+    }
+
+    #[test]
+    fn a_hosts_version_tells_what_hardware_it_runs() {
+        for (esxi, hardware) in [
+            ("6.7.0", Some(15)),
+            ("7.0.3", Some(19)),
+            ("8.0.2", Some(21)),
+            ("8.0", Some(20)),
+            ("12.1", None),
+            ("", None),
+        ] {
+            assert_eq!(max_hardware_version(esxi), hardware, "{esxi}");
         }
     }
 
