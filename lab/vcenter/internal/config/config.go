@@ -40,6 +40,9 @@ type Config struct {
 	ThumbprintStar bool `json:"thumbprint_star"`
 	// RefuseChunked answers uploads without a Content-Length with 411.
 	RefuseChunked bool `json:"refuse_chunked"`
+	// RefuseSecondPost makes a host take each disk of an import once only, and a
+	// connection that breaks fail the lease. Off, the disk can be sent again.
+	RefuseSecondPost bool `json:"refuse_second_post"`
 	// VerifyImportHash lets the importing host check the streams it receives:
 	// grain order and range, checksums of the compressed data and the end of
 	// the stream. Off, a host stores what it can make of a stream. Default on.

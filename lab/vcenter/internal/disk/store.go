@@ -105,6 +105,14 @@ func (s *Store) Define(spec hook.DiskSpec) error {
 	return nil
 }
 
+// Ensure is Define, but takes a disk that is known as it is.
+func (s *Store) Ensure(spec hook.DiskSpec) error {
+	if _, known := s.Spec(spec.File); known {
+		return nil
+	}
+	return s.Define(spec)
+}
+
 // Fork implements hook.Disks.
 func (s *Store) Fork(parent, child string) error {
 	ds, path, err := s.place(child, ".qcow2")

@@ -30,8 +30,9 @@ type key struct{ kind, method string }
 
 // Table holds what is around which method. Make it with New.
 type Table struct {
-	wraps []entry
-	calls map[key]hook.Call
+	wraps    []entry
+	calls    map[key]hook.Call
+	unlocked map[key]bool
 }
 
 type entry struct {
@@ -40,12 +41,15 @@ type entry struct {
 }
 
 // New returns an empty table.
-func New() *Table { return new(Table) }
+func New() *Table { return &Table{unlocked: make(map[key]bool)} }
 
 // Around implements hook.Dispatcher.
 func (t *Table) Around(kind, method string, wrap hook.Wrap) {
 	t.wraps = append(t.wraps, entry{key{kind, method}, wrap})
 }
+
+// Unlocked implements hook.Dispatcher.
+func (t *Table) Unlocked(kind, method string) { t.unlocked[key{kind, method}] = true }
 
 // Install makes the registry use the table, which must not change any more.
 func (t *Table) Install(r *simulator.Registry) {
@@ -88,7 +92,10 @@ func (t *Table) handle(ctx *simulator.Context, method *simulator.Method) (mo.Ref
 	if !ok {
 		return nil, nil
 	}
-	receiver := &receiver{ref: method.This, call: call}
+	receiver := &receiver{ref: method.This, lock: method.This, call: call}
+	if t.unlocked[key{method.This.Type, method.Name}] {
+		receiver.lock = types.ManagedObjectReference{Type: unknown.Type, Value: method.This.Value}
+	}
 	method.This = unknown
 	method.Name = "LabCall"
 	return receiver, nil
@@ -96,12 +103,12 @@ func (t *Table) handle(ctx *simulator.Context, method *simulator.Method) (mo.Ref
 
 // receiver is the object whose method vcsim calls in place of the original.
 type receiver struct {
-	ref  types.ManagedObjectReference
-	call hook.Call
+	ref, lock types.ManagedObjectReference
+	call      hook.Call
 }
 
-// Reference names the original object, so that vcsim locks that one.
-func (r *receiver) Reference() types.ManagedObjectReference { return r.ref }
+// Reference is what vcsim locks: mostly the original object.
+func (r *receiver) Reference() types.ManagedObjectReference { return r.lock }
 
 // LabCall is found by vcsim by its name.
 func (r *receiver) LabCall(ctx *simulator.Context, req types.AnyType) soap.HasFault {

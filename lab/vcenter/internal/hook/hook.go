@@ -21,7 +21,7 @@ type Middleware func(next http.Handler) http.Handler
 
 // Call is one decoded vSphere API call: this is the object it is made on, req a
 // pointer to the request, such as *types.PowerOnVM_Task. The object's lock is
-// held; ctx.Session is the caller's.
+// held unless the method is Unlocked; ctx.Session is the caller's.
 type Call func(ctx *simulator.Context, this types.ManagedObjectReference, req types.AnyType) soap.HasFault
 
 // Wrap puts something around a Call. It may answer without calling next.
@@ -34,6 +34,8 @@ type Dispatcher interface {
 	// first is the outermost. Stock vcsim is the innermost. Only calls of
 	// logged-in sessions pass here. To be called before the site serves.
 	Around(kind, method string, wrap Wrap)
+	// Unlocked lets a method that has a wrap run without its object's lock.
+	Unlocked(kind, method string)
 }
 
 // TaskKind is what becomes of a task.

@@ -9,10 +9,11 @@ import (
 )
 
 // Encode writes the disk of that size that r holds as a streamOptimized VMDK.
-// Each Write to w is of whole sectors. name is for the descriptor only.
-func Encode(w io.Writer, r io.ReaderAt, sizeBytes int64, name string) error {
+// Each Write to w is of whole sectors. name is for the descriptor only. It
+// returns the size of the grains that are not zero.
+func Encode(w io.Writer, r io.ReaderAt, sizeBytes int64, name string) (populatedBytes int64, err error) {
 	if sizeBytes <= 0 || sizeBytes%SectorBytes != 0 {
-		return fmt.Errorf("a disk of %d bytes is not of whole sectors", sizeBytes)
+		return 0, fmt.Errorf("a disk of %d bytes is not of whole sectors", sizeBytes)
 	}
 	e := &encoder{w: w, sectors: uint64(sizeBytes) / SectorBytes}
 	e.header = header{
@@ -23,12 +24,12 @@ func Encode(w io.Writer, r io.ReaderAt, sizeBytes int64, name string) error {
 		overheadSectors: overheadSectors, compression: deflate,
 	}
 	if err := e.begin(name); err != nil {
-		return err
+		return 0, err
 	}
 	if err := e.grains(r); err != nil {
-		return err
+		return 0, err
 	}
-	return e.end()
+	return e.populated, e.end()
 }
 
 type encoder struct {
@@ -40,6 +41,7 @@ type encoder struct {
 	table     [grainsPerTable]uint32
 	tableUsed bool
 	directory []uint32
+	populated int64
 }
 
 // write pads to whole sectors.
@@ -118,6 +120,7 @@ func (e *encoder) grains(r io.ReaderAt) error {
 		}
 		e.table[index] = uint32(e.at)
 		e.tableUsed = true
+		e.populated += int64(want)
 		if err := e.write(b); err != nil {
 			return err
 		}

@@ -30,7 +30,7 @@ func sample(t *testing.T) []byte {
 func encode(t *testing.T, disk []byte) []byte {
 	t.Helper()
 	var stream bytes.Buffer
-	if err := Encode(&stream, bytes.NewReader(disk), int64(len(disk)), `we"ird`); err != nil {
+	if _, err := Encode(&stream, bytes.NewReader(disk), int64(len(disk)), `we"ird`); err != nil {
 		t.Fatal(err)
 	}
 	return stream.Bytes()
@@ -166,7 +166,7 @@ func FuzzDecode(f *testing.F) {
 	disk := make([]byte, 3*grainBytes)
 	disk[5] = 1
 	var stream bytes.Buffer
-	if err := Encode(&stream, bytes.NewReader(disk), int64(len(disk)), "f"); err != nil {
+	if _, err := Encode(&stream, bytes.NewReader(disk), int64(len(disk)), "f"); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(stream.Bytes(), true)

@@ -1,0 +1,28 @@
+//! Step `recheck`: everything admission checked is checked again when the VM leaves the queue.
+
+use std::time::{Duration, Instant};
+
+use super::{Cold, ColdCx, admit, vm};
+use crate::engine::StepError;
+
+/// How long a cache that has just been started may take to know its vCenter.
+const READY: Duration = Duration::from_secs(60);
+
+/// Refuses with every blocker there is now.
+pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
+    let input = cx.input().clone();
+    let (from, to) = (cold.source(cx)?, cold.cloud(cx)?);
+    for site in [&from, &to] {
+        let deadline = Instant::now() + READY;
+        vm::or_cancel(cx, async { Ok(site.inventory.ready(deadline).await?) }).await?;
+    }
+    let details = vm::source(cold, cx).await?;
+    let open = admit::reservations(cold, Some(cx.id())).await.map_err(|e| StepError::retry(e.to_string()))?;
+    let found = admit::judge(&from, &to, &details, &input.place, &input.options, &input.target_name, &open).await?;
+    let blockers: Vec<String> =
+        found.iter().filter(|f| f.blocks()).map(|f| format!("{} {}", f.message, f.remedy)).collect();
+    if blockers.is_empty() {
+        return Ok(());
+    }
+    Err(StepError::refused(blockers.join(" ")))
+}

@@ -1,0 +1,188 @@
+//! The migration's tasks in both vCenters.
+//!
+//! ```text
+//! source: HDM cold migration (on the VM)         cloud: HDM cold migration (on the cluster, then on the copy)
+//!         └ attempt 1, attempt 2 …                       └ attempt 1, attempt 2 …
+//! ```
+//!
+//! Cancelling the migration's task cancels the migration; cancelling an attempt's ends that attempt. Both
+//! are found again by their activation ids. A task that a vCenter has forgotten (it forgets all when it
+//! restarts) is not made anew: the next attempt has a task again, and events tell the rest.
+
+use hdm_vsphere::{Error, MoRef, Session, TaskInfo, TaskState};
+
+use super::{Cold, ColdCx, marker};
+use crate::engine::{AttemptOutcome, StepError, Verdict};
+use crate::extension::{TASK_ATTEMPT, TASK_MIGRATE};
+
+/// Step `open-tasks`.
+pub async fn open(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
+    let activation = marker::task(cx.id());
+    if cx.memo().source_task.is_none() {
+        let session = cold.source(cx)?.session;
+        let vm = cx.input().source_vm();
+        let task = ensure(&session, &vm, TASK_MIGRATE, &activation, None, &cx.input().requested_by).await?;
+        cx.save("the task at the source", |m| m.source_task = Some(task.task)).await?;
+    }
+    if cx.memo().cloud_task.is_none() {
+        let session = cold.cloud(cx)?.session;
+        let cluster = cx.input().place.cluster.object.clone();
+        let task = ensure(&session, &cluster, TASK_MIGRATE, &activation, None, &cx.input().requested_by).await?;
+        cx.save("the task in the cloud", |m| m.cloud_task = Some(task.task)).await?;
+    }
+    open_attempt(cold, cx, cx.attempt()).await
+}
+
+/// Closes the tasks as failed, with the reason.
+pub async fn undo_open(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
+    let reason = match cx.verdict() {
+        Some(Verdict::Cancelled { by }) => format!("Cancelled by {by}; everything was undone."),
+        Some(Verdict::Failed { reason }) => format!("{reason} Everything was undone."),
+        None => "Everything was undone.".to_owned(),
+    };
+    find_lost(cold, cx).await?;
+    close_all(cold, cx, Some(&reason)).await
+}
+
+/// Step `close-tasks`.
+pub async fn close(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
+    close_all(cold, cx, None).await
+}
+
+/// Opens the tasks of an attempt, once the migration's own are open.
+pub async fn open_attempt(cold: &Cold, cx: &mut ColdCx<'_>, attempt: u32) -> Result<(), StepError> {
+    let activation = marker::attempt_task(cx.id(), attempt);
+    let parents = [cx.memo().source_task.clone(), cx.memo().cloud_task.clone()];
+    if parents.iter().any(Option::is_none) || cx.memo().attempt_tasks.len() == parents.len() {
+        return Ok(());
+    }
+    for (n, parent) in parents.into_iter().enumerate().skip(cx.memo().attempt_tasks.len()) {
+        let (session, entity) = if n == 0 {
+            (cold.source(cx)?.session, cx.input().source_vm())
+        } else {
+            (cold.cloud(cx)?.session, cx.input().place.cluster.object.clone())
+        };
+        let key = match parent {
+            Some(parent) => known(session.task_info(&parent).await)?.map(|info| info.key),
+            None => None,
+        };
+        let user = cx.input().requested_by.clone();
+        let task = ensure(&session, &entity, TASK_ATTEMPT, &activation, key.as_deref(), &user).await?;
+        cx.save("the task of the attempt", |m| m.attempt_tasks.push(task.task)).await?;
+    }
+    Ok(())
+}
+
+/// Closes the tasks of an attempt.
+pub async fn close_attempt(cold: &Cold, cx: &mut ColdCx<'_>, outcome: &AttemptOutcome) -> Result<(), StepError> {
+    let fault = match outcome {
+        AttemptOutcome::Succeeded => None,
+        AttemptOutcome::Failed { reason } => Some(reason.as_str()),
+    };
+    let tasks = cx.memo().attempt_tasks.clone();
+    for (n, task) in tasks.iter().enumerate() {
+        let session = if n == 0 { cold.source(cx)?.session } else { cold.cloud(cx)?.session };
+        end(&session, task, fault).await?;
+    }
+    if !tasks.is_empty() {
+        cx.save("the attempt's tasks are closed", |m| m.attempt_tasks.clear()).await?;
+    }
+    Ok(())
+}
+
+/// Lets the cloud's task go on at the copy, now that it exists.
+pub async fn follow_target(cold: &Cold, cx: &mut ColdCx<'_>, target: &MoRef) -> Result<(), StepError> {
+    let session = cold.cloud(cx)?.session;
+    if cx.memo().cluster_task.is_none() {
+        let activation = marker::target_task(cx.id());
+        let task = ensure(&session, target, TASK_MIGRATE, &activation, None, &cx.input().requested_by).await?;
+        cx.save("the task at the copy", |m| {
+            m.cluster_task = m.cloud_task.take();
+            m.cloud_task = Some(task.task);
+        })
+        .await?;
+    }
+    if let Some(task) = cx.memo().cluster_task.clone() {
+        end(&session, &task, None).await?;
+    }
+    Ok(())
+}
+
+/// Tasks whose creation's answer was lost and that the memo does not know.
+async fn find_lost(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
+    let activation = [marker::task(cx.id())];
+    if cx.memo().source_task.is_none() {
+        let session = cold.source(cx)?.session;
+        let found = session.find_tasks_by_activation_id(&activation).await?;
+        let task = found.into_iter().next().map(|t| t.task);
+        cx.save("the task at the source", |m| m.source_task = task).await?;
+    }
+    if cx.memo().cloud_task.is_none() {
+        let session = cold.cloud(cx)?.session;
+        let found = session.find_tasks_by_activation_id(&activation).await?;
+        let task = found.into_iter().next().map(|t| t.task);
+        cx.save("the task in the cloud", |m| m.cloud_task = task).await?;
+    }
+    Ok(())
+}
+
+async fn close_all(cold: &Cold, cx: &mut ColdCx<'_>, fault: Option<&str>) -> Result<(), StepError> {
+    let memo = cx.memo().clone();
+    if let Some(task) = &memo.source_task {
+        end(&cold.source(cx)?.session, task, fault).await?;
+    }
+    for task in memo.cloud_task.iter().chain(&memo.cluster_task) {
+        end(&cold.cloud(cx)?.session, task, fault).await?;
+    }
+    // What a lost answer may have left open under another key.
+    let mut ours = vec![marker::task(cx.id()), marker::target_task(cx.id())];
+    ours.extend((1..=cx.attempt()).map(|n| marker::attempt_task(cx.id(), n)));
+    let attempts = &ours[2..];
+    for session in [cold.source(cx)?.session, cold.cloud(cx)?.session] {
+        for info in session.find_tasks_by_activation_id(&ours).await? {
+            let current = attempts.last().is_some_and(|last| *last == info.activation_id);
+            if !info.state.is_final() && !(current && !memo.attempt_tasks.is_empty()) {
+                end(&session, &info.task, fault).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The task with this activation id; made if there is none.
+async fn ensure(
+    session: &Session,
+    entity: &MoRef,
+    kind: &str,
+    activation: &str,
+    parent: Option<&str>,
+    user: &str,
+) -> Result<TaskInfo, StepError> {
+    let found = session.find_tasks_by_activation_id(&[activation.to_owned()]).await?;
+    if let Some(info) = found.into_iter().find(|t| !t.state.is_final()) {
+        return Ok(info);
+    }
+    let info = session.create_task(entity, kind, Some(user), true, parent, activation).await?;
+    session.set_task_state(&info.task, TaskState::Running, None).await?;
+    Ok(info)
+}
+
+/// Ends a task; one that has ended or is forgotten needs no end.
+async fn end(session: &Session, task: &MoRef, fault: Option<&str>) -> Result<(), StepError> {
+    let Some(info) = known(session.task_info(task).await)? else { return Ok(()) };
+    if info.state.is_final() {
+        return Ok(());
+    }
+    let state = if fault.is_some() { TaskState::Error } else { TaskState::Success };
+    known(session.set_task_state(task, state, fault).await)?;
+    Ok(())
+}
+
+/// Absent if the vCenter has forgotten the task.
+fn known<T>(answer: Result<T, Error>) -> Result<Option<T>, StepError> {
+    match answer {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.is_gone() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,139 @@
+//! The hosts' manifests against what passed through our hands.
+//!
+//! Each host hashes the stream that it sent or received. A stream that was damaged on the wire, or in a host
+//! after or before it hashed, shows here or in the grain addresses checked in flight.
+
+use hdm_vsphere::ManifestEntry;
+
+/// A file that passed from the exporting to the importing host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Passed {
+    /// Its label for people, such as `Hard disk 1`.
+    pub label: String,
+    /// Its key in the export's manifest.
+    pub export_key: String,
+    /// Its key in the import's manifest.
+    pub import_key: String,
+    /// SHA-1 of the stream.
+    pub sha1: [u8; 20],
+    /// SHA-256 of the stream.
+    pub sha256: [u8; 32],
+    /// Length of the stream.
+    pub wire_bytes: u64,
+}
+
+/// Which host's manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The exporting one.
+    Export,
+    /// The importing one.
+    Import,
+}
+
+impl Side {
+    fn verb(self) -> &'static str {
+        match self {
+            Self::Export => "sent",
+            Self::Import => "received",
+        }
+    }
+}
+
+/// The checksum that both hosts and we agree on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Strength {
+    /// SHA-1: what hosts give that know nothing better.
+    Sha1,
+    /// SHA-256.
+    Sha256,
+}
+
+impl Strength {
+    /// The checksum of a file in words, such as `sha256:…`.
+    pub fn of(self, file: &Passed) -> String {
+        match self {
+            Self::Sha1 => format!("sha1:{}", hex::encode(file.sha1)),
+            Self::Sha256 => format!("sha256:{}", hex::encode(file.sha256)),
+        }
+    }
+}
+
+/// A file whose checksums or sizes differ, or that a manifest does not know.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{label}: {what}")]
+pub struct Mismatch {
+    label: String,
+    what: String,
+}
+
+/// Compares one side's manifest with what passed; the weakest checksum used counts.
+pub fn compare(side: Side, manifest: &[ManifestEntry], passed: &[Passed]) -> Result<Strength, Mismatch> {
+    passed.iter().try_fold(Strength::Sha256, |weakest, file| Ok(weakest.min(one(side, manifest, file)?)))
+}
+
+fn one(side: Side, manifest: &[ManifestEntry], file: &Passed) -> Result<Strength, Mismatch> {
+    let wrong = |what: String| Mismatch { label: file.label.clone(), what };
+    let key = match side {
+        Side::Export => &file.export_key,
+        Side::Import => &file.import_key,
+    };
+    let verb = side.verb();
+    let entry = manifest
+        .iter()
+        .find(|e| e.key == *key)
+        .ok_or_else(|| wrong(format!("the host that {verb} it has no checksum of it")))?;
+    if entry.size != 0 && entry.size != file.wire_bytes {
+        return Err(wrong(format!(
+            "the host {verb} {} bytes, but {} passed through",
+            entry.size, file.wire_bytes
+        )));
+    }
+    match (entry.sha256, entry.sha1) {
+        (Some(sha256), _) if sha256 == file.sha256 => Ok(Strength::Sha256),
+        (None, Some(sha1)) if sha1 == file.sha1 => Ok(Strength::Sha1),
+        (None, None) => Err(wrong(format!("the host that {verb} it gives no checksum"))),
+        _ => Err(wrong(format!("the checksum of what the host {verb} differs from that of what passed through"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    fn file() -> Passed {
+        Passed {
+            label: "Hard disk 1".into(),
+            export_key: "e".into(),
+            import_key: "i".into(),
+            sha1: [1; 20],
+            sha256: [2; 32],
+            wire_bytes: 9,
+        }
+    }
+
+    fn entry(key: &str, sha1: Option<[u8; 20]>, sha256: Option<[u8; 32]>) -> ManifestEntry {
+        ManifestEntry { key: key.into(), sha1, sha256, size: 9, is_disk: true, capacity: None, populated_size: None }
+    }
+
+    #[test]
+    fn either_checksum_is_accepted_and_the_weakest_is_told() {
+        let second = Passed { import_key: "j".into(), ..file() };
+        let both = [entry("i", None, Some([2; 32])), entry("j", Some([1; 20]), None)];
+        assert_eq!(compare(Side::Import, &both, &[file(), second]).unwrap(), Strength::Sha1);
+        assert_eq!(compare(Side::Import, &both, &[file()]).unwrap(), Strength::Sha256);
+        assert_eq!(compare(Side::Export, &[entry("e", None, Some([2; 32]))], &[file()]).unwrap(), Strength::Sha256);
+    }
+
+    #[test]
+    fn anything_else_is_a_mismatch() {
+        let bad = |manifest: &[ManifestEntry]| compare(Side::Export, manifest, &[file()]).unwrap_err().to_string();
+        assert!(bad(&[]).contains("has no checksum of it"));
+        assert!(bad(&[entry("e", None, None)]).contains("gives no checksum"));
+        assert!(bad(&[entry("e", Some([9; 20]), None)]).contains("differs"));
+        assert!(bad(&[entry("e", Some([1; 20]), Some([9; 32]))]).contains("differs"), "a good SHA-1 does not excuse");
+        let short = ManifestEntry { size: 8, ..entry("e", None, Some([2; 32])) };
+        assert!(bad(&[short]).contains("8 bytes, but 9"));
+    }
+}

@@ -1,0 +1,168 @@
+//! Step `transfer`: every disk from the exporting host through our hands to the importing one.
+//!
+//! ```text
+//! clean up what an earlier try left
+//!   └► export lease ─► descriptor ─► import spec, completed ─► import lease
+//!        └► pipes, up to four disks at once, while both leases are told of progress
+//!             └► both manifests against what passed ─► import completed ─► export completed
+//! ```
+//!
+//! A disk whose pipe breaks is sent again while both leases live and the host takes a second upload; what
+//! has arrived is kept. Once a lease has ended, or this process, the transfer starts anew: an import cannot
+//! be resumed. Nothing is kept on our own disk, and of a disk never more than a few blocks in memory.
+
+pub mod cleanup;
+mod leases;
+mod manifest;
+mod pipes;
+mod plan;
+
+use hdm_shared::migration::DiskProgress;
+use hdm_vsphere::{Lease, MoRef, VmDetails};
+
+use super::memo::Transfer;
+use super::target_spec::{self, Before, Wanted};
+use super::vm::{self, Seen};
+use super::{Cold, ColdCx, seal};
+use crate::engine::StepError;
+use leases::Leases;
+use manifest::{Passed, Side, Strength};
+
+/// Copies the disks.
+pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
+    if cx.memo().target.is_some() && vm::target(cold, cx).await.is_ok() {
+        return Ok(());
+    }
+    cleanup::everything(cold, cx).await?;
+    let outcome = transfer(cold, cx).await;
+    if outcome.is_err() {
+        // At once, while this process knows the leases; whatever fails here is done again by the next try
+        // or by the undo.
+        if let Err(error) = cleanup::abort_leases(cold, cx).await {
+            cx.log(format!("The leases could not be ended: {error}")).await?;
+        }
+    }
+    outcome
+}
+
+/// Removes the copy, unless it has become the only one.
+pub async fn undo(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
+    if cx.memo().target.is_some() && matches!(vm::look_at_source(cold, cx).await?, Seen::Gone) {
+        return Err(StepError::operator(format!(
+            "'{}' is not in the inventory any more, so its copy '{}' in {} is not deleted: it may be the only one. Put the source back or remove the mark {} from the copy, then retry.",
+            cx.input().vm_path,
+            cx.input().target_name,
+            cx.input().cloud,
+            super::marker::KEY
+        )));
+    }
+    cleanup::everything(cold, cx).await
+}
+
+async fn transfer(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
+    let source = seal::check(cold, cx).await?;
+    let number = cx.memo().transfers + 1;
+    let wanted = wanted(cx, &source, number);
+    show(cx, &wanted);
+    cx.save("about to export", |m| {
+        m.transfers = number;
+        m.transfer = Some(Transfer { number, ..Transfer::default() });
+    })
+    .await?;
+    let leases = leases::open(cold, cx, &source, &wanted, number).await?;
+    let passed = pipes::run(cold, cx, &leases).await?;
+    let strength = verify(&leases, &passed).await?;
+    tell_checksums(cx, &passed, strength).await?;
+    finish(cold, cx, &leases).await
+}
+
+/// What the target shall be; its adapters connect only later.
+pub fn wanted(cx: &ColdCx<'_>, source: &VmDetails, number: u32) -> Wanted {
+    let input = cx.input();
+    let original = cx.memo().original.clone().unwrap_or_default();
+    let before = Before { notes: &original.annotation, allocation: &original.allocation };
+    let network = |key: i32| Some(input.place.networks.get(original.networks.get(&key)?)?.name.clone());
+    target_spec::wanted(source, &input.options, &input.target_name, before, network, (cx.id(), number))
+}
+
+/// Shows the disks before the first byte.
+fn show(cx: &ColdCx<'_>, wanted: &Wanted) {
+    let disks = wanted
+        .disks
+        .iter()
+        .map(|d| DiskProgress {
+            label: d.label.clone(),
+            capacity_bytes: d.capacity_bytes,
+            ..DiskProgress::default()
+        })
+        .collect();
+    cx.progress().set(disks);
+}
+
+/// Compares both manifests with what passed; the weakest checksum used counts.
+async fn verify(leases: &Leases, passed: &[Passed]) -> Result<Strength, StepError> {
+    let mut weakest = Strength::Sha256;
+    for (side, lease) in [(Side::Export, &leases.export), (Side::Import, &leases.import)] {
+        let manifest = lease.manifest().await?;
+        let strength = manifest::compare(side, &manifest, passed)
+            .map_err(|error| StepError::retry(format!("A disk was damaged on its way. {error}.")))?;
+        weakest = weakest.min(strength);
+    }
+    Ok(weakest)
+}
+
+/// Shows and logs what was agreed on.
+async fn tell_checksums(cx: &mut ColdCx<'_>, passed: &[Passed], strength: Strength) -> Result<(), StepError> {
+    for file in passed {
+        let checksum = strength.of(file);
+        cx.log(format!("{}: both hosts and HDM agree on {checksum}.", file.label)).await?;
+        cx.progress().update(|disks| {
+            if let Some(disk) = disks.iter_mut().find(|d| d.label == file.label) {
+                disk.verified = true;
+                disk.position_bytes = disk.capacity_bytes;
+                disk.checksum = Some(checksum);
+            }
+        });
+    }
+    if strength == Strength::Sha1 {
+        cx.log("A host gave SHA-1 checksums only, although SHA-256 was asked for; they were accepted.".into()).await?;
+    }
+    Ok(())
+}
+
+/// Ends both leases well. The import first: until then its VM is not a VM to anybody else.
+async fn finish(cold: &Cold, cx: &mut ColdCx<'_>, leases: &Leases) -> Result<(), StepError> {
+    leases.import.complete().await?;
+    let target = leases.import_info.entity.clone();
+    let session = cold.cloud(cx)?.session;
+    let arrived = match vm::settled(&session, &target, cold.settings.task).await? {
+        Seen::There(copy) => is_ours(cx, &copy),
+        Seen::Gone => false,
+    };
+    if !arrived {
+        return Err(StepError::retry(format!(
+            "The import of '{}' ended, but the inventory of {} does not show the copy.",
+            cx.input().target_name,
+            cx.input().cloud
+        )));
+    }
+    cx.save("the copy has arrived", |m| m.target = Some(target)).await?;
+    // The copy is whole; an export that cannot be ended well now ends by itself.
+    if let Err(error) = leases.export.complete().await {
+        cx.log(format!("The export's lease could not be completed: {error}")).await?;
+        let source = cx.input().source_vm();
+        let session = cold.source(cx)?.session;
+        let moref = leases.export.moref().clone();
+        cleanup::abort(&session, &moref, |entity| *entity == source).await?;
+    }
+    Ok(())
+}
+
+fn is_ours(cx: &ColdCx<'_>, copy: &VmDetails) -> bool {
+    copy.extra_config.get(super::marker::KEY) == Some(&cx.id().to_string())
+}
+
+/// The lease of a reference, whichever session it is reached from.
+async fn reach(session: &hdm_vsphere::Session, lease: &MoRef) -> Result<Lease, StepError> {
+    Ok(session.attach_lease(lease).await?)
+}

@@ -1,0 +1,7 @@
+//! Files at ESXi hosts: reading, writing, and checking what passes.
+
+mod pipe;
+mod stream_check;
+
+pub use pipe::{Pipe, PipeLimits, PipeProgress, Piped};
+pub use stream_check::{StreamChecker, StreamDamage};

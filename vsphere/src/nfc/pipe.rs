@@ -1,0 +1,298 @@
+//! One file from the host that exports to the host that imports, without ever being kept.
+//!
+//! ```text
+//! GET ─► reader task: hash, check grains ─► a few chunks ─► POST
+//! ```
+//!
+//! A host that refuses an upload of unknown length (411) gets the file in two passes: the first counts, the
+//! second sends; both are hashed and must agree. Dropping the future ends both connections.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use aws_lc_rs::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use reqwest::StatusCode;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::stream_check::StreamChecker;
+use crate::error::Error;
+use crate::lease::LeaseDevice;
+use crate::wire::{certificate_error, client};
+
+/// How much may be under way between both hosts, in chunks of what the network gives (up to 64 KiB).
+const CHUNKS: usize = 16;
+
+/// The limits of a pipe.
+#[derive(Clone, Copy, Debug)]
+pub struct PipeLimits {
+    /// For the TCP and TLS handshakes.
+    pub connect: Duration,
+    /// How long nothing may move.
+    pub idle: Duration,
+    /// How long the importing host may take for its answer after the last byte.
+    pub answer: Duration,
+}
+
+impl Default for PipeLimits {
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(10), idle: Duration::from_secs(60), answer: Duration::from_secs(300) }
+    }
+}
+
+/// How far a pipe is; read it at any time.
+#[derive(Debug, Default)]
+pub struct PipeProgress {
+    position: AtomicU64,
+    wire: AtomicU64,
+}
+
+impl PipeProgress {
+    /// The address behind the newest grain, in bytes of the disk.
+    pub fn position_bytes(&self) -> u64 {
+        self.position.load(Ordering::Relaxed)
+    }
+
+    /// What has gone over the wire, in bytes. A measuring pass does not count.
+    pub fn wire_bytes(&self) -> u64 {
+        self.wire.load(Ordering::Relaxed)
+    }
+}
+
+/// What passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piped {
+    /// SHA-1 of the stream.
+    pub sha1: [u8; 20],
+    /// SHA-256 of the stream.
+    pub sha256: [u8; 32],
+    /// Its length in bytes.
+    pub wire_bytes: u64,
+}
+
+/// One file to be moved.
+#[derive(Clone, Debug)]
+pub struct Pipe {
+    /// The file in messages, such as `Hard disk 1`.
+    pub label: String,
+    /// Where it comes from.
+    pub from: LeaseDevice,
+    /// Where it goes.
+    pub to: LeaseDevice,
+    /// The disk's size if it is a disk: then the stream's grains are checked.
+    pub capacity_bytes: Option<u64>,
+    /// Limits.
+    pub limits: PipeLimits,
+}
+
+impl Pipe {
+    /// Moves the file. The error names the host, and [`Error::Damaged`] a stream that cannot be right.
+    pub async fn run(&self, progress: &Arc<PipeProgress>) -> Result<Piped, Error> {
+        match self.pass(progress, None).await {
+            Err(Error::LengthRequired { .. }) => {
+                tracing::info!(host = %host(&self.to), "the host wants lengths: measuring first");
+                let measured = self.measure().await?;
+                let sent = self.pass(progress, Some(measured.wire_bytes)).await?;
+                if sent == measured {
+                    return Ok(sent);
+                }
+                Err(self.damaged("two exports of the same snapshot differ".into()))
+            }
+            other => other,
+        }
+    }
+
+    async fn pass(&self, progress: &Arc<PipeProgress>, length: Option<u64>) -> Result<Piped, Error> {
+        progress.position.store(0, Ordering::Relaxed);
+        progress.wire.store(0, Ordering::Relaxed);
+        let (sender, receiver) = mpsc::channel::<Result<Bytes, std::io::Error>>(CHUNKS);
+        let reader = self.start_reader(Some(sender), progress.clone()).await?;
+        let uploaded = self.upload(receiver, length).await;
+        // Whatever the reader found comes first: an upload fails because its source did.
+        match (reader.join().await, uploaded) {
+            (Ok(piped), Ok(())) => Ok(piped),
+            (Err(ReadError::Failed(error)), _) => Err(error),
+            (_, Err(error)) => Err(error),
+            (Err(ReadError::Unread), Ok(())) => {
+                Err(self.nfc(&self.to, "the host answered before it had received the whole file", None))
+            }
+        }
+    }
+
+    /// Reads the file to its end and keeps nothing.
+    async fn measure(&self) -> Result<Piped, Error> {
+        let reader = self.start_reader(None, Arc::default()).await?;
+        match reader.join().await {
+            Ok(piped) => Ok(piped),
+            Err(ReadError::Failed(error)) => Err(error),
+            Err(ReadError::Unread) => Err(self.nfc(&self.from, "the reader ended", None)),
+        }
+    }
+
+    async fn start_reader(
+        &self,
+        sink: Option<mpsc::Sender<Result<Bytes, std::io::Error>>>,
+        progress: Arc<PipeProgress>,
+    ) -> Result<Reader, Error> {
+        let client = self.client(&self.from)?;
+        let request = client.get(self.from.url.clone()).send();
+        let response = tokio::time::timeout(self.limits.connect + self.limits.idle, request)
+            .await
+            .map_err(|_| self.nfc(&self.from, "the host does not answer", None))?
+            .map_err(|e| self.http(&self.from, &e))?;
+        if !response.status().is_success() {
+            let status = response.status();
+            let detail = format!("the host answered the export with HTTP status {status}");
+            return Err(self.nfc(&self.from, &detail, Some(status.as_u16())));
+        }
+        Ok(Reader { task: tokio::spawn(read(self.clone(), response, sink, progress)) })
+    }
+
+    async fn upload(
+        &self,
+        receiver: mpsc::Receiver<Result<Bytes, std::io::Error>>,
+        length: Option<u64>,
+    ) -> Result<(), Error> {
+        let client = self.client(&self.to)?;
+        let url = self.to.url.clone();
+        // Disks are posted, other files put; the host knows them apart by that (design of NFC over HTTP).
+        let mut request = if self.to.is_disk {
+            client.post(url).header("Content-Type", "application/x-vnd.vmware-streamVmdk")
+        } else {
+            client.put(url).header("Content-Type", "application/octet-stream").header("Overwrite", "t")
+        };
+        if let Some(length) = length {
+            request = request.header("Content-Length", length);
+        }
+        let body = futures_util::stream::unfold(receiver, |mut receiver| async {
+            let item = receiver.recv().await?;
+            Some((item, receiver))
+        });
+        let response =
+            request.body(reqwest::Body::wrap_stream(body)).send().await.map_err(|e| self.http(&self.to, &e))?;
+        match response.status() {
+            status if status.is_success() => Ok(()),
+            StatusCode::LENGTH_REQUIRED if length.is_none() => {
+                Err(Error::LengthRequired { host: host(&self.to), device: self.label.clone() })
+            }
+            status => {
+                let detail = format!("the host answered the import with HTTP status {status}");
+                Err(self.nfc(&self.to, &detail, Some(status.as_u16())))
+            }
+        }
+    }
+
+    fn client(&self, device: &LeaseDevice) -> Result<reqwest::Client, Error> {
+        let pin = device.thumbprint.ok_or_else(|| {
+            self.nfc(device, "vCenter does not tell the host's certificate, so the host cannot be trusted", None)
+        })?;
+        client(pin, self.limits.connect)
+    }
+
+    fn http(&self, device: &LeaseDevice, error: &reqwest::Error) -> Error {
+        certificate_error(&host(device), error).unwrap_or_else(|| {
+            let mut cause: &dyn std::error::Error = error;
+            while let Some(inner) = cause.source() {
+                cause = inner;
+            }
+            self.nfc(device, &cause.to_string(), None)
+        })
+    }
+
+    fn nfc(&self, device: &LeaseDevice, detail: &str, status: Option<u16>) -> Error {
+        Error::Nfc { host: host(device), device: self.label.clone(), detail: detail.to_owned(), status }
+    }
+
+    fn damaged(&self, detail: String) -> Error {
+        Error::Damaged { device: self.label.clone(), detail }
+    }
+}
+
+/// `host:port` of a device's address.
+fn host(device: &LeaseDevice) -> String {
+    let url = &device.url;
+    format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(443))
+}
+
+enum ReadError {
+    /// Reading failed.
+    Failed(Error),
+    /// Nobody took what was read: the upload ended first.
+    Unread,
+}
+
+/// The reading side. Dropped, it ends.
+struct Reader {
+    task: JoinHandle<Result<Piped, ReadError>>,
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Reader {
+    async fn join(mut self) -> Result<Piped, ReadError> {
+        (&mut self.task).await.unwrap_or(Err(ReadError::Unread))
+    }
+}
+
+async fn read(
+    pipe: Pipe,
+    response: reqwest::Response,
+    sink: Option<mpsc::Sender<Result<Bytes, std::io::Error>>>,
+    progress: Arc<PipeProgress>,
+) -> Result<Piped, ReadError> {
+    let mut checker = pipe.capacity_bytes.map(StreamChecker::new);
+    let (mut sha1, mut sha256) = (Context::new(&SHA1_FOR_LEGACY_USE_ONLY), Context::new(&SHA256));
+    let mut wire_bytes = 0;
+    let mut stream = response.bytes_stream();
+    let idle = pipe.limits.idle;
+    let outcome = async {
+        loop {
+            let next = tokio::time::timeout(idle, stream.next());
+            let stalled = || pipe.nfc(&pipe.from, &format!("nothing came for {} s", idle.as_secs()), None);
+            let Some(chunk) = next.await.map_err(|_| ReadError::Failed(stalled()))? else { break };
+            let chunk = chunk.map_err(|e| ReadError::Failed(pipe.http(&pipe.from, &e)))?;
+            sha1.update(&chunk);
+            sha256.update(&chunk);
+            wire_bytes += chunk.len() as u64;
+            if let Some(checker) = &mut checker {
+                checker.feed(&chunk).map_err(|e| ReadError::Failed(pipe.damaged(e.to_string())))?;
+                progress.position.store(checker.position_bytes(), Ordering::Relaxed);
+            }
+            progress.wire.store(wire_bytes, Ordering::Relaxed);
+            if let Some(sink) = &sink {
+                match tokio::time::timeout(idle, sink.send(Ok(chunk))).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(_)) => return Err(ReadError::Unread),
+                    Err(_) => {
+                        let detail = format!("the host took nothing for {} s", idle.as_secs());
+                        return Err(ReadError::Failed(pipe.nfc(&pipe.to, &detail, None)));
+                    }
+                }
+            }
+        }
+        match &mut checker {
+            Some(checker) => checker.finish().map_err(|e| ReadError::Failed(pipe.damaged(e.to_string()))),
+            None => Ok(()),
+        }
+    }
+    .await;
+    if let Err(error) = outcome {
+        if let Some(sink) = &sink {
+            // Ends the upload broken: it must never look whole. A full queue is broken by being dropped below.
+            let _ = sink.try_send(Err(std::io::Error::other("the export failed")));
+        }
+        return Err(error);
+    }
+    progress.position.store(pipe.capacity_bytes.unwrap_or_default(), Ordering::Relaxed);
+    let mut piped = Piped { sha1: [0; 20], sha256: [0; 32], wire_bytes };
+    piped.sha1.copy_from_slice(sha1.finish().as_ref());
+    piped.sha256.copy_from_slice(sha256.finish().as_ref());
+    Ok(piped)
+}

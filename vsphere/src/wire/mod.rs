@@ -1,0 +1,27 @@
+//! HTTP, TLS, SOAP and XML: the layer that knows bytes.
+
+mod http;
+mod limits;
+mod secret;
+mod soap;
+mod thumbprint;
+mod tls;
+mod xml;
+mod xml_write;
+
+pub use limits::Limits;
+pub use secret::Secret;
+pub use thumbprint::Thumbprint;
+pub use tls::{PresentedCertificate, probe};
+
+pub(crate) use http::{Http, certificate_error, client};
+pub use http::Endpoint;
+pub(crate) use soap::{Answer, envelope, read_answer, read_fault};
+pub(crate) use xml::{Node, read as read_xml};
+pub(crate) use xml_write::XmlWriter;
+
+/// Reads XML as an answer is read; for the fuzz target and its test only.
+#[cfg(any(test, fuzzing))]
+pub fn fuzz_read_xml(text: &str) -> bool {
+    read_xml(text, &Limits::default()).is_ok()
+}
