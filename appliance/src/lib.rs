@@ -1,1 +1,21 @@
-//! Placeholder while the crate is laid out.
+//! The appliance: what moves VMs.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`engine`] | durable workflows: steps, attempts, leases, undo |
+//! | [`cold`] | the cold migration |
+//! | [`store`] | SQLite or PostgreSQL |
+//! | [`sites`] | the vCenters with their sessions and inventories |
+//! | [`api`] | HTTPS for the command line and for scripts |
+//! | [`config`], [`secret`] | the appliance's folder and its secrets |
+//!
+//! Architecture invariant: only what drives a workflow under its lease writes to a vCenter for it.
+
+pub mod cold;
+pub mod config;
+pub mod engine;
+pub mod events;
+pub mod extension;
+pub mod secret;
+pub mod sites;
+pub mod store;

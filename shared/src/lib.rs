@@ -12,6 +12,8 @@ pub mod event;
 pub mod ids;
 pub mod migration;
 pub mod problem;
+pub mod queue;
+pub mod retry;
 pub mod vcenter;
 pub mod vm;
 

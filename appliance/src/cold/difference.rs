@@ -155,22 +155,23 @@ fn nics(wanted: &Wanted, copy: &VmDetails, found: &mut Difference) {
         found.essential.push(format!("it has {} network adapters instead of {}", there.len(), wanted.nics.len()));
     }
     for (wanted, nic) in wanted.nics.iter().zip(there) {
-        let mut change = NicChange { nic: nic.clone(), start_connected: None, mac: None };
+        let mut change = NicChange { key: nic.key, ..NicChange::default() };
         if let Some(mac) = &wanted.mac
             && !(nic.mac.eq_ignore_ascii_case(mac) && nic.address_type == "manual")
         {
-            change.mac = Some(("manual".to_owned(), Some(mac.clone())));
+            change.address_type = Some("manual".to_owned());
+            change.mac = Some(mac.clone());
             found.what.push(format!("the MAC address of {}", wanted.label));
             found.essential.push(format!("the MAC address of {} is {} instead of {mac}", wanted.label, nic.mac));
         }
         if nic.wake_on_lan != wanted.wake_on_lan {
-            change.nic.wake_on_lan = wanted.wake_on_lan;
+            change.wake_on_lan = Some(wanted.wake_on_lan);
             found.what.push(format!("Wake on LAN of {}", wanted.label));
         }
         if nic.kind != wanted.kind {
             found.essential.push(format!("{} is a {} instead of a {}", wanted.label, nic.kind, wanted.kind));
         }
-        if change.mac.is_some() || change.nic != *nic {
+        if change.mac.is_some() || change.wake_on_lan.is_some() {
             found.change.nics.push(change);
         }
     }

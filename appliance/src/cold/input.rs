@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hdm_shared::migration::{ColdOptions, MacPolicy};
+use hdm_shared::migration::{ColdOptions, ColdRequest, MacPolicy};
 use hdm_shared::problem::Finding;
 use hdm_shared::{ObjectId, VcenterId};
 use hdm_vsphere::MoRef;
@@ -75,6 +75,8 @@ pub struct ColdInput {
     pub warnings: Vec<Finding>,
     /// Who asked for it.
     pub requested_by: String,
+    /// The request for this VM alone, for asking again.
+    pub request: ColdRequest,
 }
 
 impl ColdInput {

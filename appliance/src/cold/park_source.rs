@@ -44,7 +44,16 @@ pub async fn undo(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
     if source.pool.as_ref() != Some(&pool) {
         return Ok(());
     }
+    bring_back(cold, cx).await
+}
+
+/// Moves the source to its own pool, wherever of ours it is.
+pub async fn bring_back(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
+    let source = vm::source(cold, cx).await?;
     let back = back_to(cold, cx).await?;
+    if source.pool.as_ref() == Some(&back) {
+        return Ok(());
+    }
     let session = cold.source(cx)?.session;
     session.move_into_resource_pool(&back, std::slice::from_ref(&source.vm)).await?;
     vm::expect_source(cold, cx, "move back to its resource pool", |v| v.pool.as_ref() == Some(&back))
@@ -53,7 +62,7 @@ pub async fn undo(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
 }
 
 /// The source's own pool, or the cluster's root pool if that one is gone.
-async fn back_to(cold: &Cold, cx: &ColdCx<'_>) -> Result<hdm_vsphere::MoRef, StepError> {
+async fn back_to(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<hdm_vsphere::MoRef, StepError> {
     let site = cold.source(cx)?;
     let view = site.inventory.snapshot();
     let own = cx.memo().original.as_ref().and_then(|o| o.pool.clone());

@@ -45,7 +45,7 @@ pub async fn check(cold: &Cold, cx: &ColdCx<'_>) -> Result<VmDetails, StepError>
 /// Refuses if an event says that the source was started since the snapshot.
 pub async fn not_started(session: &Session, source: &VmDetails, seal: &Seal) -> Result<(), StepError> {
     let events = session.query_events(Some(&source.vm), STARTED, Some(seal.since), 10).await?;
-    match events.iter().find(|e| e.time > seal.since) {
+    match events.iter().find(|e| e.time > Some(seal.since)) {
         None => Ok(()),
         Some(event) => Err(refusal(source, "it was powered on", &by(&event.user, event.time, &event.message))),
     }
@@ -81,9 +81,10 @@ pub async fn who(session: &Session, vm: &MoRef, since: Option<Timestamp>) -> Str
     }
 }
 
-fn by(user: &str, at: Timestamp, message: &str) -> String {
+fn by(user: &str, at: Option<Timestamp>, message: &str) -> String {
     let user = if user.is_empty() { "an unknown user" } else { user };
-    format!(", by {user} at {at} (\"{}\")", message.trim_end_matches('.'))
+    let at = at.map(|at| format!(" at {at:.0}")).unwrap_or_default();
+    format!(", by {user}{at} (\"{}\")", message.trim_end_matches('.'))
 }
 
 fn refusal(source: &VmDetails, what: &str, who: &str) -> StepError {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use hdm_shared::MigrationId;
 use hdm_shared::migration::{ColdOptions, DiskFormat, MacPolicy};
-use hdm_vsphere::{BootDevice, DiskDetails, NicDetails, VmDetails};
+use hdm_vsphere::{BootDevice, DiskDetails, DiskEdit, ImportEdit, NicDetails, NicEdit, VmDetails};
 
 use super::marker;
 
@@ -199,6 +199,36 @@ fn boot_order(source: &VmDetails, disks: &[&DiskDetails], nics: &[&NicDetails]) 
 }
 
 impl Wanted {
+    /// What the import spec is changed to. Its adapters connect only later, by a step of their own.
+    pub fn import_edit(&self) -> ImportEdit {
+        ImportEdit {
+            name: Some(self.name.clone()),
+            bios_uuid: Some(self.bios_uuid.clone()),
+            firmware: Some(self.firmware.clone()),
+            secure_boot: Some(self.secure_boot),
+            boot_delay_ms: self.boot_delay_ms,
+            cpus: Some(self.cpus),
+            cores_per_socket: Some(self.cores_per_socket),
+            memory_mib: Some(self.memory_mib),
+            memory_hot_add: Some(self.memory_hot_add),
+            cpu_hot_add: Some(self.cpu_hot_add),
+            cpu_hot_remove: Some(self.cpu_hot_remove),
+            annotation: Some(self.annotation.clone()),
+            hw_version: Some(self.hw_version.clone()),
+            extra_config: self.extra_config.clone(),
+            nics: self
+                .nics
+                .iter()
+                .map(|nic| NicEdit {
+                    mac: nic.mac.clone(),
+                    start_connected: false,
+                    wake_on_lan: nic.wake_on_lan,
+                })
+                .collect(),
+            disks: self.disks.iter().map(|disk| DiskEdit { thin: disk.thin, eager: disk.eager }).collect(),
+        }
+    }
+
     /// The word by which an import spec asks for the disks' allocation (`OvfCreateImportSpecParams`).
     pub fn provisioning(&self) -> &'static str {
         match self.disks.first() {

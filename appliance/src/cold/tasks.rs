@@ -9,10 +9,12 @@
 //! are found again by their activation ids. A task that a vCenter has forgotten (it forgets all when it
 //! restarts) is not made anew: the next attempt has a task again, and events tell the rest.
 
-use hdm_vsphere::{Error, MoRef, Session, TaskInfo, TaskState};
+use hdm_vsphere::{Error, MoRef, NewTask, Session, TaskInfo, TaskState};
 
+use super::input::ColdInput;
+use super::memo::ColdMemo;
 use super::{Cold, ColdCx, marker};
-use crate::engine::{AttemptOutcome, StepError, Verdict};
+use crate::engine::{AttemptOutcome, Interrupt, StepError, Verdict};
 use crate::extension::{TASK_ATTEMPT, TASK_MIGRATE};
 
 /// Step `open-tasks`.
@@ -162,7 +164,16 @@ async fn ensure(
     if let Some(info) = found.into_iter().find(|t| !t.state.is_final()) {
         return Ok(info);
     }
-    let info = session.create_task(entity, kind, Some(user), true, parent, activation).await?;
+    let info = session
+        .create_task(&NewTask {
+            entity,
+            type_id: kind,
+            initiated_by: Some(user),
+            cancelable: true,
+            parent_key: parent,
+            activation_id: activation,
+        })
+        .await?;
     session.set_task_state(&info.task, TaskState::Running, None).await?;
     Ok(info)
 }
@@ -185,4 +196,28 @@ fn known<T>(answer: Result<T, Error>) -> Result<Option<T>, StepError> {
         Err(error) if error.is_gone() => Ok(None),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Looks whether somebody cancelled one of the tasks. What cannot be asked now is no interrupt.
+pub async fn interrupt(cold: &Cold, input: &ColdInput, memo: &ColdMemo) -> Option<Interrupt> {
+    let sides = [(&input.source.vcenter, &memo.source_task, 0), (&input.cloud, &memo.cloud_task, 1)];
+    for (vcenter, task, side) in sides {
+        let session = cold.sites.get(vcenter)?.session;
+        let by = format!("a user of {vcenter}");
+        if let Some(task) = task
+            && is_cancelled(&session, task).await
+        {
+            return Some(Interrupt::Cancel { by });
+        }
+        if let Some(task) = memo.attempt_tasks.get(side)
+            && is_cancelled(&session, task).await
+        {
+            return Some(Interrupt::EndAttempt { by });
+        }
+    }
+    None
+}
+
+async fn is_cancelled(session: &Session, task: &MoRef) -> bool {
+    session.task_info(task).await.is_ok_and(|info| info.cancelled && !info.state.is_final())
 }

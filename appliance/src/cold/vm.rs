@@ -71,7 +71,7 @@ pub async fn foreign_tasks(session: &Session, tasks: &[MoRef]) -> Result<Vec<Str
     let mut running = Vec::new();
     for task in tasks {
         match session.task_info(task).await {
-            Ok(info) if info.state.has_ended() || info.description_id.starts_with("com.hdm.") => {}
+            Ok(info) if info.state.is_final() || info.description_id.starts_with("com.hdm.") => {}
             Ok(info) => running.push(format!("{} ({})", info.description_id, task.id)),
             // A task object that has vanished has ended.
             Err(error) if error.is_gone() => {}

@@ -108,7 +108,7 @@ impl Pipe {
     async fn pass(&self, progress: &Arc<PipeProgress>, length: Option<u64>) -> Result<Piped, Error> {
         progress.position.store(0, Ordering::Relaxed);
         progress.wire.store(0, Ordering::Relaxed);
-        let (sender, receiver) = mpsc::channel::<Result<Bytes, std::io::Error>>(CHUNKS);
+        let (sender, receiver) = mpsc::channel::<Piece>(CHUNKS);
         let reader = self.start_reader(Some(sender), progress.clone()).await?;
         let uploaded = self.upload(receiver, length).await;
         // Whatever the reader found comes first: an upload fails because its source did.
@@ -134,7 +134,7 @@ impl Pipe {
 
     async fn start_reader(
         &self,
-        sink: Option<mpsc::Sender<Result<Bytes, std::io::Error>>>,
+        sink: Option<mpsc::Sender<Piece>>,
         progress: Arc<PipeProgress>,
     ) -> Result<Reader, Error> {
         let client = self.client(&self.from)?;
@@ -153,7 +153,7 @@ impl Pipe {
 
     async fn upload(
         &self,
-        receiver: mpsc::Receiver<Result<Bytes, std::io::Error>>,
+        receiver: mpsc::Receiver<Piece>,
         length: Option<u64>,
     ) -> Result<(), Error> {
         let client = self.client(&self.to)?;
@@ -167,9 +167,15 @@ impl Pipe {
         if let Some(length) = length {
             request = request.header("Content-Length", length);
         }
-        let body = futures_util::stream::unfold(receiver, |mut receiver| async {
-            let item = receiver.recv().await?;
-            Some((item, receiver))
+        // Only a reader that says so has reached the end: one that failed, panicked or was dropped just
+        // closes the queue, and that must break the upload rather than end it well.
+        let body = futures_util::stream::unfold(Some(receiver), |receiver| async {
+            let mut receiver = receiver?;
+            match receiver.recv().await {
+                Some(Piece::Data(chunk)) => Some((Ok(chunk), Some(receiver))),
+                Some(Piece::End) => None,
+                None => Some((Err(std::io::Error::other("the export failed")), None)),
+            }
         });
         let response =
             request.body(reqwest::Body::wrap_stream(body)).send().await.map_err(|e| self.http(&self.to, &e))?;
@@ -217,6 +223,15 @@ fn host(device: &LeaseDevice) -> String {
     format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(443))
 }
 
+/// What the reader passes on.
+#[derive(Debug)]
+enum Piece {
+    /// Some of the file.
+    Data(Bytes),
+    /// The file has been read to its end and is well.
+    End,
+}
+
 enum ReadError {
     /// Reading failed.
     Failed(Error),
@@ -244,7 +259,7 @@ impl Reader {
 async fn read(
     pipe: Pipe,
     response: reqwest::Response,
-    sink: Option<mpsc::Sender<Result<Bytes, std::io::Error>>>,
+    sink: Option<mpsc::Sender<Piece>>,
     progress: Arc<PipeProgress>,
 ) -> Result<Piped, ReadError> {
     let mut checker = pipe.capacity_bytes.map(StreamChecker::new);
@@ -267,7 +282,7 @@ async fn read(
             }
             progress.wire.store(wire_bytes, Ordering::Relaxed);
             if let Some(sink) = &sink {
-                match tokio::time::timeout(idle, sink.send(Ok(chunk))).await {
+                match tokio::time::timeout(idle, sink.send(Piece::Data(chunk))).await {
                     Ok(Ok(())) => {}
                     Ok(Err(_)) => return Err(ReadError::Unread),
                     Err(_) => {
@@ -283,12 +298,11 @@ async fn read(
         }
     }
     .await;
-    if let Err(error) = outcome {
-        if let Some(sink) = &sink {
-            // Ends the upload broken: it must never look whole. A full queue is broken by being dropped below.
-            let _ = sink.try_send(Err(std::io::Error::other("the export failed")));
-        }
-        return Err(error);
+    outcome?;
+    if let Some(sink) = &sink
+        && sink.send(Piece::End).await.is_err()
+    {
+        return Err(ReadError::Unread);
     }
     progress.position.store(pipe.capacity_bytes.unwrap_or_default(), Ordering::Relaxed);
     let mut piped = Piped { sha1: [0; 20], sha256: [0; 32], wire_bytes };

@@ -13,7 +13,6 @@ use crate::wire::{Node, XmlWriter};
 pub use device::{ControllerDetails, DeviceDetails, DiskBacking, DiskDetails, NicDetails};
 pub use vm::{BootDevice, Heartbeat, PowerState, Question, SnapshotDetails, ToolsState, VmDetails};
 
-pub(crate) use device::is_controller;
 
 /// The properties of one object by path; what is not set is not there.
 pub(crate) type Bag = BTreeMap<String, Node>;

@@ -52,6 +52,8 @@ pub struct NicChange {
     pub address_type: Option<String>,
     /// MAC address, with `manual`.
     pub mac: Option<String>,
+    /// Whether a magic packet wakes the VM.
+    pub wake_on_lan: Option<bool>,
 }
 
 impl VmConfigChange {
@@ -113,6 +115,10 @@ impl NicChange {
             // A generated address is the server's to choose.
             (None, Some("generated")) => nic.children.retain(|child| child.name != "macAddress"),
             (None, _) => {}
+        }
+        if let Some(flag) = self.wake_on_lan {
+            let wake = Node::leaf("wakeOnLanEnabled", flag.to_string());
+            nic.set_in_order("wakeOnLanEnabled", wake, DEVICE_ORDER);
         }
     }
 }

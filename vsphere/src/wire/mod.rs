@@ -17,7 +17,9 @@ pub use tls::{PresentedCertificate, probe};
 pub(crate) use http::{Http, certificate_error, client};
 pub use http::Endpoint;
 pub(crate) use soap::{Answer, envelope, read_answer, read_fault};
-pub(crate) use xml::{Node, read as read_xml};
+pub(crate) use xml::Node;
+#[cfg(any(test, fuzzing))]
+pub(crate) use xml::read as read_xml;
 pub(crate) use xml_write::XmlWriter;
 
 /// Reads XML as an answer is read; for the fuzz target and its test only.

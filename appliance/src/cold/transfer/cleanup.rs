@@ -54,7 +54,7 @@ pub async fn abort_leases(cold: &Cold, cx: &ColdCx<'_>) -> Result<(), StepError>
 }
 
 /// Removes half-made copies of earlier transfers whose import took effect late.
-pub async fn strays(cold: &Cold, cx: &ColdCx<'_>) -> Result<(), StepError> {
+pub async fn strays(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
     let Some(transfer) = cx.memo().transfer.clone().filter(|t| t.number > 1) else { return Ok(()) };
     let current = transfer.number.to_string();
     let of_earlier = |copy: &VmDetails| copy.extra_config.get(marker::TRANSFER_KEY) != Some(&current);

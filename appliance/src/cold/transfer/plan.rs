@@ -4,7 +4,7 @@
 //! spec repeats the path beside the key of the device it creates, and the import's lease names its upload
 //! address by that key.
 
-use hdm_vsphere::{FileItem, LeaseDevice};
+use hdm_vsphere::{FileItem, LeaseDevice, OvfFile};
 
 /// One file on its way.
 #[derive(Clone, Debug)]
@@ -70,6 +70,14 @@ pub fn offer(devices: &[LeaseDevice], disks: &[Disk]) -> Vec<Offered> {
         offered.push(Offered { key: device.key.clone(), path, disk });
     }
     offered
+}
+
+impl Offered {
+    /// The file as a descriptor names it. How long an exported disk will be is not known before its end.
+    pub fn as_ovf_file(&self, disks: &[Disk]) -> OvfFile {
+        let capacity_bytes = self.disk.and_then(|n| disks.get(n)).map(|disk| disk.capacity_bytes);
+        OvfFile { device_id: self.key.clone(), path: self.path.clone(), size_bytes: 0, capacity_bytes }
+    }
 }
 
 impl Disk {

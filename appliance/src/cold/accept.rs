@@ -1,0 +1,336 @@
+//! From a request to queued migrations, or to every reason why not.
+//!
+//! Names are looked up and facts are gathered first, which takes calls to both vCenters; then all is judged
+//! and queued in one transaction, so that two requests cannot be promised the same space, name or address.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt, TryStreamExt};
+use hdm_shared::admission::{self, Case, Reservations, SourceVm, TargetFacts};
+use hdm_shared::migration::{ColdRequest, MAX_VMS_PER_REQUEST, Plan, VmPlan};
+use hdm_shared::problem::Finding;
+use hdm_shared::vcenter::VcenterRole;
+use hdm_shared::{MigrationId, ObjectId};
+use hdm_vsphere::{InventoryView, MoRef, VmDetails};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::input::{ColdInput, InputDisk, Named, Place};
+use super::memo::ColdMemo;
+use super::resolve::{Candidate, Sought, pick};
+use super::{Cold, admit, facts, place, tell};
+use crate::engine::{Milestone, Workflow};
+use crate::sites::Site;
+use crate::store::{Line, NewWorkflow, Record, StoreError};
+
+/// How long the inventories may take to be known.
+const READY: Duration = Duration::from_secs(30);
+/// How many VMs are read at once.
+const AT_ONCE: usize = 8;
+
+/// Why a request is not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum AcceptError {
+    /// The request itself is wrong.
+    #[error("{0}")]
+    BadRequest(String),
+    /// Something stands in the way; the plans say what.
+    #[error("Something stands in the way of {} of the virtual machines.", .0.vms.iter().filter(|vm| !vm.admitted()).count())]
+    NotAdmitted(Plan),
+    /// A vCenter cannot be asked.
+    #[error("{vcenter}: {source}")]
+    Vcenter {
+        /// Which.
+        vcenter: String,
+        /// Why.
+        source: hdm_vsphere::Error,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What is known of one VM that was asked for.
+struct Prepared {
+    asked: String,
+    found: Option<Found>,
+    /// What stands in the way before admission can be asked.
+    findings: Vec<Finding>,
+}
+
+struct Found {
+    details: VmDetails,
+    source: SourceVm,
+    target: Option<(Place, TargetFacts)>,
+}
+
+/// Says what a request would do, and does nothing.
+pub async fn plan(cold: &Cold, request: &ColdRequest) -> Result<Plan, AcceptError> {
+    let (_, _, prepared) = prepare(cold, request).await?;
+    let reservations = admit::reservations(cold, None).await?;
+    Ok(judge(request, &prepared, reservations))
+}
+
+/// Queues a migration for each VM asked for, or none.
+pub async fn accept(
+    cold: &Cold,
+    request: &ColdRequest,
+    user: &str,
+    now: Timestamp,
+) -> Result<Vec<Record>, AcceptError> {
+    let (from, to, prepared) = prepare(cold, request).await?;
+    cold.store
+        .queue_workflows(now, |open| {
+            let plan = judge(request, &prepared, admit::of_records(open, None)?);
+            if plan.vms.iter().any(|vm| !vm.admitted()) {
+                return Err(AcceptError::NotAdmitted(plan));
+            }
+            let mut queued = Vec::new();
+            for (prepared, plan) in prepared.iter().zip(plan.vms) {
+                let input = input(request, &from, &to, prepared, plan.findings, user);
+                let input = input.ok_or_else(|| AcceptError::BadRequest("A virtual machine is incomplete.".into()))?;
+                queued.push(new_workflow(input)?);
+            }
+            Ok(queued)
+        })
+        .await
+}
+
+fn new_workflow(input: ColdInput) -> Result<NewWorkflow, StoreError> {
+    let line = Line {
+        kind: "accepted",
+        step: None,
+        message: format!("Accepted: '{}' goes to {}.", input.vm_path, input.cloud),
+        event: Some(tell::event(&input, &Milestone::Accepted)),
+    };
+    Ok(NewWorkflow {
+        id: MigrationId(Uuid::now_v7()),
+        kind: Cold::KIND,
+        queue_line: format!("{}/{}", input.source.vcenter, input.source_cluster.name),
+        input: serde_json::to_string(&input)?,
+        memo: serde_json::to_string(&ColdMemo::default())?,
+        first_line: line,
+    })
+}
+
+async fn prepare(cold: &Cold, request: &ColdRequest) -> Result<(Site, Site, Vec<Prepared>), AcceptError> {
+    let bad = |text: String| Err(AcceptError::BadRequest(text));
+    if request.vms.is_empty() {
+        return bad("The request names no virtual machine.".into());
+    }
+    if request.vms.len() > MAX_VMS_PER_REQUEST {
+        return bad(format!("The request names {} virtual machines; at most {MAX_VMS_PER_REQUEST} are possible.", request.vms.len()));
+    }
+    if request.options.rename.is_some() && request.vms.len() > 1 {
+        return bad("A new name was given for several virtual machines; name one only, or leave the new name out.".into());
+    }
+    let from = source_site(cold, request)?;
+    let to = cloud_site(cold, request)?;
+    for site in [&from, &to] {
+        let ready = site.inventory.ready(Instant::now() + READY).await;
+        ready.map_err(|source| AcceptError::Vcenter { vcenter: site.id.to_string(), source })?;
+    }
+    let view = from.inventory.snapshot();
+    let candidates: Vec<Candidate<'_>> =
+        view.vms.values().map(|vm| Candidate { object: &vm.vm, name: &vm.name, path: &vm.path }).collect();
+    let sought = Sought {
+        code: "vm",
+        what: "virtual machine",
+        place: from.id.as_str(),
+        help: "`hdm vms` lists those there are",
+    };
+    let picked: Vec<(String, Result<MoRef, Finding>)> = request
+        .vms
+        .iter()
+        .map(|asked| (asked.clone(), pick(sought, asked, &candidates).map(|c| c.object.clone())))
+        .collect();
+    let prepared: Vec<Prepared> = futures_util::stream::iter(picked)
+        .map(|(asked, picked)| look_up(request, &from, &to, &view, asked, picked))
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await?;
+    Ok((from, to, twice(prepared)))
+}
+
+/// A VM named twice would be moved twice.
+fn twice(mut prepared: Vec<Prepared>) -> Vec<Prepared> {
+    let mut seen = BTreeSet::new();
+    for one in &mut prepared {
+        if let Some(found) = &one.found
+            && !seen.insert(found.details.vm.clone())
+        {
+            one.findings.push(Finding::blocker(
+                "named-twice",
+                &found.details.name,
+                format!("'{}' names a virtual machine that the request names before.", one.asked),
+                "Name it once.",
+            ));
+        }
+    }
+    prepared
+}
+
+async fn look_up(
+    request: &ColdRequest,
+    from: &Site,
+    to: &Site,
+    view: &InventoryView,
+    asked: String,
+    picked: Result<MoRef, Finding>,
+) -> Result<Prepared, AcceptError> {
+    let object = match picked {
+        Ok(object) => object,
+        Err(finding) => return Ok(Prepared { asked, found: None, findings: vec![finding] }),
+    };
+    let fail = |source| AcceptError::Vcenter { vcenter: from.id.to_string(), source };
+    let mut details = from.session.vm(&object).await.map_err(fail)?;
+    if let Some(known) = view.vms.get(&object) {
+        details.path.clone_from(&known.path);
+    }
+    let target_name = request.options.rename.clone().unwrap_or_else(|| details.name.clone());
+    let source = admit::source_facts(from, &details, &target_name).await.map_err(fail)?;
+    let networks: BTreeSet<String> = details.nics.iter().map(|nic| facts::network_name(view, nic)).collect();
+    let mut findings = Vec::new();
+    let cloud_view = to.inventory.snapshot();
+    let target = match place::resolve(&cloud_view, to.id.as_str(), &request.target, &networks) {
+        Ok(place) => {
+            let target = admit::target_facts(to, &place, &source);
+            Some((place, target))
+        }
+        Err(more) => {
+            findings = more;
+            None
+        }
+    };
+    Ok(Prepared { asked, found: Some(Found { details, source, target }), findings })
+}
+
+/// Judges all VMs, each after those before it have got what they need.
+fn judge(request: &ColdRequest, prepared: &[Prepared], mut reservations: Reservations) -> Plan {
+    let mut vms = Vec::new();
+    for one in prepared {
+        let mut findings = one.findings.clone();
+        if let Some(found) = &one.found {
+            if let Some((_, target)) = &found.target {
+                let options = &request.options;
+                findings.extend(admission::admit(Case { vm: &found.source, target, options, reservations: &reservations }));
+                reservations.add(promise(request, found, target));
+            } else {
+                findings.extend(admission::source::check(&found.source));
+                findings.extend(reservations.check_moving(&found.source));
+            }
+        }
+        vms.push(show(one, findings));
+    }
+    Plan { vms }
+}
+
+/// What a VM of this request takes from those after it. Its id is nobody's: nothing is promised yet.
+fn promise(request: &ColdRequest, found: &Found, target: &TargetFacts) -> admission::Reservation {
+    let keeps = request.options.mac == hdm_shared::migration::MacPolicy::Keep;
+    admission::Reservation {
+        migration: MigrationId(Uuid::nil()),
+        vm: found.source.id.clone(),
+        cloud: request.cloud.clone(),
+        datastore: target.datastore.id.clone(),
+        bytes: found.details.disks.iter().fold(0, |sum, d| sum.saturating_add(d.capacity_bytes)),
+        folder: target.folder_id.clone(),
+        name: found.source.target_name.clone(),
+        macs: found.source.nics.iter().filter(|_| keeps).map(|nic| nic.mac.clone()).collect(),
+    }
+}
+
+fn show(one: &Prepared, findings: Vec<Finding>) -> VmPlan {
+    let mut target = BTreeMap::new();
+    if let Some((place, _)) = one.found.as_ref().and_then(|f| f.target.as_ref()) {
+        target.insert("cluster".to_owned(), place.cluster.name.clone());
+        target.insert("host".to_owned(), place.host.as_ref().map_or("chosen by HDM".to_owned(), |h| h.name.clone()));
+        target.insert("pool".to_owned(), place.pool.name.clone());
+        target.insert("datastore".to_owned(), place.datastore.name.clone());
+        target.insert("folder".to_owned(), place.folder.name.clone());
+        for (from, to) in &place.networks {
+            target.insert(format!("network {from}"), to.name.clone());
+        }
+    }
+    let found = one.found.as_ref();
+    VmPlan {
+        asked: one.asked.clone(),
+        vm: found.map(|f| f.source.id.clone()),
+        path: found.map(|f| f.details.path.clone()),
+        target_name: found.map(|f| f.source.target_name.clone()),
+        target,
+        capacity_bytes: found.map_or(0, |f| f.details.disks.iter().fold(0, |sum, d| sum.saturating_add(d.capacity_bytes))),
+        findings,
+    }
+}
+
+fn input(
+    request: &ColdRequest,
+    from: &Site,
+    to: &Site,
+    prepared: &Prepared,
+    warnings: Vec<Finding>,
+    user: &str,
+) -> Option<ColdInput> {
+    let found = prepared.found.as_ref()?;
+    let (place, _) = found.target.as_ref()?;
+    let details = &found.details;
+    let view = from.inventory.snapshot();
+    let cluster = view.vms.get(&details.vm).and_then(|vm| vm.cluster.clone());
+    let cluster = cluster.and_then(|c| view.clusters.get(&c));
+    let source_cluster = match cluster {
+        Some(cluster) => Named { object: cluster.cluster.clone(), name: cluster.name.clone() },
+        // A VM on no known cluster queues with its like.
+        None => Named { object: MoRef::new("ComputeResource", ""), name: String::new() },
+    };
+    Some(ColdInput {
+        source: ObjectId { vcenter: from.id.clone(), moid: details.vm.id.clone() },
+        instance_uuid: details.instance_uuid.clone(),
+        vm_name: details.name.clone(),
+        vm_path: details.path.clone(),
+        source_cluster,
+        cloud: to.id.clone(),
+        target_name: found.source.target_name.clone(),
+        place: place.clone(),
+        options: request.options.clone(),
+        disks: details
+            .disks
+            .iter()
+            .map(|d| InputDisk { label: d.label.clone(), capacity_bytes: d.capacity_bytes })
+            .collect(),
+        macs: details.nics.iter().map(|nic| nic.mac.clone()).collect(),
+        warnings,
+        requested_by: user.to_owned(),
+        request: ColdRequest { vms: vec![details.vm.id.clone()], source: Some(from.id.clone()), ..request.clone() },
+    })
+}
+
+fn source_site(cold: &Cold, request: &ColdRequest) -> Result<Site, AcceptError> {
+    let sources = cold.sites.of_role(VcenterRole::Source);
+    let names = names(&sources);
+    match &request.source {
+        Some(id) => sources.into_iter().find(|site| site.id == *id).ok_or_else(|| {
+            AcceptError::BadRequest(format!("There is no source vCenter '{id}'. {names} `hdm vcenter add` adds one."))
+        }),
+        None if sources.len() == 1 => sources.into_iter().next().ok_or_else(|| AcceptError::BadRequest(names)),
+        None if sources.is_empty() => Err(AcceptError::BadRequest(
+            "No source vCenter is known yet. `hdm vcenter add NAME --role source …` adds one.".into(),
+        )),
+        None => Err(AcceptError::BadRequest(format!("Name the source vCenter with --source. {names}"))),
+    }
+}
+
+fn cloud_site(cold: &Cold, request: &ColdRequest) -> Result<Site, AcceptError> {
+    let clouds = cold.sites.of_role(VcenterRole::Cloud);
+    let names = names(&clouds);
+    clouds.into_iter().find(|site| site.id == request.cloud).ok_or_else(|| {
+        let id = &request.cloud;
+        AcceptError::BadRequest(format!("There is no cloud vCenter '{id}'. {names} `hdm vcenter add` adds one."))
+    })
+}
+
+fn names(sites: &[Site]) -> String {
+    let names: Vec<_> = sites.iter().map(|site| site.id.as_str()).collect();
+    if names.is_empty() { "None is known.".into() } else { format!("Known: {}.", names.join(", ")) }
+}

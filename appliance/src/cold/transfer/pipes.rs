@@ -1,0 +1,124 @@
+//! The bytes: every file from host to host, up to four at once, while both leases are told of progress.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::{FutureExt, StreamExt};
+use hdm_vsphere::{Error, Pipe, PipeProgress};
+
+use super::super::{Cold, ColdCx};
+use super::leases::{self, Leases};
+use super::manifest::Passed;
+use super::plan::File;
+use crate::engine::{Progress, StepError};
+
+/// How many files are under way at once.
+const AT_ONCE: usize = 4;
+/// How often a file is sent under one pair of leases.
+const SENDINGS: u32 = 3;
+/// How often progress is shown.
+const SHOWN: Duration = Duration::from_millis(500);
+
+/// Sends all files and says what passed.
+pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>, leases: &Leases) -> Result<Vec<Passed>, StepError> {
+    let meters: Vec<Arc<PipeProgress>> = leases.files.iter().map(|_| Arc::default()).collect();
+    let notes = Mutex::new(Vec::new());
+    let outcome = {
+        let mut sendings = Vec::new();
+        for (file, meter) in leases.files.iter().zip(&meters) {
+            sendings.push(send(cold, leases, file, meter, &notes).boxed());
+        }
+        let mut under_way = std::pin::pin!(futures_util::stream::iter(sendings).buffer_unordered(AT_ONCE));
+        let all = async {
+            let mut passed = Vec::new();
+            while let Some(sent) = under_way.next().await {
+                passed.push(sent?);
+            }
+            Ok(passed)
+        };
+        let cancel = cx.cancel().clone();
+        let percent = || percent(&leases.files, &meters);
+        tokio::select! {
+            outcome = all => outcome,
+            error = leases::keep_alive(leases, percent) => Err(error),
+            () = show(cx.progress(), &leases.files, &meters) => Err(StepError::Cancelled),
+            () = cancel.cancelled() => Err(StepError::Cancelled),
+        }
+    };
+    for note in notes.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        cx.log(note).await?;
+    }
+    outcome
+}
+
+/// Sends one file, and again while both leases live: what has arrived of the others is kept.
+async fn send(
+    cold: &Cold,
+    leases: &Leases,
+    file: &File,
+    meter: &Arc<PipeProgress>,
+    notes: &Mutex<Vec<String>>,
+) -> Result<Passed, StepError> {
+    let pipe = Pipe {
+        label: file.label.clone(),
+        from: file.from.clone(),
+        to: file.to.clone(),
+        capacity_bytes: file.disk.map(|_| file.capacity_bytes),
+        limits: cold.settings.pipe,
+    };
+    let mut sending = 1;
+    loop {
+        match pipe.run(meter).await {
+            Ok(piped) => {
+                return Ok(Passed {
+                    label: file.label.clone(),
+                    export_key: file.from.key.clone(),
+                    import_key: file.to.key.clone(),
+                    sha1: piped.sha1,
+                    sha256: piped.sha256,
+                    wire_bytes: piped.wire_bytes,
+                });
+            }
+            Err(error @ (Error::Damaged { .. } | Error::Certificate { .. })) => return Err(error.into()),
+            Err(error) => {
+                // Why it broke matters: a vCenter that is away is waited for, a lease that ended is not.
+                if !leases::alive(leases).await? || sending >= SENDINGS {
+                    return Err(StepError::retry(format!("The transfer of {} broke: {error}.", file.label)));
+                }
+                let note = format!("{} is sent again, because its transfer broke: {error}", file.label);
+                tracing::info!("{note}");
+                notes.lock().unwrap_or_else(PoisonError::into_inner).push(note);
+                sending += 1;
+            }
+        }
+    }
+}
+
+/// How much of all disks has passed.
+fn percent(files: &[File], meters: &[Arc<PipeProgress>]) -> u8 {
+    let total: u128 = files.iter().map(|f| u128::from(f.capacity_bytes)).sum();
+    let passed: u128 = meters.iter().map(|m| u128::from(m.position_bytes())).sum();
+    u8::try_from((passed * 100).checked_div(total).unwrap_or(0).min(99)).unwrap_or(99)
+}
+
+/// Shows the disks' progress for as long as it is polled.
+async fn show(progress: &Progress, files: &[File], meters: &[Arc<PipeProgress>]) {
+    let mut before: Vec<(Instant, u64)> = meters.iter().map(|_| (Instant::now(), 0)).collect();
+    loop {
+        tokio::time::sleep(SHOWN).await;
+        progress.update(|disks| {
+            for ((file, meter), last) in files.iter().zip(meters).zip(&mut before) {
+                let Some(disk) = disks.iter_mut().find(|d| file.disk.is_some() && d.label == file.label) else {
+                    continue;
+                };
+                let (now, wire) = (Instant::now(), meter.wire_bytes());
+                let millis = now.duration_since(last.0).as_millis().max(1);
+                let since = u128::from(wire.saturating_sub(last.1));
+                disk.position_bytes = meter.position_bytes();
+                disk.wire_bytes = wire;
+                disk.rate_bytes_per_second = u64::try_from(since * 1_000 / millis).unwrap_or(u64::MAX);
+                *last = (now, wire);
+            }
+        });
+    }
+}

@@ -1,0 +1,54 @@
+//! A migration as it is shown.
+
+use hdm_shared::ObjectId;
+use hdm_shared::migration::{DiskProgress, MigrationState, MigrationView};
+
+use super::input::ColdInput;
+use super::memo::ColdMemo;
+use super::step::ColdStep;
+use crate::store::{Record, StoreError};
+
+/// Shows a record; `attempts_max` and the place in the queue are the engine's to know.
+pub fn view(record: &Record, queue_position: Option<u32>, attempts_max: u32) -> Result<MigrationView, StoreError> {
+    let input: ColdInput = serde_json::from_str(&record.input)?;
+    let memo: ColdMemo = serde_json::from_str(&record.memo)?;
+    let waits = record.state == MigrationState::Waiting || record.state == MigrationState::Unwinding;
+    let step = record.step.as_deref().and_then(|word| ColdStep::ALL.iter().find(|step| step.word() == word));
+    let mut disks = record.progress.clone();
+    if disks.is_empty() {
+        disks = input
+            .disks
+            .iter()
+            .map(|d| DiskProgress { label: d.label.clone(), capacity_bytes: d.capacity_bytes, ..DiskProgress::default() })
+            .collect();
+    }
+    Ok(MigrationView {
+        id: record.id,
+        vm: input.source,
+        vm_name: input.vm_name,
+        source_cluster: input.source_cluster.name,
+        target_vm: memo.target.map(|vm| ObjectId { vcenter: input.cloud.clone(), moid: vm.id }),
+        cloud: input.cloud,
+        target_name: input.target_name,
+        state: record.state,
+        step: record.step.clone().filter(|_| !record.state.is_final()),
+        step_label: step.filter(|_| !record.state.is_final()).map(|step| step.phrase().to_owned()),
+        steps_done: u32::try_from(record.steps_done).unwrap_or(u32::MAX),
+        steps_total: u32::try_from(ColdStep::ALL.len()).unwrap_or(u32::MAX),
+        committed: record.committed,
+        queue_position,
+        attempt: record.attempt,
+        attempts_max,
+        waiting_for: record.waiting_for.clone().filter(|_| waits),
+        waiting_since: record.waiting_since.filter(|_| waits),
+        disks,
+        cancel_requested: record.cancel_by.is_some() && !record.state.is_final(),
+        error: record.error.clone(),
+        warnings: input.warnings,
+        question: memo.question,
+        requested_by: input.requested_by,
+        created_at: record.created_at,
+        started_at: record.started_at,
+        ended_at: record.ended_at,
+    })
+}

@@ -1,0 +1,243 @@
+//! The appliance's folder and its configuration file.
+//!
+//! ```text
+//! DIR/hdm.toml      configuration: everything with its default written out
+//! DIR/secret.key    seals passwords in the database
+//! DIR/token         what API calls carry as their bearer token
+//! DIR/tls/          certificate and key of the API
+//! DIR/client.toml   address, certificate and token for the command line
+//! DIR/hdm.db        the database, unless another is configured
+//! ```
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hdm_shared::retry::Backoff;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::cold;
+use crate::engine;
+use crate::secret;
+
+/// What can go wrong with the appliance's folder.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "each variant's message says what it is")]
+pub enum ConfigError {
+    #[error("{path}: {source}")]
+    File { path: String, source: std::io::Error },
+    #[error("{path} cannot be understood: {detail}")]
+    Content { path: String, detail: String },
+    #[error("{0} holds an appliance already; choose another folder, or run the one that is there")]
+    Exists(String),
+    #[error("{0} is in use by another process; two must not share a folder")]
+    InUse(String),
+    #[error("no certificate could be made: {0}")]
+    Certificate(#[from] rcgen::Error),
+    #[error(transparent)]
+    Secret(#[from] secret::SecretError),
+}
+
+/// `hdm.toml`. Every key is written out when the appliance is made, with its unit in its name.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Names this appliance for ever; vCenter shows it in the sessions it opens.
+    pub id: Uuid,
+    /// Where the API listens.
+    pub listen: SocketAddr,
+    /// `sqlite:PATH` (relative to the folder) or `postgres://…`.
+    pub database: String,
+    /// How many attempts a migration has.
+    pub attempts: u32,
+    /// The first pause between attempts.
+    pub retry_base_ms: u64,
+    /// The longest.
+    pub retry_max_ms: u64,
+    /// The longest pause while a vCenter is waited for.
+    pub poll_max_ms: u64,
+    /// How long a vCenter may be away before that costs an attempt.
+    pub outage_seconds: u64,
+    /// How long the lease on a migration lasts without being renewed.
+    pub lease_ms: u64,
+    /// How long a task of vCenter may take.
+    pub task_seconds: u64,
+    /// How long VMware Tools are waited for after a power-on.
+    pub tools_seconds: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            id: Uuid::nil(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 8480)),
+            database: "sqlite:hdm.db".into(),
+            attempts: 3,
+            retry_base_ms: 5_000,
+            retry_max_ms: 60_000,
+            poll_max_ms: 10_000,
+            outage_seconds: 300,
+            lease_ms: 30_000,
+            task_seconds: 900,
+            tools_seconds: 1_800,
+        }
+    }
+}
+
+impl Config {
+    /// The engine's numbers.
+    pub fn engine(&self) -> engine::Settings {
+        let poll_max = Duration::from_millis(self.poll_max_ms.max(10));
+        engine::Settings {
+            attempts: self.attempts.max(1),
+            retry: Backoff {
+                base: Duration::from_millis(self.retry_base_ms),
+                max: Duration::from_millis(self.retry_max_ms),
+            },
+            poll: Backoff { base: poll_max.min(Duration::from_secs(1)), max: poll_max },
+            outage: Duration::from_secs(self.outage_seconds),
+            lease: Duration::from_millis(self.lease_ms.max(500)),
+            interrupts: poll_max.min(Duration::from_secs(3)),
+        }
+    }
+
+    /// The cold migration's numbers.
+    pub fn cold(&self) -> cold::Settings {
+        cold::Settings {
+            task: Duration::from_secs(self.task_seconds),
+            tools: Duration::from_secs(self.tools_seconds),
+            ..cold::Settings::default()
+        }
+    }
+}
+
+/// What the command line needs to reach an appliance: `client.toml`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientProfile {
+    /// Such as `https://127.0.0.1:8480`.
+    pub url: String,
+    /// Token of the API.
+    pub token: String,
+    /// The appliance's own certificate, PEM: the only one that is trusted.
+    pub certificate: String,
+}
+
+/// An appliance's folder.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    /// The folder at a path.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// Makes a new appliance: configuration, keys, certificate and token.
+    pub fn init(&self, config: &Config) -> Result<(), ConfigError> {
+        let file = self.path.join("hdm.toml");
+        if file.exists() {
+            return Err(ConfigError::Exists(self.path.display().to_string()));
+        }
+        make_private_dir(&self.path)?;
+        make_private_dir(&self.path.join("tls"))?;
+        let host = config.listen.ip().to_string();
+        let mut names = vec![host.clone(), "localhost".to_owned()];
+        if config.listen.ip().is_unspecified() {
+            names.push("127.0.0.1".into());
+        }
+        let certified = rcgen::generate_simple_self_signed(names)?;
+        let certificate = certified.cert.pem();
+        self.write_private("tls/certificate.pem", &certificate)?;
+        self.write_private("tls/key.pem", &certified.signing_key.serialize_pem())?;
+        self.write_private("secret.key", &secret::new_key()?)?;
+        let token = secret::new_key()?;
+        self.write_private("token", &token)?;
+        let reach = if config.listen.ip().is_unspecified() { "127.0.0.1".to_owned() } else { host };
+        let reach = if reach.contains(':') { format!("[{reach}]") } else { reach };
+        let url = format!("https://{reach}:{}", config.listen.port());
+        self.write_private("client.toml", &to_toml(&ClientProfile { url, token, certificate })?)?;
+        // Last: a folder with it is whole.
+        self.write_private("hdm.toml", &to_toml(config)?)
+    }
+
+    /// Reads the configuration.
+    pub fn config(&self) -> Result<Config, ConfigError> {
+        let text = self.read("hdm.toml")?;
+        toml::from_str(&text).map_err(|error| ConfigError::Content {
+            path: self.file("hdm.toml").display().to_string(),
+            detail: error.to_string(),
+        })
+    }
+
+    /// The API's token.
+    pub fn token(&self) -> Result<String, ConfigError> {
+        Ok(self.read("token")?.trim().to_owned())
+    }
+
+    /// A file of the folder.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The database's address; a relative path is the folder's.
+    pub fn database(&self, config: &Config) -> String {
+        match config.database.strip_prefix("sqlite:") {
+            Some(path) if Path::new(path).is_relative() => {
+                format!("sqlite:{}", self.path.join(path).display())
+            }
+            _ => config.database.clone(),
+        }
+    }
+
+    /// Keeps other processes out for as long as the value lives.
+    pub fn lock(&self) -> Result<std::fs::File, ConfigError> {
+        let path = self.file("lock");
+        let fail = |source| ConfigError::File { path: path.display().to_string(), source };
+        let file = std::fs::File::options().create(true).truncate(false).write(true).open(&path).map_err(fail)?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(std::fs::TryLockError::WouldBlock) => Err(ConfigError::InUse(self.path.display().to_string())),
+            Err(std::fs::TryLockError::Error(source)) => Err(fail(source)),
+        }
+    }
+
+    fn read(&self, name: &str) -> Result<String, ConfigError> {
+        let path = self.file(name);
+        std::fs::read_to_string(&path)
+            .map_err(|source| ConfigError::File { path: path.display().to_string(), source })
+    }
+
+    fn write_private(&self, name: &str, text: &str) -> Result<(), ConfigError> {
+        use std::io::Write as _;
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let path = self.file(name);
+        std::fs::File::options()
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .mode(0o600)
+            .open(&path)
+            .and_then(|mut file| {
+                file.write_all(text.as_bytes())?;
+                file.sync_all()
+            })
+            .map_err(|source| ConfigError::File { path: path.display().to_string(), source })
+    }
+}
+
+fn to_toml(value: &impl Serialize) -> Result<String, ConfigError> {
+    toml::to_string(value).map_err(|e| ConfigError::Content { path: "hdm.toml".into(), detail: e.to_string() })
+}
+
+fn make_private_dir(path: &Path) -> Result<(), ConfigError> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|source| ConfigError::File { path: path.display().to_string(), source })
+}

@@ -1,0 +1,93 @@
+//! What a step may use.
+
+use std::sync::Arc;
+
+use hdm_shared::MigrationId;
+use tokio_util::sync::CancellationToken;
+
+use super::clock::Clock;
+use super::error::StepError;
+use super::live::{Live, Progress, guard};
+use super::workflow::Workflow;
+use crate::store::{Line, Record, Store, Verdict};
+
+/// The context of one workflow's step. What it saves is durable when the call returns.
+pub struct Cx<'a, W: Workflow> {
+    pub(super) store: &'a Store,
+    pub(super) clock: &'a Arc<dyn Clock>,
+    pub(super) live: &'a Live<W::Memo>,
+    pub(super) input: &'a W::Input,
+    pub(super) memo: &'a mut W::Memo,
+    pub(super) record: &'a mut Record,
+    pub(super) cancel: CancellationToken,
+}
+
+impl<W: Workflow> Cx<'_, W> {
+    /// The workflow's id.
+    pub fn id(&self) -> MigrationId {
+        self.record.id
+    }
+
+    /// What it was told.
+    pub fn input(&self) -> &W::Input {
+        self.input
+    }
+
+    /// What it remembers.
+    pub fn memo(&self) -> &W::Memo {
+        self.memo
+    }
+
+    /// Number of the attempt, from 1.
+    pub fn attempt(&self) -> u32 {
+        self.record.attempt
+    }
+
+    /// Why it unwinds, if it does.
+    pub fn verdict(&self) -> Option<&Verdict> {
+        self.record.verdict.as_ref()
+    }
+
+    /// Cancelled when the step shall end early. Never while it unwinds.
+    pub fn cancel(&self) -> &CancellationToken {
+        &self.cancel
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        self.clock
+    }
+
+    /// The disks' progress.
+    pub fn progress(&self) -> &Progress {
+        &self.live.progress
+    }
+
+    /// Changes the memo; `note` says what for. Only what has been saved may be acted upon.
+    pub async fn save(&mut self, note: &str, change: impl FnOnce(&mut W::Memo)) -> Result<(), StepError> {
+        let mut memo = self.memo.clone();
+        change(&mut memo);
+        let text = serde_json::to_string(&memo).map_err(crate::store::StoreError::from)?;
+        let before = std::mem::replace(&mut self.record.memo, text);
+        if let Err(error) = self.write("saved", note.to_owned()).await {
+            self.record.memo = before;
+            return Err(error);
+        }
+        *self.memo = memo;
+        *guard(&self.live.memo) = self.memo.clone();
+        Ok(())
+    }
+
+    /// Writes a line into the log.
+    pub async fn log(&mut self, message: String) -> Result<(), StepError> {
+        tracing::info!(migration = %self.record.id, "{message}");
+        self.write("note", message).await
+    }
+
+    async fn write(&mut self, kind: &'static str, message: String) -> Result<(), StepError> {
+        self.record.progress = self.live.progress.get();
+        let line = Line { kind, step: self.record.step.clone(), message, event: None };
+        self.store.write(self.record, vec![line], self.clock.now()).await?;
+        Ok(())
+    }
+}

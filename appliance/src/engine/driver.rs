@@ -1,0 +1,577 @@
+//! One task that drives one workflow, and alone changes it.
+//!
+//! ```text
+//!  forward: step by step ──────────────────────────────────────► attempt's end ─► Done
+//!    │ Passing: wait for it; too long: as Retry
+//!    │ Retry: pause, next attempt; the last one: as Refused
+//!    │ Refused, cancel ──┬─ before the point of no return ─► unwind: undo step by step ─► Cancelled | Failed
+//!    │                   └─ from it on ─► NeedsOperator
+//!    └ Operator ─► NeedsOperator
+//!  unwind: whatever fails is tried again without limit; only Operator stops it
+//! ```
+
+use std::sync::Arc;
+
+use hdm_shared::migration::MigrationState;
+use tokio_util::sync::CancellationToken;
+
+use super::context::Cx;
+use super::error::StepError;
+use super::failpoint;
+use super::live::Live;
+use super::scheduler::Shared;
+use super::workflow::{AttemptOutcome, Interrupt, Milestone, Workflow};
+use crate::store::{Line, Record, StoreError, Verdict};
+
+/// How the driving ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// The workflow has ended, or waits for a person.
+    Settled,
+    /// It is somebody else's now.
+    Lost,
+}
+
+/// What follows a phase.
+enum Next {
+    Unwind,
+    Settled,
+    Lost,
+}
+
+pub(super) struct Driver<W: Workflow> {
+    pub(super) shared: Arc<Shared<W>>,
+    pub(super) live: Arc<Live<W::Memo>>,
+    pub(super) input: Arc<W::Input>,
+    pub(super) memo: W::Memo,
+    pub(super) record: Record,
+    pub(super) former_owner: Option<String>,
+}
+
+impl<W: Workflow> Driver<W> {
+    /// Drives the workflow until it settles.
+    pub(super) async fn drive(mut self) -> End {
+        let end = match self.phases().await {
+            Ok(end) => end,
+            Err(StepError::LostLease) => End::Lost,
+            Err(error) => {
+                // The store failed at a place where nothing else could be done. The lease is given back below,
+                // and the workflow claimed again.
+                tracing::error!(migration = %self.record.id, %error, "driving stopped");
+                End::Lost
+            }
+        };
+        if end == End::Settled {
+            self.post_events().await;
+        }
+        end
+    }
+
+    async fn phases(&mut self) -> Result<End, StepError> {
+        if let Some(former) = self.former_owner.take() {
+            self.take_over(&former).await?;
+        }
+        loop {
+            let next = if self.record.verdict.is_some() { self.unwind().await? } else { self.forward().await? };
+            match next {
+                Next::Unwind => {}
+                Next::Settled => return Ok(End::Settled),
+                Next::Lost => return Ok(End::Lost),
+            }
+        }
+    }
+
+    async fn take_over(&mut self, former: &str) -> Result<(), StepError> {
+        let message = format!("Taking over from appliance {former}.");
+        self.note("taken-over", message).await?;
+        let mut failures = 0;
+        loop {
+            let shared = self.shared.clone();
+            match shared.workflow.take_over(&self.input, former).await {
+                Ok(()) => return self.end_wait().await,
+                Err(StepError::LostLease) => return Err(StepError::LostLease),
+                Err(error) => {
+                    failures += 1;
+                    self.wait_for(&error, failures).await?;
+                }
+            }
+        }
+    }
+
+    async fn forward(&mut self) -> Result<Next, StepError> {
+        if self.record.steps_done == 0 && self.record.step.is_none() && self.record.attempt <= 1 {
+            self.milestone("started", "The migration begins.".into(), Milestone::Started, |_| {}).await?;
+        }
+        let mut failures = 0;
+        loop {
+            let step = W::steps().get(self.record.steps_done).copied();
+            if let Some(by) = self.cancel_asked().await? {
+                let heeds = step.is_some_and(W::heeds_cancel);
+                if !self.record.committed {
+                    return self.begin_unwinding(Verdict::Cancelled { by }).await;
+                }
+                self.shared.store.clear_cancel(self.record.id).await?;
+                self.live.cancel.send_replace(None);
+                if heeds {
+                    let reason = format!(
+                        "{by} asked to cancel after the point of no return. Both copies are kept. Go on with hdm retry {}, or power off the copy and go back with hdm source release.",
+                        self.record.id
+                    );
+                    return self.need_operator(reason).await;
+                }
+                self.note("cancel-too-late", format!("{by} asked to cancel, but the VM has been moved already.")).await?;
+            }
+            let Some(step) = step else { break };
+            self.begin(step).await?;
+            failpoint::at("before", W::word(step));
+            let result = self.run_step(step).await;
+            if result.is_ok() {
+                failpoint::at("after", W::word(step));
+            }
+            match result {
+                Ok(()) => {
+                    failures = 0;
+                    self.step_done(step).await?;
+                }
+                Err(StepError::LostLease) => return Ok(Next::Lost),
+                Err(StepError::Cancelled) if self.live.cancel.borrow().is_some() => {}
+                Err(StepError::Cancelled) => {
+                    let error = StepError::retry("Its task in vCenter was cancelled, which ends the attempt.");
+                    if let Some(next) = self.attempt_failed(&error).await? {
+                        return Ok(next);
+                    }
+                }
+                Err(error @ StepError::Passing { .. }) => {
+                    failures += 1;
+                    if let Some(error) = self.waited_too_long(&error)
+                        && let Some(next) = self.attempt_failed(&error).await?
+                    {
+                        return Ok(next);
+                    }
+                    self.wait_for(&error, failures).await?;
+                }
+                Err(error @ StepError::Retry { .. }) => {
+                    if let Some(next) = self.attempt_failed(&error).await? {
+                        return Ok(next);
+                    }
+                }
+                Err(StepError::Refused { message }) => return self.give_up(message).await,
+                Err(StepError::Operator { message }) => return self.need_operator(message).await,
+            }
+        }
+        self.end_attempt(AttemptOutcome::Succeeded).await?;
+        let done = |record: &mut Record| record.state = MigrationState::Done;
+        self.milestone("done", "The migration is done.".into(), Milestone::Done, done).await?;
+        Ok(Next::Settled)
+    }
+
+    /// Logs that a step begins, or is begun again.
+    async fn begin(&mut self, step: W::Step) -> Result<(), StepError> {
+        let word = W::word(step);
+        if self.record.step.as_deref() == Some(word) {
+            return Ok(());
+        }
+        self.record.step = Some(word.to_owned());
+        let commits = step == W::point_of_no_return() && !self.record.committed;
+        if commits {
+            let message = "From here on nothing is undone automatically.".to_owned();
+            return self.milestone("committed", message, Milestone::Committed, |r| r.committed = true).await;
+        }
+        self.note("step-began", format!("Step {word} begins.")).await
+    }
+
+    async fn step_done(&mut self, step: W::Step) -> Result<(), StepError> {
+        self.record.steps_done += 1;
+        self.record.state = MigrationState::Running;
+        self.record.error = None;
+        self.record.waiting_for = None;
+        self.record.waiting_since = None;
+        self.note("step-done", format!("Step {} is done.", W::word(step))).await?;
+        self.record.step = None;
+        Ok(())
+    }
+
+    /// Runs a step while listening for a cancel, through HDM or by the tasks in the vCenters.
+    async fn run_step(&mut self, step: W::Step) -> Result<(), StepError> {
+        let token = CancellationToken::new();
+        let shared = self.shared.clone();
+        let live = self.live.clone();
+        let input = self.input.clone();
+        let mut cx = Cx {
+            store: &shared.store,
+            clock: &shared.clock,
+            live: &live,
+            input: &*input,
+            memo: &mut self.memo,
+            record: &mut self.record,
+            cancel: token.clone(),
+        };
+        let id = cx.id();
+        let mut run = std::pin::pin!(shared.workflow.run(step, &mut cx));
+        let mut listen = std::pin::pin!(async {
+            let mut asked = live.cancel.subscribe();
+            let by_hdm = async { drop(asked.wait_for(Option::is_some).await) };
+            let interrupt = tokio::select! {
+                () = by_hdm => None,
+                interrupt = interrupted(&shared, &live, &input) => Some(interrupt),
+            };
+            if let Some(Interrupt::Cancel { by }) = interrupt {
+                // Before the step hears of it: its end must be understood as the whole's.
+                live.cancel.send_replace(Some(by.clone()));
+                if let Err(error) = shared.store.ask_cancel(id, &by).await {
+                    tracing::warn!(%error, "the cancel is known to this process only");
+                }
+            }
+        });
+        tokio::select! {
+            result = &mut run => return result,
+            () = &mut listen => token.cancel(),
+        }
+        run.await
+    }
+
+    /// Who wants the workflow cancelled, by what this process or the store knows.
+    async fn cancel_asked(&mut self) -> Result<Option<String>, StepError> {
+        if let Some(by) = self.live.cancel.borrow().clone() {
+            return Ok(Some(by));
+        }
+        Ok(None)
+    }
+
+    /// Ends the attempt and pauses before the next; or gives up, if there is none.
+    async fn attempt_failed(&mut self, error: &StepError) -> Result<Option<Next>, StepError> {
+        let reason = error.to_string();
+        self.end_attempt(AttemptOutcome::Failed { reason: reason.clone() }).await?;
+        let attempt = self.record.attempt;
+        if attempt >= self.shared.settings.attempts {
+            return self.give_up(reason).await.map(Some);
+        }
+        let pause = self.shared.pause(attempt);
+        let now = self.shared.clock.now();
+        let next = attempt + 1;
+        let attempts = self.shared.settings.attempts;
+        self.milestone(
+            "attempt-failed",
+            format!("Attempt {attempt} failed: {reason}"),
+            Milestone::AttemptFailed { reason: reason.clone(), attempt },
+            |record| {
+                record.attempt = next;
+                record.state = MigrationState::Waiting;
+                record.error = Some(reason.clone());
+                record.waiting_for = Some(format!("attempt {next} of {attempts}"));
+                record.waiting_since = Some(now);
+            },
+        )
+        .await?;
+        self.pause(pause).await;
+        self.end_wait().await?;
+        self.settle_hook(HookCall::Begins).await?;
+        Ok(None)
+    }
+
+    async fn end_attempt(&mut self, outcome: AttemptOutcome) -> Result<(), StepError> {
+        self.settle_hook(HookCall::Ended(outcome)).await
+    }
+
+    /// Calls a hook until it goes well or cannot: what is left open is closed at the end of the workflow.
+    async fn settle_hook(&mut self, call: HookCall) -> Result<(), StepError> {
+        let mut failures = 0;
+        loop {
+            let shared = self.shared.clone();
+            let live = self.live.clone();
+            let input = self.input.clone();
+            let mut cx = self.quiet_cx(&shared, &live, &input);
+            let result = match &call {
+                HookCall::Begins => shared.workflow.attempt_begins(&mut cx).await,
+                HookCall::Ended(outcome) => shared.workflow.attempt_ended(&mut cx, outcome).await,
+            };
+            match result {
+                Ok(()) => return self.end_wait().await,
+                Err(StepError::LostLease) => return Err(StepError::LostLease),
+                Err(error @ StepError::Passing { .. }) => {
+                    failures += 1;
+                    self.wait_for(&error, failures).await?;
+                }
+                Err(error) => {
+                    failures += 1;
+                    if failures >= 3 {
+                        return self.note("note", format!("The attempt's tasks could not be kept: {error}")).await;
+                    }
+                    self.wait_for(&error, failures).await?;
+                }
+            }
+        }
+    }
+
+    async fn give_up(&mut self, reason: String) -> Result<Next, StepError> {
+        if self.record.committed {
+            return self.need_operator(reason).await;
+        }
+        self.begin_unwinding(Verdict::Failed { reason }).await
+    }
+
+    async fn need_operator(&mut self, reason: String) -> Result<Next, StepError> {
+        let outcome = AttemptOutcome::Failed { reason: reason.clone() };
+        if self.record.verdict.is_none() {
+            self.end_attempt(outcome).await?;
+        }
+        let milestone = Milestone::NeedsOperator { reason: reason.clone() };
+        self.milestone("needs-operator", reason.clone(), milestone, |record| {
+            record.state = MigrationState::NeedsOperator;
+            record.error = Some(reason.clone());
+            record.waiting_for = None;
+            record.waiting_since = None;
+        })
+        .await?;
+        Ok(Next::Settled)
+    }
+
+    async fn begin_unwinding(&mut self, verdict: Verdict) -> Result<Next, StepError> {
+        let reason = match &verdict {
+            Verdict::Cancelled { by } => format!("Cancelled by {by}."),
+            Verdict::Failed { reason } => reason.clone(),
+        };
+        let milestone = Milestone::Unwinding { verdict: verdict.clone() };
+        self.milestone("unwinding", reason.clone(), milestone, |record| {
+            record.state = MigrationState::Unwinding;
+            record.verdict = Some(verdict.clone());
+            record.error = matches!(verdict, Verdict::Failed { .. }).then_some(reason.clone());
+            record.waiting_for = None;
+            record.waiting_since = None;
+        })
+        .await?;
+        Ok(Next::Unwind)
+    }
+
+    async fn unwind(&mut self) -> Result<Next, StepError> {
+        let Some(verdict) = self.record.verdict.clone() else { return Ok(Next::Settled) };
+        let reason = match &verdict {
+            Verdict::Cancelled { by } => format!("Cancelled by {by}."),
+            Verdict::Failed { reason } => reason.clone(),
+        };
+        self.end_attempt(AttemptOutcome::Failed { reason }).await?;
+        // A step that was begun may have done anything up to all of it.
+        let mut upto = self.record.steps_done;
+        if let Some(begun) = &self.record.step {
+            let at = W::steps().iter().position(|step| W::word(*step) == begun);
+            upto = upto.max(at.map_or(0, |at| at + 1));
+        }
+        while upto > 0 {
+            let Some(step) = W::steps().get(upto - 1).copied() else { break };
+            if let Some(next) = self.undo_step(step).await? {
+                return Ok(next);
+            }
+            upto -= 1;
+            self.record.steps_done = upto;
+            self.record.error = matches!(verdict, Verdict::Failed { .. }).then(|| reason_of(&verdict));
+            self.note("step-undone", format!("Step {} is undone.", W::word(step))).await?;
+            self.record.step = None;
+        }
+        self.shared.store.clear_cancel(self.record.id).await?;
+        let state = match verdict {
+            Verdict::Cancelled { .. } => MigrationState::Cancelled,
+            Verdict::Failed { .. } => MigrationState::Failed,
+        };
+        let message = "Everything was undone.".to_owned();
+        self.milestone("undone", message, Milestone::Undone { verdict }, |r| r.state = state).await?;
+        Ok(Next::Settled)
+    }
+
+    /// Undoes a step, however long it takes.
+    async fn undo_step(&mut self, step: W::Step) -> Result<Option<Next>, StepError> {
+        let word = W::word(step);
+        if self.record.step.as_deref() != Some(word) {
+            self.record.step = Some(word.to_owned());
+            self.note("step-undoing", format!("Undoing step {word}.")).await?;
+        }
+        let mut failures = 0;
+        loop {
+            failpoint::at("before-undo", word);
+            let shared = self.shared.clone();
+            let live = self.live.clone();
+            let input = self.input.clone();
+            let mut cx = self.quiet_cx(&shared, &live, &input);
+            let result = shared.workflow.undo(step, &mut cx).await;
+            if result.is_ok() {
+                failpoint::at("after-undo", word);
+            }
+            match result {
+                Ok(()) => {
+                    self.end_wait().await?;
+                    return Ok(None);
+                }
+                Err(StepError::LostLease) => return Ok(Some(Next::Lost)),
+                Err(StepError::Operator { message } | StepError::Refused { message }) => {
+                    return self.need_operator(message).await.map(Some);
+                }
+                Err(error) => {
+                    failures += 1;
+                    self.wait_for(&error, failures).await?;
+                }
+            }
+        }
+    }
+
+    /// A context that no cancel reaches.
+    fn quiet_cx<'a>(
+        &'a mut self,
+        shared: &'a Shared<W>,
+        live: &'a Live<W::Memo>,
+        input: &'a W::Input,
+    ) -> Cx<'a, W> {
+        Cx {
+            store: &shared.store,
+            clock: &shared.clock,
+            live,
+            input,
+            memo: &mut self.memo,
+            record: &mut self.record,
+            cancel: CancellationToken::new(),
+        }
+    }
+
+    /// Shows what is waited for, and waits a little.
+    async fn wait_for(&mut self, error: &StepError, failures: u32) -> Result<(), StepError> {
+        let what = match error {
+            StepError::Passing { what, .. } => what.clone(),
+            _ => "the next try".to_owned(),
+        };
+        let unwinding = self.record.verdict.is_some();
+        if self.record.waiting_for.as_ref() != Some(&what) {
+            let now = self.shared.clock.now();
+            let why = error.to_string();
+            self.milestone(
+                "waiting",
+                format!("Waiting for {what}: {why}"),
+                Milestone::Waiting { why: why.clone() },
+                |record| {
+                    if !unwinding {
+                        record.state = MigrationState::Waiting;
+                    }
+                    record.error = Some(why.clone());
+                    record.waiting_for = Some(what);
+                    record.waiting_since = Some(now);
+                },
+            )
+            .await?;
+        }
+        let pause = self.shared.poll_pause(failures);
+        self.pause(pause).await;
+        Ok(())
+    }
+
+    /// The wait, if there was one, is over.
+    async fn end_wait(&mut self) -> Result<(), StepError> {
+        let unwinding = self.record.verdict.is_some();
+        if self.record.waiting_for.take().is_none() {
+            return Ok(());
+        }
+        self.record.waiting_since = None;
+        self.record.state = if unwinding { MigrationState::Unwinding } else { MigrationState::Running };
+        self.note("resumed", "It goes on.".into()).await
+    }
+
+    /// An outage that lasts longer than one may is not passing any more.
+    fn waited_too_long(&self, error: &StepError) -> Option<StepError> {
+        let StepError::Passing { what, why } = error else { return None };
+        let since = self.record.waiting_since.filter(|_| self.record.waiting_for.as_ref() == Some(what))?;
+        let waited = self.shared.clock.now().duration_since(since);
+        let limit = self.shared.settings.outage;
+        (waited.unsigned_abs() >= limit)
+            .then(|| StepError::retry(format!("Waited {} s for {what}: {why}", limit.as_secs())))
+    }
+
+    /// Waits; a cancel ends the wait, unless it unwinds already.
+    async fn pause(&mut self, time: std::time::Duration) {
+        let mut asked = self.live.cancel.subscribe();
+        let sleep = self.shared.clock.sleep(time);
+        if self.record.verdict.is_some() {
+            return sleep.await;
+        }
+        tokio::select! {
+            () = sleep => {}
+            _ = asked.wait_for(Option::is_some) => {}
+        }
+    }
+
+    async fn note(&mut self, kind: &'static str, message: String) -> Result<(), StepError> {
+        self.write(Line { kind, step: self.record.step.clone(), message, event: None }).await
+    }
+
+    /// Changes the state, logs it, and tells everybody.
+    async fn milestone(
+        &mut self,
+        kind: &'static str,
+        message: String,
+        milestone: Milestone,
+        change: impl FnOnce(&mut Record),
+    ) -> Result<(), StepError> {
+        let before = self.record.clone();
+        change(&mut self.record);
+        if self.record.state.is_final() {
+            self.record.ended_at = Some(self.shared.clock.now());
+            self.record.waiting_for = None;
+            self.record.waiting_since = None;
+        }
+        let event = W::event(&self.input, &milestone);
+        let line = Line { kind, step: self.record.step.clone(), message, event };
+        if let Err(error) = self.write(line).await {
+            self.record = before;
+            return Err(error);
+        }
+        // What has ended is told once its lease is given back; nothing waits for that.
+        if !self.record.state.is_final() {
+            self.post_events().await;
+        }
+        Ok(())
+    }
+
+    /// Writes the record, again and again while the database is away: without it nothing may go on.
+    async fn write(&mut self, line: Line) -> Result<(), StepError> {
+        self.record.progress = self.live.progress.get();
+        let mut failures = 0;
+        loop {
+            let now = self.shared.clock.now();
+            match self.shared.store.write(&mut self.record, vec![line.clone()], now).await {
+                Ok(()) => {
+                    tracing::info!(migration = %self.record.id, kind = line.kind, "{}", line.message);
+                    self.shared.changed();
+                    return Ok(());
+                }
+                Err(StoreError::LostLease) => return Err(StepError::LostLease),
+                Err(error) => {
+                    failures += 1;
+                    tracing::warn!(migration = %self.record.id, %error, "the database does not take the log");
+                    self.shared.clock.sleep(self.shared.poll_pause(failures)).await;
+                }
+            }
+        }
+    }
+
+    async fn post_events(&mut self) {
+        self.shared.post_events(self.record.id, &self.input, &self.memo).await;
+    }
+}
+
+enum HookCall {
+    Begins,
+    Ended(AttemptOutcome),
+}
+
+fn reason_of(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Cancelled { by } => format!("Cancelled by {by}."),
+        Verdict::Failed { reason } => reason.clone(),
+    }
+}
+
+/// Looks at the workflow's tasks from time to time until one is cancelled.
+async fn interrupted<W: Workflow>(shared: &Shared<W>, live: &Live<W::Memo>, input: &W::Input) -> Interrupt {
+    loop {
+        shared.clock.sleep(shared.settings.interrupts).await;
+        let memo = live.memo();
+        if let Some(interrupt) = shared.workflow.interrupt(input, &memo).await {
+            return interrupt;
+        }
+    }
+}

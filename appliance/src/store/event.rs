@@ -1,0 +1,134 @@
+//! HDM's own event log.
+
+use hdm_shared::MigrationId;
+use hdm_shared::event::{EventSeverity, EventView};
+use jiff::Timestamp;
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use super::{Store, StoreError, Tx, millis, timestamp};
+
+/// An event to be logged.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    /// Its type.
+    pub type_id: String,
+    /// How serious.
+    pub severity: EventSeverity,
+    /// The object, by name.
+    pub object: String,
+    /// What was done.
+    pub operation: String,
+    /// Who asked for it.
+    pub user: String,
+    /// What happened, as a sentence.
+    pub message: String,
+}
+
+/// How many events one page holds at most.
+pub const MAX_PAGE: u32 = 1_000;
+
+const COLUMNS: &str =
+    "seq, at, type_id, severity, object, operation, user_name, message, workflow, workflow_seq";
+
+impl Store {
+    /// Logs an event that belongs to no migration.
+    pub async fn add_event(&self, event: &NewEvent, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin().await?;
+        insert(&mut tx, event, None, now).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Events after a number, oldest first; or, without one, the newest.
+    pub async fn events(&self, after: Option<i64>, limit: u32) -> Result<Vec<EventView>, StoreError> {
+        let limit = i64::from(limit.min(MAX_PAGE));
+        let rows = match after {
+            Some(after) => {
+                let sql = format!("SELECT {COLUMNS} FROM event WHERE seq > $1 ORDER BY seq LIMIT $2");
+                sqlx::query(sqlx::AssertSqlSafe(sql)).bind(after).bind(limit).fetch_all(&self.pool).await?
+            }
+            None => {
+                let sql = format!("SELECT {COLUMNS} FROM event ORDER BY seq DESC LIMIT $1");
+                let mut rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(limit).fetch_all(&self.pool).await?;
+                rows.reverse();
+                rows
+            }
+        };
+        rows.iter().map(read).collect()
+    }
+
+    /// Migrations that nobody drives now and whose last driver was `owner`, or that never had one, with events
+    /// that the vCenters do not show yet.
+    pub async fn unposted_of(&self, owner: &str, now: Timestamp) -> Result<Vec<MigrationId>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT DISTINCT e.workflow AS id FROM event e JOIN workflow w ON w.id = e.workflow \
+             WHERE e.posted = 0 AND w.lease_until < $2 AND (w.owner = $1 OR w.owner IS NULL) LIMIT 100",
+        )
+        .bind(owner)
+        .bind(millis(now))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(|row| Ok(serde_json::from_value(row.try_get::<String, _>("id")?.into())?)).collect()
+    }
+
+    /// The events of a migration that the vCenters do not show yet.
+    pub async fn unposted_events(&self, id: MigrationId) -> Result<Vec<EventView>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM event WHERE workflow = $1 AND posted = 0 ORDER BY seq");
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.to_string());
+        query.fetch_all(&self.pool).await?.iter().map(read).collect()
+    }
+
+    /// Remembers that the vCenters show an event.
+    pub async fn event_posted(&self, seq: i64) -> Result<(), StoreError> {
+        sqlx::query("UPDATE event SET posted = 1 WHERE seq = $1").bind(seq).execute(&self.pool).await?;
+        Ok(())
+    }
+}
+
+/// Logs an event within a transaction; `of` is the workflow and the number of the log's line it belongs to.
+pub(super) async fn insert(
+    tx: &mut Tx,
+    event: &NewEvent,
+    of: Option<(MigrationId, i64)>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    super::pass(tx, "event").await?;
+    let last = sqlx::query("SELECT COALESCE(MAX(seq), 0) AS n FROM event").fetch_one(&mut **tx).await?;
+    sqlx::query(
+        "INSERT INTO event (seq, at, type_id, severity, object, operation, user_name, message, workflow, \
+         workflow_seq, posted) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+    )
+    .bind(last.try_get::<i64, _>("n")? + 1)
+    .bind(millis(now))
+    .bind(&event.type_id)
+    .bind(serde_json::to_string(&event.severity)?)
+    .bind(&event.object)
+    .bind(&event.operation)
+    .bind(&event.user)
+    .bind(&event.message)
+    .bind(of.map(|(id, _)| id.to_string()))
+    .bind(of.map(|(_, number)| number))
+    .bind(i64::from(of.is_none()))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+fn read(row: &AnyRow) -> Result<EventView, StoreError> {
+    let number: Option<i64> = row.try_get("workflow_seq")?;
+    let workflow: Option<String> = row.try_get("workflow")?;
+    Ok(EventView {
+        seq: row.try_get("seq")?,
+        at: timestamp(row.try_get("at")?),
+        type_id: row.try_get("type_id")?,
+        severity: serde_json::from_str(&row.try_get::<String, _>("severity")?)?,
+        object: row.try_get("object")?,
+        operation: row.try_get("operation")?,
+        user: row.try_get("user_name")?,
+        message: row.try_get("message")?,
+        migration: workflow.map(|id| serde_json::from_value(id.into())).transpose()?,
+        migration_seq: number.and_then(|n| u32::try_from(n).ok()),
+        arguments: std::collections::BTreeMap::new(),
+    })
+}

@@ -1,0 +1,350 @@
+//! Workflows and their logs.
+
+use hdm_shared::MigrationId;
+use hdm_shared::migration::{DiskProgress, LogLine, MigrationState};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use super::event::NewEvent;
+use super::{Store, StoreError, Tx, millis, timestamp};
+
+/// Why a workflow unwinds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Somebody cancelled it.
+    Cancelled {
+        /// Who.
+        by: String,
+    },
+    /// It could not be done.
+    Failed {
+        /// Why, as a sentence.
+        reason: String,
+    },
+}
+
+/// A workflow as it is stored.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the columns are described in migrations/0001_begin.sql")]
+pub struct Record {
+    pub id: MigrationId,
+    pub kind: String,
+    pub input: String,
+    pub memo: String,
+    pub progress: Vec<DiskProgress>,
+    pub state: MigrationState,
+    pub steps_done: usize,
+    pub step: Option<String>,
+    pub committed: bool,
+    pub attempt: u32,
+    pub verdict: Option<Verdict>,
+    pub cancel_by: Option<String>,
+    pub error: Option<String>,
+    pub waiting_for: Option<String>,
+    pub waiting_since: Option<Timestamp>,
+    pub queue_line: String,
+    pub queue_number: i64,
+    pub owner: Option<String>,
+    pub lease_until: i64,
+    pub fence: i64,
+    pub log_length: i64,
+    pub created_at: Timestamp,
+    pub started_at: Option<Timestamp>,
+    pub ended_at: Option<Timestamp>,
+}
+
+/// A line to be logged.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// What kind of line, such as `step-began`.
+    pub kind: &'static str,
+    /// The step it is about.
+    pub step: Option<String>,
+    /// What happened, in words.
+    pub message: String,
+    /// The event that tells everybody, logged in the same transaction under the line's number.
+    pub event: Option<NewEvent>,
+}
+
+/// A workflow to be queued.
+#[derive(Clone, Debug)]
+pub struct NewWorkflow {
+    /// Its id.
+    pub id: MigrationId,
+    /// Its kind.
+    pub kind: &'static str,
+    /// Its input, as JSON.
+    pub input: String,
+    /// Its empty memo, as JSON.
+    pub memo: String,
+    /// Where it queues: the source cluster.
+    pub queue_line: String,
+    /// The first line of its log.
+    pub first_line: Line,
+}
+
+const COLUMNS: &str = "id, kind, input, memo, progress, state, steps_done, step, committed, attempt, verdict, \
+    cancel_by, error, waiting_for, waiting_since, queue_line, queue_number, owner, lease_until, fence, log_length, \
+    created_at, started_at, ended_at";
+
+/// How many workflows one page shows at most.
+pub const MAX_PAGE: u32 = 1_000;
+
+impl Store {
+    /// Queues workflows, if `admit` says so after looking at those that have not ended. Nobody else is
+    /// admitted meanwhile.
+    pub async fn queue_workflows<E: From<StoreError>>(
+        &self,
+        now: Timestamp,
+        admit: impl FnOnce(&[Record]) -> Result<Vec<NewWorkflow>, E> + Send,
+    ) -> Result<Vec<Record>, E> {
+        let mut tx = self.turn("queue").await?;
+        let rows = sqlx::query(open_sql()).fetch_all(&mut *tx).await.map_err(StoreError::from)?;
+        let open = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        let last = sqlx::query("SELECT COALESCE(MAX(queue_number), 0) AS n FROM workflow")
+            .fetch_one(&mut *tx)
+            .await
+            .map_err(StoreError::from)?;
+        let mut number: i64 = last.try_get("n").map_err(StoreError::from)?;
+        let mut records = Vec::new();
+        for new in admit(&open)? {
+            number += 1;
+            records.push(insert(&mut tx, new, number, now).await?);
+        }
+        tx.commit().await.map_err(StoreError::from)?;
+        Ok(records)
+    }
+
+    /// All workflows that have not ended, in order of arrival.
+    pub async fn open_workflows(&self) -> Result<Vec<Record>, StoreError> {
+        sqlx::query(open_sql()).fetch_all(&self.pool).await?.iter().map(read).collect()
+    }
+
+    /// The newest workflows, newest first.
+    pub async fn workflows(&self, limit: u32) -> Result<Vec<Record>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM workflow ORDER BY created_at DESC, queue_number DESC LIMIT $1");
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(i64::from(limit.min(MAX_PAGE)));
+        query.fetch_all(&self.pool).await?.iter().map(read).collect()
+    }
+
+    /// One workflow.
+    pub async fn workflow(&self, id: MigrationId) -> Result<Option<Record>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM workflow WHERE id = $1");
+        let row =
+            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.to_string()).fetch_optional(&self.pool).await?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// A workflow's log.
+    pub async fn log(&self, id: MigrationId) -> Result<Vec<LogLine>, StoreError> {
+        let rows = sqlx::query("SELECT seq, at, kind, step, message FROM workflow_event WHERE workflow = $1 ORDER BY seq")
+            .bind(id.to_string())
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(LogLine {
+                    seq: u64::try_from(row.try_get::<i64, _>("seq")?).unwrap_or_default(),
+                    at: timestamp(row.try_get("at")?),
+                    kind: row.try_get("kind")?,
+                    step: row.try_get("step")?,
+                    message: row.try_get("message")?,
+                })
+            })
+            .collect()
+    }
+
+    /// When each line of the queue was last served.
+    pub async fn last_turns(&self) -> Result<std::collections::BTreeMap<String, i64>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT queue_line, MAX(started_at) AS last FROM workflow WHERE started_at IS NOT NULL GROUP BY queue_line",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(|row| Ok((row.try_get("queue_line")?, row.try_get("last")?))).collect()
+    }
+
+    /// Writes what its driver changed, and the lines that say so. Everything that tells of the queue, the
+    /// lease and a wish to cancel is written elsewhere and left alone.
+    pub async fn write(&self, record: &mut Record, lines: Vec<Line>, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let before = record.log_length;
+        record.log_length += i64::try_from(lines.len()).unwrap_or(i64::MAX);
+        let written = update(&mut tx, record).await;
+        let outcome = match written {
+            Ok(true) => insert_lines(&mut tx, record.id, before, lines, now).await,
+            Ok(false) => Err(StoreError::LostLease),
+            Err(error) => Err(error),
+        };
+        let outcome = match outcome {
+            Ok(()) => tx.commit().await.map_err(StoreError::from),
+            Err(error) => Err(error),
+        };
+        if outcome.is_err() {
+            record.log_length = before;
+        }
+        outcome
+    }
+
+    /// Remembers that somebody wants a workflow cancelled. Whoever drives it hears of it.
+    pub async fn ask_cancel(&self, id: MigrationId, by: &str) -> Result<(), StoreError> {
+        sqlx::query("UPDATE workflow SET cancel_by = $2 WHERE id = $1 AND cancel_by IS NULL")
+            .bind(id.to_string())
+            .bind(by)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Takes a wish to cancel back, because it was acted upon or came too late.
+    pub async fn clear_cancel(&self, id: MigrationId) -> Result<(), StoreError> {
+        sqlx::query("UPDATE workflow SET cancel_by = NULL WHERE id = $1").bind(id.to_string()).execute(&self.pool).await?;
+        Ok(())
+    }
+}
+
+fn open_sql() -> sqlx::AssertSqlSafe<String> {
+    sqlx::AssertSqlSafe(format!(
+        "SELECT {COLUMNS} FROM workflow WHERE state NOT IN ('done', 'cancelled', 'failed') ORDER BY queue_number"
+    ))
+}
+
+async fn insert(tx: &mut Tx, new: NewWorkflow, number: i64, now: Timestamp) -> Result<Record, StoreError> {
+    let record = Record {
+        id: new.id,
+        kind: new.kind.to_owned(),
+        input: new.input,
+        memo: new.memo,
+        progress: Vec::new(),
+        state: MigrationState::Queued,
+        steps_done: 0,
+        step: None,
+        committed: false,
+        attempt: 0,
+        verdict: None,
+        cancel_by: None,
+        error: None,
+        waiting_for: None,
+        waiting_since: None,
+        queue_line: new.queue_line,
+        queue_number: number,
+        owner: None,
+        lease_until: 0,
+        fence: 0,
+        log_length: 1,
+        created_at: now,
+        started_at: None,
+        ended_at: None,
+    };
+    sqlx::query(
+        "INSERT INTO workflow (id, kind, input, memo, progress, state, steps_done, committed, attempt, queue_line, \
+         queue_number, lease_until, fence, log_length, created_at) \
+         VALUES ($1, $2, $3, $4, '[]', $5, 0, 0, 0, $6, $7, 0, 0, 1, $8)",
+    )
+    .bind(record.id.to_string())
+    .bind(&record.kind)
+    .bind(&record.input)
+    .bind(&record.memo)
+    .bind(word(record.state)?)
+    .bind(&record.queue_line)
+    .bind(number)
+    .bind(millis(now))
+    .execute(&mut **tx)
+    .await?;
+    insert_lines(tx, record.id, 0, vec![new.first_line], now).await?;
+    Ok(record)
+}
+
+async fn update(tx: &mut Tx, record: &Record) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "UPDATE workflow SET memo = $1, progress = $2, state = $3, steps_done = $4, step = $5, committed = $6, \
+         attempt = $7, verdict = $8, error = $9, waiting_for = $10, waiting_since = $11, log_length = $12, \
+         started_at = $13, ended_at = $14 WHERE id = $15 AND fence = $16",
+    )
+    .bind(&record.memo)
+    .bind(serde_json::to_string(&record.progress)?)
+    .bind(word(record.state)?)
+    .bind(i64::try_from(record.steps_done).unwrap_or(i64::MAX))
+    .bind(record.step.as_deref())
+    .bind(i64::from(record.committed))
+    .bind(i64::from(record.attempt))
+    .bind(record.verdict.as_ref().map(serde_json::to_string).transpose()?)
+    .bind(record.error.as_deref())
+    .bind(record.waiting_for.as_deref())
+    .bind(record.waiting_since.map(millis))
+    .bind(record.log_length)
+    .bind(record.started_at.map(millis))
+    .bind(record.ended_at.map(millis))
+    .bind(record.id.to_string())
+    .bind(record.fence)
+    .execute(&mut **tx)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+async fn insert_lines(
+    tx: &mut Tx,
+    id: MigrationId,
+    after: i64,
+    lines: Vec<Line>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for (seq, line) in (after + 1..).zip(lines) {
+        sqlx::query(
+            "INSERT INTO workflow_event (workflow, seq, at, kind, step, message) VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(id.to_string())
+        .bind(seq)
+        .bind(millis(now))
+        .bind(line.kind)
+        .bind(line.step)
+        .bind(line.message)
+        .execute(&mut **tx)
+        .await?;
+        if let Some(event) = line.event {
+            super::event::insert(tx, &event, Some((id, seq)), now).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A state's word, as JSON has it.
+pub(super) fn word(state: MigrationState) -> Result<String, StoreError> {
+    Ok(serde_json::to_value(state)?.as_str().unwrap_or_default().to_owned())
+}
+
+pub(super) fn read(row: &AnyRow) -> Result<Record, StoreError> {
+    let text = |name: &str| row.try_get::<String, _>(name);
+    let maybe = |name: &str| row.try_get::<Option<String>, _>(name);
+    let time = |name: &str| Ok::<_, sqlx::Error>(row.try_get::<Option<i64>, _>(name)?.map(timestamp));
+    let number = |name: &str| row.try_get::<i64, _>(name);
+    Ok(Record {
+        id: serde_json::from_value(text("id")?.into())?,
+        kind: text("kind")?,
+        input: text("input")?,
+        memo: text("memo")?,
+        progress: serde_json::from_str(&text("progress")?)?,
+        state: serde_json::from_value(text("state")?.into())?,
+        steps_done: usize::try_from(number("steps_done")?).unwrap_or_default(),
+        step: maybe("step")?,
+        committed: number("committed")? != 0,
+        attempt: u32::try_from(number("attempt")?).unwrap_or_default(),
+        verdict: maybe("verdict")?.map(|json| serde_json::from_str(&json)).transpose()?,
+        cancel_by: maybe("cancel_by")?,
+        error: maybe("error")?,
+        waiting_for: maybe("waiting_for")?,
+        waiting_since: time("waiting_since")?,
+        queue_line: text("queue_line")?,
+        queue_number: number("queue_number")?,
+        owner: maybe("owner")?,
+        lease_until: number("lease_until")?,
+        fence: number("fence")?,
+        log_length: number("log_length")?,
+        created_at: timestamp(number("created_at")?),
+        started_at: time("started_at")?,
+        ended_at: time("ended_at")?,
+    })
+}
