@@ -7,15 +7,19 @@
 //! | [`store`] | SQLite or PostgreSQL |
 //! | [`sites`] | the vCenters with their sessions and inventories |
 //! | [`api`] | HTTPS for the command line and for scripts |
+//! | [`appliance`] | all of it as a process |
 //! | [`config`], [`secret`] | the appliance's folder and its secrets |
 //!
 //! Architecture invariant: only what drives a workflow under its lease writes to a vCenter for it.
 
+pub mod api;
+pub mod appliance;
 pub mod cold;
 pub mod config;
 pub mod engine;
 pub mod events;
 pub mod extension;
+pub mod metrics;
 pub mod secret;
 pub mod sites;
 pub mod store;

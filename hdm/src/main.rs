@@ -1,2 +1,79 @@
-//! Placeholder while the crate is laid out.
-fn main() {}
+//! `hdm`: the appliance and its command line in one executable.
+//!
+//! | module | subject |
+//! |---|---|
+//! | `cli` | what can be typed |
+//! | `command` | a file for each command |
+//! | `client` | HTTPS to the appliance |
+//! | `failure` | errors and exit codes |
+//! | `output` | tables and JSON |
+//! | `progress` | a migration while it runs |
+
+mod cli;
+mod client;
+mod command;
+mod failure;
+mod output;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+use client::Client;
+use failure::Failure;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_log(matches!(cli.command, Command::Appliance { .. }));
+    // Another part of the process may have chosen the same provider already.
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::from(error).report(cli.output),
+    };
+    let output = cli.output;
+    match runtime.block_on(run(cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(output),
+    }
+}
+
+/// The appliance logs to standard error; commands only what `RUST_LOG` asks for.
+fn start_log(appliance: bool) {
+    let default = if appliance { "info" } else { "off" };
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    let filter = if appliance { filter } else { tracing_subscriber::EnvFilter::new("off") };
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if std::env::var("HDM_LOG").is_ok_and(|format| format == "json") { log.json().init() } else { log.init() }
+}
+
+async fn run(cli: Cli) -> Result<(), Failure> {
+    let output = cli.output;
+    let client = || Client::open(cli.profile.clone());
+    match cli.command {
+        Command::Appliance { command } => command::appliance::run(command).await,
+        Command::Vcenter { command } => command::vcenter::run(&client()?, output, command).await,
+        Command::Vms(arguments) => command::vms::run(&client()?, output, arguments).await,
+        Command::Clouds => command::clouds::run(&client()?, output).await,
+        Command::Migrate { command: cli::Migrate::Cold(arguments) } => {
+            command::migrate::run(&client()?, output, arguments).await
+        }
+        Command::Status(arguments) => command::status::run(&client()?, output, arguments).await,
+        Command::Cancel { id } => command::control::run(&client()?, output, &id, "cancel").await,
+        Command::Pause { id } => command::control::run(&client()?, output, &id, "pause").await,
+        Command::Resume { id } => command::control::run(&client()?, output, &id, "resume").await,
+        Command::Retry(arguments) => command::retry::run(&client()?, output, arguments).await,
+        Command::Source { command: cli::Source::Release { vm } } => {
+            command::source::release(&client()?, output, vm).await
+        }
+        Command::Events(arguments) => command::events::run(&client()?, output, arguments).await,
+        Command::Lab { command: cli::Lab::Up(arguments) } => command::lab::up(arguments).await,
+        Command::Demo(arguments) => command::demo::run(arguments).await,
+        Command::Completions { shell } => {
+            command::completions(shell);
+            Ok(())
+        }
+    }
+}

@@ -34,7 +34,7 @@ pub use ovf::{
     Descriptor, DescriptorParams, DiskEdit, FileItem, ImportEdit, ImportSpec, ImportSpecParams, NicEdit, OvfFile,
 };
 pub use property::{
-    BootDevice, ControllerDetails, DeviceDetails, DiskBacking, DiskDetails, Heartbeat, NicDetails, PowerState,
+    BootDevice, ControllerDetails, DeviceDetails, DiskBacking, DiskDetails, Heartbeat, HostAddress, NicDetails, PowerState,
     Question, SnapshotDetails, ToolsState, VmDetails,
 };
 pub use session::{About, Credentials, LoginGate, Session, SessionInfo};

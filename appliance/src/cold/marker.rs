@@ -62,13 +62,6 @@ pub fn without_note(notes: &str, id: MigrationId) -> String {
     kept.join("\n")
 }
 
-/// The migrations whose lines the notes have, newest last.
-pub fn noted(notes: &str) -> Vec<MigrationId> {
-    notes
-        .split('\n')
-        .filter_map(|line| line.strip_prefix("[HDM ")?.split_once(']')?.0.parse().ok())
-        .collect()
-}
 
 fn note_prefix(id: MigrationId) -> String {
     format!("[HDM {id}] ")
@@ -102,11 +95,9 @@ mod tests {
             let noted_once = with_note(notes, id(1), "moved\nto cloud");
             assert_eq!(with_note(&noted_once, id(1), "moved\nto cloud"), noted_once, "twice is once");
             assert!(noted_once.ends_with("moved to cloud"));
-            assert_eq!(noted(&noted_once), [id(1)]);
             let changed = with_note(&noted_once, id(1), "other");
             assert!(!changed.contains("moved") && changed.ends_with("other"));
             let both = with_note(&noted_once, id(2), "second");
-            assert_eq!(noted(&both), [id(1), id(2)]);
             assert_eq!(without_note(&both, id(2)), noted_once);
             assert_eq!(without_note(&noted_once, id(1)).trim_end(), notes.trim_end());
         }

@@ -1,6 +1,7 @@
 //! Reading properties of single objects: one RetrievePropertiesEx, typed.
 
 mod device;
+mod host;
 mod vm;
 
 use std::collections::BTreeMap;
@@ -11,8 +12,8 @@ use crate::session::Session;
 use crate::wire::{Node, XmlWriter};
 
 pub use device::{ControllerDetails, DeviceDetails, DiskBacking, DiskDetails, NicDetails};
+pub use host::HostAddress;
 pub use vm::{BootDevice, Heartbeat, PowerState, Question, SnapshotDetails, ToolsState, VmDetails};
-
 
 /// The properties of one object by path; what is not set is not there.
 pub(crate) type Bag = BTreeMap<String, Node>;

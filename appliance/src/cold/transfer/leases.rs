@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hdm_vsphere::{DescriptorParams, Error, ImportSpecParams, Lease, LeaseInfo, LeaseState, MoRef, VmDetails};
+use hdm_vsphere::{DescriptorParams, Error, ImportSpecParams, Lease, LeaseInfo, LeaseState, VmDetails};
 
 use super::super::target_spec::Wanted;
 use super::super::{Cold, ColdCx, place, vm};
@@ -183,9 +183,4 @@ pub async fn alive(leases: &Leases) -> Result<bool, Error> {
         }
     }
     Ok(true)
-}
-
-/// Whether a lease's reference is the one.
-pub fn is(lease: &Lease, moref: &MoRef) -> bool {
-    lease.moref() == moref
 }

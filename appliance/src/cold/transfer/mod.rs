@@ -18,7 +18,7 @@ mod pipes;
 mod plan;
 
 use hdm_shared::migration::DiskProgress;
-use hdm_vsphere::{Lease, MoRef, VmDetails};
+use hdm_vsphere::VmDetails;
 
 use super::memo::Transfer;
 use super::target_spec::{self, Before, Wanted};
@@ -160,9 +160,4 @@ async fn finish(cold: &Cold, cx: &mut ColdCx<'_>, leases: &Leases) -> Result<(),
 
 fn is_ours(cx: &ColdCx<'_>, copy: &VmDetails) -> bool {
     copy.extra_config.get(super::marker::KEY) == Some(&cx.id().to_string())
-}
-
-/// The lease of a reference, whichever session it is reached from.
-async fn reach(session: &hdm_vsphere::Session, lease: &MoRef) -> Result<Lease, StepError> {
-    Ok(session.attach_lease(lease).await?)
 }

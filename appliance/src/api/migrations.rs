@@ -1,0 +1,215 @@
+//! `/api/v1/migrations` and `/api/v1/sources`.
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use hdm_shared::MigrationId;
+use hdm_shared::event::EventSeverity;
+use hdm_shared::migration::{ColdOptions, ColdRequest, LogLine, MigrationState, MigrationView, Plan, TargetChoice};
+use hdm_shared::problem::Problem;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{Api, ApiError, Shared, user};
+use crate::cold;
+use crate::events;
+use crate::store::NewEvent;
+
+/// How many migrations to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListQuery {
+    /// The newest so many; 100 if not given, 1,000 at most.
+    limit: Option<u32>,
+}
+
+/// What to change when a migration that has ended is tried again.
+#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetryRequest {
+    /// Another place; the same if absent.
+    pub target: Option<TargetChoice>,
+    /// Other options; the same if absent.
+    pub options: Option<ColdOptions>,
+}
+
+/// Whose source to release.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseRequest {
+    /// The VM: its name, its inventory path, its id (`onprem:vm-12` or `vm-12`), or the migration's id.
+    pub vm: String,
+}
+
+/// What was done.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+pub struct Done {
+    /// In words.
+    pub message: String,
+}
+
+/// The newest migrations, newest first.
+#[utoipa::path(get, path = "/api/v1/migrations", tag = "migrations", params(ListQuery),
+    responses((status = 200, body = Vec<MigrationView>)))]
+pub async fn list(
+    State(api): Shared,
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Result<Json<Vec<MigrationView>>, ApiError> {
+    let Query(query) = query?;
+    let listed = api.engine.list(query.limit.unwrap_or(100)).await?;
+    let views = listed.iter().map(|(record, place)| cold::view(record, *place, api.attempts));
+    Ok(Json(views.collect::<Result<_, _>>()?))
+}
+
+/// Starts a cold migration of each VM named, or of none: everything that stands in the way is told at once.
+#[utoipa::path(post, path = "/api/v1/migrations", tag = "migrations", request_body = ColdRequest,
+    responses((status = 201, body = Vec<MigrationView>), (status = 400, body = Problem),
+        (status = 422, description = "Not admitted; the findings say why", body = Problem), (status = 502, body = Problem)))]
+pub async fn start(
+    State(api): Shared,
+    headers: HeaderMap,
+    body: Result<Json<ColdRequest>, JsonRejection>,
+) -> Result<(StatusCode, Json<Vec<MigrationView>>), ApiError> {
+    let Json(request) = body?;
+    accept(&api, &request, &user(&headers)).await
+}
+
+async fn accept(
+    api: &Api,
+    request: &ColdRequest,
+    user: &str,
+) -> Result<(StatusCode, Json<Vec<MigrationView>>), ApiError> {
+    let records = cold::accept(api.engine.workflow(), request, user, api.clock.now()).await?;
+    api.engine.wake();
+    let views = records.iter().map(|record| cold::view(record, None, api.attempts));
+    Ok((StatusCode::CREATED, Json(views.collect::<Result<_, _>>()?)))
+}
+
+/// Says what a request would do, and does nothing.
+#[utoipa::path(post, path = "/api/v1/migrations/plan", tag = "migrations", request_body = ColdRequest,
+    responses((status = 200, body = Plan), (status = 400, body = Problem), (status = 502, body = Problem)))]
+pub async fn plan(
+    State(api): Shared,
+    body: Result<Json<ColdRequest>, JsonRejection>,
+) -> Result<Json<Plan>, ApiError> {
+    let Json(request) = body?;
+    Ok(Json(cold::plan(api.engine.workflow(), &request).await?))
+}
+
+/// Reads a migration's id.
+pub fn id(text: &str) -> Result<MigrationId, ApiError> {
+    text.parse().map_err(|_| {
+        ApiError::bad_request(format!("'{text}' is not the id of a migration. `hdm status` lists them."))
+    })
+}
+
+/// One migration.
+#[utoipa::path(get, path = "/api/v1/migrations/{id}", tag = "migrations", params(("id" = String, Path)),
+    responses((status = 200, body = MigrationView), (status = 404, body = Problem)))]
+pub async fn show(State(api): Shared, Path(text): Path<String>) -> Result<Json<MigrationView>, ApiError> {
+    Ok(Json(look(&api, id(&text)?).await?))
+}
+
+pub async fn look(api: &Api, id: MigrationId) -> Result<MigrationView, ApiError> {
+    let (record, place) = api.engine.look(id).await?;
+    Ok(cold::view(&record, place, api.attempts)?)
+}
+
+/// A migration's log.
+#[utoipa::path(get, path = "/api/v1/migrations/{id}/log", tag = "migrations", params(("id" = String, Path)),
+    responses((status = 200, body = Vec<LogLine>), (status = 404, body = Problem)))]
+pub async fn log(State(api): Shared, Path(text): Path<String>) -> Result<Json<Vec<LogLine>>, ApiError> {
+    let id = id(&text)?;
+    api.engine.look(id).await?;
+    Ok(Json(api.store.log(id).await?))
+}
+
+/// Cancels a migration: everything is undone. Refused past the point of no return.
+#[utoipa::path(post, path = "/api/v1/migrations/{id}/cancel", tag = "migrations", params(("id" = String, Path)),
+    responses((status = 200, body = MigrationView), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub async fn cancel(
+    State(api): Shared,
+    headers: HeaderMap,
+    Path(text): Path<String>,
+) -> Result<Json<MigrationView>, ApiError> {
+    let id = id(&text)?;
+    api.engine.cancel(id, &user(&headers)).await?;
+    Ok(Json(look(&api, id).await?))
+}
+
+/// Takes a queued migration out of the queue until it is resumed.
+#[utoipa::path(post, path = "/api/v1/migrations/{id}/pause", tag = "migrations", params(("id" = String, Path)),
+    responses((status = 200, body = MigrationView), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub async fn pause(State(api): Shared, Path(text): Path<String>) -> Result<Json<MigrationView>, ApiError> {
+    let id = id(&text)?;
+    api.engine.pause(id).await?;
+    Ok(Json(look(&api, id).await?))
+}
+
+/// Puts a paused migration back into the queue, at its place.
+#[utoipa::path(post, path = "/api/v1/migrations/{id}/resume", tag = "migrations", params(("id" = String, Path)),
+    responses((status = 200, body = MigrationView), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub async fn resume(State(api): Shared, Path(text): Path<String>) -> Result<Json<MigrationView>, ApiError> {
+    let id = id(&text)?;
+    api.engine.resume(id).await?;
+    Ok(Json(look(&api, id).await?))
+}
+
+/// Lets a migration that needs an operator go on, or starts one that has failed or was cancelled anew, with
+/// what the request changes.
+#[utoipa::path(post, path = "/api/v1/migrations/{id}/retry", tag = "migrations", params(("id" = String, Path)),
+    request_body = RetryRequest,
+    responses((status = 200, description = "The same goes on", body = Vec<MigrationView>),
+        (status = 201, description = "A new one was started", body = Vec<MigrationView>),
+        (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
+pub async fn retry(
+    State(api): Shared,
+    headers: HeaderMap,
+    Path(text): Path<String>,
+    body: Result<Json<RetryRequest>, JsonRejection>,
+) -> Result<(StatusCode, Json<Vec<MigrationView>>), ApiError> {
+    let id = id(&text)?;
+    let Json(change) = body?;
+    let user = user(&headers);
+    let (record, _) = api.engine.look(id).await?;
+    if matches!(record.state, MigrationState::Failed | MigrationState::Cancelled) {
+        let mut request = cold::request_of(&record)?;
+        request.target = change.target.unwrap_or(request.target);
+        request.options = change.options.unwrap_or(request.options);
+        return accept(&api, &request, &user).await;
+    }
+    if change.target.is_some() || change.options.is_some() {
+        let why = "Only a migration that has failed or was cancelled can be tried again with other input.";
+        return Err(ApiError::conflict(why));
+    }
+    api.engine.retry(id, &user).await?;
+    Ok((StatusCode::OK, Json(vec![look(&api, id).await?])))
+}
+
+/// Lets the source of a migration run again: the copy is seen off and disconnected, the source gets back its
+/// pool, its adapters' flags and its notes. Nothing is deleted, nothing is powered on.
+#[utoipa::path(post, path = "/api/v1/sources/release", tag = "migrations", request_body = ReleaseRequest,
+    responses((status = 200, body = Done), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub async fn release(
+    State(api): Shared,
+    headers: HeaderMap,
+    body: Result<Json<ReleaseRequest>, JsonRejection>,
+) -> Result<Json<Done>, ApiError> {
+    let Json(request) = body?;
+    let record = cold::find_moved(&api.store, &request.vm).await?;
+    let id = record.id;
+    let cold = api.engine.workflow();
+    let message = api.engine.under_lease(id, async |cx| cold::release(cold, cx).await).await?;
+    let event = NewEvent {
+        type_id: events::RELEASED.into(),
+        severity: EventSeverity::Info,
+        object: cold::view(&record, None, api.attempts)?.vm_name,
+        operation: "Release".into(),
+        user: user(&headers),
+        message: message.clone(),
+    };
+    api.store.add_event(&event, api.clock.now()).await?;
+    Ok(Json(Done { message }))
+}

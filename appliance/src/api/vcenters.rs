@@ -1,0 +1,277 @@
+//! `/api/v1/vcenters`.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::extract::rejection::JsonRejection;
+use axum::http::{HeaderMap, StatusCode};
+use hdm_shared::VcenterId;
+use hdm_shared::event::EventSeverity;
+use hdm_shared::problem::{Finding, Problem};
+use hdm_shared::vcenter::{AddVcenter, VcenterCheck, VcenterView};
+use hdm_vsphere::{CacheState, Credentials, Endpoint, MoRef, Secret, Session, Thumbprint, probe};
+
+use super::problem::certificate;
+use super::{ApiError, Shared, user};
+use crate::events;
+use crate::extension::{self, Registration};
+use crate::sites::Site;
+use crate::store::{NewEvent, VcenterRecord};
+
+/// How long a server may take to show its certificate.
+const PROBE: Duration = Duration::from_secs(10);
+
+/// What HDM's account must be allowed to do, as vCenter names it.
+const PRIVILEGES: &[&str] = &[
+    "Extension.Register",
+    "Global.CancelTask",
+    "Global.LogEvent",
+    "Resource.AssignVMToPool",
+    "Resource.CreatePool",
+    "Sessions.TerminateSession",
+    "Task.Create",
+    "Task.Update",
+    "VApp.Export",
+    "VApp.Import",
+    "VirtualMachine.Config.AdvancedConfig",
+    "VirtualMachine.Config.EditDevice",
+    "VirtualMachine.Config.Settings",
+    "VirtualMachine.Interact.PowerOff",
+    "VirtualMachine.Interact.PowerOn",
+    "VirtualMachine.Inventory.Delete",
+    "VirtualMachine.State.CreateSnapshot",
+    "VirtualMachine.State.RemoveSnapshot",
+];
+
+/// All vCenters.
+#[utoipa::path(get, path = "/api/v1/vcenters", tag = "vcenters",
+    responses((status = 200, body = Vec<VcenterView>), (status = 401, body = Problem)))]
+pub async fn list(State(api): Shared) -> Result<Json<Vec<VcenterView>>, ApiError> {
+    api.sites.refresh().await?;
+    let mut views = Vec::new();
+    for (record, site) in api.sites.all() {
+        views.push(view(&record, &site).await);
+    }
+    Ok(Json(views))
+}
+
+async fn view(record: &VcenterRecord, site: &Site) -> VcenterView {
+    let (state, since) = match site.inventory.state() {
+        CacheState::Connecting => ("connecting".to_owned(), None),
+        CacheState::Live { since } => ("live".to_owned(), Some(since)),
+        CacheState::Stale { since, why } => (format!("stale: {why}"), Some(since)),
+    };
+    let live = state == "live";
+    let version = if live { site.session.about().await.ok().map(|about| about.full_name) } else { None };
+    VcenterView {
+        id: record.id.clone(),
+        role: record.role,
+        url: record.url.clone(),
+        user: record.user.clone(),
+        thumbprint: record.thumbprint.clone(),
+        version,
+        state,
+        since,
+        vms: live.then(|| site.inventory.snapshot().vms.len() as u64),
+    }
+}
+
+/// Adds a vCenter: looks at its certificate, logs in, registers HDM's task and event types, and only then
+/// remembers it.
+#[utoipa::path(post, path = "/api/v1/vcenters", tag = "vcenters", request_body = AddVcenter,
+    responses((status = 201, body = VcenterView), (status = 400, body = Problem), (status = 409, body = Problem),
+        (status = 422, description = "Certificate or login refused", body = Problem), (status = 502, body = Problem)))]
+pub async fn add(
+    State(api): Shared,
+    headers: HeaderMap,
+    body: Result<Json<AddVcenter>, JsonRejection>,
+) -> Result<(StatusCode, Json<VcenterView>), ApiError> {
+    let Json(asked) = body?;
+    if api.store.vcenters().await?.iter().any(|known| known.id == asked.id) {
+        return Err(taken(&asked.id));
+    }
+    let url = Endpoint::parse_url(&asked.url)?;
+    let presented = probe(&Endpoint::host_port(&url), PROBE).await?;
+    let host = Endpoint::host_port(&url);
+    let Some(trusted) = &asked.thumbprint else {
+        return Err(certificate(format!(
+            "{host} presents a certificate with the thumbprint {} (SHA-256), issued to {}, valid until {:.0}. Compare it with the vCenter's own, then name it with --thumbprint.",
+            presented.sha256, presented.subject, presented.not_after
+        )));
+    };
+    let trusted: Thumbprint = trusted.parse()?;
+    if trusted != presented.sha256 && trusted != presented.sha1 {
+        return Err(certificate(format!(
+            "{host} presents a certificate with the thumbprint {}, not {trusted}. Compare it with the vCenter's own: if it is right, name that one; if not, somebody is between.",
+            presented.sha256
+        )));
+    }
+    let password = Secret::new(asked.password.clone());
+    let credentials = Credentials { user: asked.user.clone(), password: password.clone() };
+    let session = api.sites.session(asked.id.as_str(), url.as_str(), trusted, credentials)?;
+    let prepared = prepare(&session).await;
+    // The site gets a session of its own; nobody would end this one.
+    let logged_out = session.logout().await;
+    let instance_uuid = prepared?;
+    if let Err(error) = logged_out {
+        tracing::info!(%error, "the first session ends by itself");
+    }
+    let record = VcenterRecord {
+        id: asked.id.clone(),
+        role: asked.role,
+        url: url.to_string(),
+        user: asked.user.clone(),
+        sealed_password: api.sites.seal(&asked.id, &password)?,
+        thumbprint: trusted.to_string(),
+        instance_uuid,
+        added_at: api.clock.now(),
+    };
+    if let Some(same) = api.store.vcenters().await?.iter().find(|k| k.instance_uuid == record.instance_uuid) {
+        return Err(ApiError::conflict(format!("This vCenter is known already, as '{}'.", same.id)));
+    }
+    if !api.store.add_vcenter(&record).await? {
+        return Err(taken(&asked.id));
+    }
+    api.sites.refresh().await?;
+    log(&api, events::VCENTER_ADDED, &record.id, &user(&headers), "was added").await?;
+    let site = api.sites.get(&record.id).ok_or_else(|| unknown(&record.id))?;
+    // A short look saves the caller from asking again; a large inventory takes longer.
+    let _ = site.inventory.ready(std::time::Instant::now() + Duration::from_secs(10)).await;
+    Ok((StatusCode::CREATED, Json(view(&record, &site).await)))
+}
+
+fn taken(id: &VcenterId) -> ApiError {
+    ApiError::conflict(format!("There is a vCenter '{id}' already. Choose another name, or remove that one first."))
+}
+
+fn unknown(id: &VcenterId) -> ApiError {
+    ApiError::not_found(format!("There is no vCenter '{id}'. `hdm vcenter list` lists those there are."))
+}
+
+/// Logs in and registers the extension; the answer is the vCenter's instance UUID.
+async fn prepare(session: &Session) -> Result<String, ApiError> {
+    let about = session.about().await?;
+    if about.product_line != "vpx" {
+        let host = &session.endpoint().url;
+        return Err(ApiError::bad_request(format!("{host} is {}, not a vCenter. Add the vCenter that manages it.", about.full_name)));
+    }
+    session.login().await?;
+    let registered = extension::ensure(session).await?;
+    tracing::info!(vcenter = %session.endpoint().name, ?registered, "the extension is there");
+    Ok(about.instance_uuid)
+}
+
+async fn log(
+    api: &super::Api,
+    type_id: &str,
+    id: &VcenterId,
+    user: &str,
+    what: &str,
+) -> Result<(), ApiError> {
+    let event = NewEvent {
+        type_id: type_id.to_owned(),
+        severity: EventSeverity::Info,
+        object: id.to_string(),
+        operation: "vCenter".into(),
+        user: user.to_owned(),
+        message: format!("The vCenter '{id}' {what}."),
+    };
+    Ok(api.store.add_event(&event, api.clock.now()).await?)
+}
+
+/// Forgets a vCenter. Refused while a migration uses it.
+#[utoipa::path(delete, path = "/api/v1/vcenters/{id}", tag = "vcenters", params(("id" = String, Path)),
+    responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub async fn remove(
+    State(api): Shared,
+    headers: HeaderMap,
+    Path(id): Path<VcenterId>,
+) -> Result<StatusCode, ApiError> {
+    for record in api.store.open_workflows().await? {
+        let shown = crate::cold::view(&record, None, api.attempts)?;
+        if shown.vm.vcenter == id || shown.cloud == id {
+            return Err(ApiError::conflict(format!(
+                "Migration {} of '{}' uses the vCenter '{id}'. Wait for its end, or cancel it.",
+                record.id, shown.vm_name
+            )));
+        }
+    }
+    if !api.store.remove_vcenter(&id).await? {
+        return Err(unknown(&id));
+    }
+    api.sites.refresh().await?;
+    log(&api, events::VCENTER_REMOVED, &id, &user(&headers), "was removed").await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Checks a vCenter: login, privileges, registration, and name, port and certificate of every host.
+#[utoipa::path(post, path = "/api/v1/vcenters/{id}/check", tag = "vcenters", params(("id" = String, Path)),
+    responses((status = 200, body = VcenterCheck), (status = 404, body = Problem)))]
+pub async fn check(State(api): Shared, Path(id): Path<VcenterId>) -> Result<Json<VcenterCheck>, ApiError> {
+    let site = api.sites.get(&id).ok_or_else(|| unknown(&id))?;
+    let mut found = VcenterCheck { passed: Vec::new(), findings: Vec::new() };
+    let name = id.as_str();
+    match site.session.login().await {
+        Ok(_) => found.passed.push(format!("{} answers and takes the login.", site.session.endpoint().url)),
+        Err(error) => {
+            let remedy = "Mend that first; the rest could not be checked.";
+            found.findings.push(Finding::blocker("vcenter-login", name, format!("{error}."), remedy));
+            return Ok(Json(found));
+        }
+    }
+    check_rights(&site, &mut found).await?;
+    check_hosts(&site, &mut found).await?;
+    Ok(Json(found))
+}
+
+async fn check_rights(site: &Site, found: &mut VcenterCheck) -> Result<(), ApiError> {
+    let name = site.id.as_str();
+    let root = MoRef::new("Folder", "group-d1");
+    let missing = site.session.missing_privileges(&root, PRIVILEGES).await?;
+    if missing.is_empty() {
+        found.passed.push("The account has every privilege HDM needs.".into());
+    } else {
+        found.findings.push(Finding::blocker(
+            "privileges-missing",
+            name,
+            format!("The account lacks {}.", missing.join(", ")),
+            "Give its role these privileges, on the vCenter and everything below.",
+        ));
+    }
+    match extension::ensure(&site.session).await? {
+        Registration::Current => found.passed.push("HDM's task and event types are registered.".into()),
+        Registration::Registered | Registration::Updated => {
+            found.passed.push("HDM's task and event types were missing or old, and are registered now.".into());
+        }
+    }
+    Ok(())
+}
+
+async fn check_hosts(site: &Site, found: &mut VcenterCheck) -> Result<(), ApiError> {
+    for host in site.session.host_addresses().await? {
+        let address = format!("{}:{}", host.name, host.port);
+        let finding = match probe(&address, PROBE).await {
+            Err(error) => Finding::blocker(
+                "host-unreachable",
+                &host.name,
+                format!("The host cannot be reached at {address}, where disks are transferred: {error}."),
+                "Check that the appliance can resolve its name and that no firewall stands between.",
+            ),
+            Ok(shown) => match host.thumbprint {
+                Some(known) if known != shown.sha1 && known != shown.sha256 => Finding::blocker(
+                    "host-certificate",
+                    &host.name,
+                    format!("{address} presents the thumbprint {}, but vCenter knows {known}.", shown.sha256),
+                    "Reconnect the host in vCenter if its certificate was replaced; if not, somebody is between.",
+                ),
+                _ => {
+                    found.passed.push(format!("The host {address} answers with the certificate vCenter knows."));
+                    continue;
+                }
+            },
+        };
+        found.findings.push(finding);
+    }
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! The appliance as a process: opens its folder, drives migrations, answers the API.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+
+use crate::api::{Api, router};
+use crate::cold::Cold;
+use crate::config::{ConfigError, Folder};
+use crate::engine::{Clock, Engine, SystemClock};
+use crate::secret::{SecretError, Sealer};
+use crate::sites::{SiteError, Sites};
+use crate::store::{Store, StoreError};
+
+/// How long running requests may take when the process is told to end.
+const DRAIN: Duration = Duration::from_secs(3);
+/// How often the list of vCenters is read again, which another appliance may change.
+const REFRESH: Duration = Duration::from_secs(15);
+
+/// Why an appliance does not run.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "each variant's message says what it is")]
+pub enum RunError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Site(#[from] SiteError),
+    #[error("the API cannot listen on {listen}: {source}")]
+    Listen { listen: std::net::SocketAddr, source: std::io::Error },
+    #[error("the API's certificate cannot be used: {0}")]
+    Tls(std::io::Error),
+}
+
+/// Runs the appliance of a folder until `stop` is done.
+pub async fn run(folder: &Folder, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), RunError> {
+    // Another part of the process may have chosen the same provider already.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let _lock = folder.lock()?;
+    let config = folder.config()?;
+    let store = Store::open(&folder.database(&config)).await?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let owner = config.id.to_string();
+    let sealer = Sealer::open(&folder.file("secret.key"))?;
+    let sites = Arc::new(Sites::new(store.clone(), sealer, &owner));
+    let cold = Cold { sites: sites.clone(), store: store.clone(), settings: config.cold() };
+    let engine = Engine::new(store.clone(), cold, clock.clone(), config.engine(), owner);
+    // Before each login: what this process has lost is ended first, so that a session that its new owner has
+    // ended does not come back to life.
+    let gate = engine.clone();
+    sites.set_gate(Arc::new(move || {
+        let engine = gate.clone();
+        Box::pin(async move { engine.renew().await })
+    }));
+    sites.refresh().await?;
+    let api = Arc::new(Api {
+        engine: engine.clone(),
+        store: store.clone(),
+        sites: sites.clone(),
+        clock,
+        attempts: config.engine().attempts,
+        token: folder.token()?,
+    });
+    let tls = RustlsConfig::from_pem_file(folder.file("tls/certificate.pem"), folder.file("tls/key.pem"))
+        .await
+        .map_err(RunError::Tls)?;
+    let handle = Handle::new();
+    let ending = handle.clone();
+    let stopped = tokio::spawn(async move {
+        stop.await;
+        tracing::info!("ending");
+        ending.graceful_shutdown(Some(DRAIN));
+    });
+    let driving = tokio::spawn({
+        let engine = engine.clone();
+        async move { engine.run().await }
+    });
+    let refreshing = tokio::spawn({
+        let sites = sites.clone();
+        async move {
+            loop {
+                tokio::time::sleep(REFRESH).await;
+                if let Err(error) = sites.refresh().await {
+                    tracing::warn!(%error, "the list of vCenters is read again later");
+                }
+            }
+        }
+    });
+    tracing::info!(listen = %config.listen, "the appliance runs");
+    let served = axum_server::bind_rustls(config.listen, tls)
+        .handle(handle)
+        .serve(router(api).into_make_service())
+        .await
+        .map_err(|source| RunError::Listen { listen: config.listen, source });
+    stopped.abort();
+    refreshing.abort();
+    engine.stop().await;
+    let _ = driving.await;
+    sites.logout().await;
+    store.close().await;
+    served
+}

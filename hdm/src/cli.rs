@@ -1,0 +1,399 @@
+//! What can be typed.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Moves virtual machines from an on-premises vCenter to a cloud vCenter.
+#[derive(Debug, Parser)]
+#[command(name = "hdm", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// How to print results.
+    #[arg(short, long, global = true, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
+    /// The file that says how the appliance is reached; by default `client.toml` in `~/.hdm`.
+    #[arg(long, global = true, env = "HDM_PROFILE")]
+    pub profile: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed; 2 wrong usage; 3 refused, nothing was done; 4 the appliance \
+    cannot be reached; 5 a migration needs an operator; 6 a migration was cancelled.";
+
+/// The ways to print results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// Tables for people.
+    Table,
+    /// JSON for scripts.
+    Json,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Makes and runs an appliance.
+    Appliance {
+        /// Which.
+        #[command(subcommand)]
+        command: Appliance,
+    },
+    /// Adds, lists, checks and removes vCenters.
+    Vcenter {
+        /// Which.
+        #[command(subcommand)]
+        command: Vcenter,
+    },
+    /// Lists the virtual machines of the sources, with what blocks each.
+    Vms(Vms),
+    /// Lists the clouds: clusters, hosts, pools, datastores, folders and networks.
+    Clouds,
+    /// Migrates virtual machines.
+    Migrate {
+        /// How.
+        #[command(subcommand)]
+        command: Migrate,
+    },
+    /// Shows migrations, or one of them with its log.
+    Status(Status),
+    /// Cancels a migration; everything it did is undone.
+    Cancel {
+        /// The migration's id.
+        id: String,
+    },
+    /// Takes a queued migration out of the queue.
+    Pause {
+        /// The migration's id.
+        id: String,
+    },
+    /// Puts a paused migration back into the queue.
+    Resume {
+        /// The migration's id.
+        id: String,
+    },
+    /// Lets a migration that needs an operator go on, or starts a failed one anew.
+    Retry(Box<Retry>),
+    /// Deals with the sources that migrations leave behind.
+    Source {
+        /// What.
+        #[command(subcommand)]
+        command: Source,
+    },
+    /// Shows what happened.
+    Events(Events),
+    /// Starts simulated sites.
+    Lab {
+        /// What.
+        #[command(subcommand)]
+        command: Lab,
+    },
+    /// Shows a migration on simulated sites, from a guest that boots to its checksums.
+    Demo(Demo),
+    /// Prints a script that completes commands in a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Making and running an appliance.
+#[derive(Debug, Subcommand)]
+pub enum Appliance {
+    /// Makes an appliance's folder: configuration, keys, certificate and token.
+    Init {
+        /// The folder; by default `~/.hdm`.
+        #[arg(long)]
+        dir: Option<PathBuf>,
+        /// Where the API shall listen.
+        #[arg(long, default_value = "127.0.0.1:8480")]
+        listen: SocketAddr,
+        /// The database, `sqlite:PATH` or `postgres://…`; by default a file in the folder. Appliances that
+        /// share a PostgreSQL database share the work; give them the same `secret.key`.
+        #[arg(long, default_value = "sqlite:hdm.db")]
+        database: String,
+    },
+    /// Runs an appliance until it is told to end.
+    Run {
+        /// The folder; by default `~/.hdm`.
+        #[arg(long)]
+        dir: Option<PathBuf>,
+    },
+}
+
+/// What a vCenter is to HDM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Role {
+    /// VMs are moved from it.
+    Source,
+    /// VMs are moved to it.
+    Cloud,
+}
+
+/// Dealing with vCenters.
+#[derive(Debug, Subcommand)]
+pub enum Vcenter {
+    /// Adds a vCenter, after a look at its certificate, and registers HDM's task and event types there.
+    Add {
+        /// The name HDM shall use for it: a-z, 0-9 and '-'.
+        name: String,
+        /// What it is to HDM.
+        #[arg(long, value_enum)]
+        role: Role,
+        /// Its address: `https://host[:port][/sdk]` or `host[:port]`.
+        #[arg(long)]
+        url: String,
+        /// The account HDM shall use.
+        #[arg(long)]
+        user: String,
+        /// Reads the password from standard input. Without it, `HDM_VCENTER_PASSWORD` holds the password.
+        #[arg(long)]
+        password_stdin: bool,
+        /// The certificate's thumbprint. Without it the command says which one the server presents, and adds
+        /// nothing.
+        #[arg(long)]
+        thumbprint: Option<String>,
+    },
+    /// Lists the vCenters.
+    List,
+    /// Checks login, privileges and registration, and name, port and certificate of every host.
+    Check {
+        /// The vCenter's name.
+        name: String,
+    },
+    /// Forgets a vCenter.
+    Remove {
+        /// The vCenter's name.
+        name: String,
+    },
+}
+
+/// Which VMs to list.
+#[derive(Debug, Args)]
+pub struct Vms {
+    /// Only those whose name or inventory path contains this.
+    pub name: Option<String>,
+    /// Only those of this source vCenter.
+    #[arg(long)]
+    pub vcenter: Option<String>,
+    /// Only those of this cluster.
+    #[arg(long)]
+    pub cluster: Option<String>,
+    /// Only those that nothing blocks.
+    #[arg(long, conflicts_with = "blocked")]
+    pub movable: bool,
+    /// Only those that something blocks.
+    #[arg(long)]
+    pub blocked: bool,
+    /// How many at most.
+    #[arg(long, default_value_t = 1_000)]
+    pub limit: u64,
+}
+
+/// The ways to migrate.
+#[derive(Debug, Subcommand)]
+pub enum Migrate {
+    /// Shuts the VMs down, copies them whole, and keeps the sources off and disconnected.
+    Cold(Box<Cold>),
+}
+
+/// Disk allocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Disk {
+    /// Each as it is at the source.
+    Same,
+    /// Thin provisioned.
+    Thin,
+    /// Thick provisioned, zeroed when first written.
+    Thick,
+    /// Thick provisioned, zeroed at once.
+    Eager,
+}
+
+/// MAC addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Mac {
+    /// Those of the source.
+    Keep,
+    /// New ones.
+    New,
+}
+
+/// How to shut down a VM that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shutdown {
+    /// Ask the guest; power off after the deadline.
+    Guest,
+    /// Power off at once.
+    Hard,
+    /// Refuse to migrate it.
+    Refuse,
+}
+
+/// A cold migration.
+#[derive(Debug, Args)]
+pub struct Cold {
+    /// The VMs: by name, inventory path or id.
+    #[arg(required = true)]
+    pub vms: Vec<String>,
+    /// The vCenter to move to.
+    #[arg(long)]
+    pub cloud: String,
+    /// The vCenter the VMs are in; needed only if there are several sources.
+    #[arg(long)]
+    pub source: Option<String>,
+    #[command(flatten)]
+    pub target: Target,
+    #[command(flatten)]
+    pub options: Options,
+    /// Only says what would be done, and what stands in the way.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Waits for the end and shows progress.
+    #[arg(long)]
+    pub wait: bool,
+}
+
+/// Where a VM goes.
+#[derive(Debug, Args)]
+pub struct Target {
+    /// The cluster; may be left out if there is only one.
+    #[arg(long)]
+    pub cluster: Option<String>,
+    /// The host; chosen by HDM if left out.
+    #[arg(long)]
+    pub host: Option<String>,
+    /// The resource pool; the cluster's root pool if left out.
+    #[arg(long)]
+    pub pool: Option<String>,
+    /// The datastore; may be left out if there is only one.
+    #[arg(long)]
+    pub datastore: Option<String>,
+    /// The VM folder; the datacenter's root folder if left out.
+    #[arg(long)]
+    pub folder: Option<String>,
+    /// Which network becomes which. May be given several times.
+    #[arg(long = "network", value_name = "SOURCE=TARGET", value_parser = pair)]
+    pub networks: Vec<(String, String)>,
+}
+
+/// How a VM is moved and what it becomes.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// How disks are allocated at the target [default: same].
+    #[arg(long, value_enum)]
+    pub disk: Option<Disk>,
+    /// Number of virtual CPUs at the target.
+    #[arg(long)]
+    pub cpu: Option<u32>,
+    /// Memory at the target, in MiB.
+    #[arg(long)]
+    pub memory_mib: Option<u64>,
+    /// MAC addresses at the target [default: keep].
+    #[arg(long, value_enum)]
+    pub mac: Option<Mac>,
+    /// The VM's name at the target; only for a single VM.
+    #[arg(long)]
+    pub rename: Option<String>,
+    /// Powers the VM on at the target.
+    #[arg(long)]
+    pub power_on: bool,
+    /// How a VM that runs is shut down [default: guest].
+    #[arg(long, value_enum)]
+    pub shutdown: Option<Shutdown>,
+    /// How long a guest may take to shut down, in seconds [default: 300].
+    #[arg(long)]
+    pub shutdown_timeout: Option<u32>,
+    /// How often a target whose guest does not come up is restarted [default: 0].
+    #[arg(long)]
+    pub restart_guest: Option<u32>,
+}
+
+/// Reads `SOURCE=TARGET`; a name may hold further equals signs at its end only.
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((from, to)) if !from.is_empty() && !to.is_empty() => Ok((from.to_owned(), to.to_owned())),
+        _ => Err("write SOURCE=TARGET, such as \"VM Network=Cloud LAN\"".into()),
+    }
+}
+
+/// Which migrations to show.
+#[derive(Debug, Args)]
+pub struct Status {
+    /// The migration's id; without it the newest are listed.
+    pub id: Option<String>,
+    /// Goes on showing until it ends.
+    #[arg(long)]
+    pub watch: bool,
+    /// How many are listed at most.
+    #[arg(long, default_value_t = 100)]
+    pub limit: u32,
+}
+
+/// Trying again.
+#[derive(Debug, Args)]
+pub struct Retry {
+    /// The migration's id.
+    pub id: String,
+    #[command(flatten)]
+    pub target: Target,
+    #[command(flatten)]
+    pub options: Options,
+}
+
+/// Dealing with sources.
+#[derive(Debug, Subcommand)]
+pub enum Source {
+    /// Lets the source of a migration run again; its copy is seen off and disconnected first.
+    Release {
+        /// The VM: its name, inventory path or id, or the migration's id.
+        vm: String,
+    },
+}
+
+/// Which events to show.
+#[derive(Debug, Args)]
+pub struct Events {
+    /// Goes on showing what happens.
+    #[arg(long)]
+    pub follow: bool,
+    /// How many of the newest.
+    #[arg(long, default_value_t = 100)]
+    pub limit: u32,
+}
+
+/// Simulated sites.
+#[derive(Debug, Subcommand)]
+pub enum Lab {
+    /// Starts two simulated vCenters, prints their addresses and secrets as JSON, and stays.
+    Up(LabUp),
+}
+
+/// What the simulated sites shall be.
+#[derive(Debug, Args)]
+pub struct LabUp {
+    /// Where everything is kept.
+    #[arg(long)]
+    pub dir: PathBuf,
+    /// The simulated vCenter's executable.
+    #[arg(long, env = "HDM_LAB_VCENTER", default_value = "lab/vcenter/bin/lab-vcenter")]
+    pub lab_binary: PathBuf,
+    /// A bootable disk: with it a VM that really boots is there.
+    #[arg(long, env = "HDM_GUEST_IMAGE")]
+    pub guest_image: Option<PathBuf>,
+    /// How many VMs without content are there besides.
+    #[arg(long, default_value_t = 0)]
+    pub vms: u32,
+}
+
+/// The demonstration.
+#[derive(Debug, Args)]
+pub struct Demo {
+    #[command(flatten)]
+    pub lab: LabUp,
+    /// Ends after the migration, with 0 only if everything matched.
+    #[arg(long)]
+    pub once: bool,
+}

@@ -1,0 +1,141 @@
+//! `hdm lab up`: two simulated sites.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, ChildStdin, Command};
+
+use crate::cli::LabUp;
+use crate::failure::Failure;
+
+/// What a simulated site prints when it is ready.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Ready {
+    /// `onprem` or `cloud`.
+    pub name: String,
+    /// Of the SOAP endpoint.
+    pub url: String,
+    /// The one login.
+    pub user: String,
+    /// Its password.
+    pub password: String,
+    /// Of its certificate.
+    pub sha256: String,
+    /// Of the lab's own API: faults, and the truth.
+    pub admin_url: String,
+    /// For that.
+    pub admin_token: String,
+}
+
+/// A site while it runs; it ends with this value.
+#[derive(Debug)]
+pub struct Site {
+    /// How to reach it.
+    pub ready: Ready,
+    /// The same as it was printed.
+    pub printed: Value,
+    _stdin: ChildStdin,
+    _process: Child,
+}
+
+/// Starts both sites, prints their addresses, and stays until Ctrl-C.
+pub async fn up(asked: LabUp) -> Result<(), Failure> {
+    let sites = start(&asked).await?;
+    let printed: serde_json::Map<String, Value> =
+        sites.iter().map(|site| (site.ready.name.clone(), site.printed.clone())).collect();
+    crate::output::json(&printed)?;
+    tokio::signal::ctrl_c().await?;
+    Ok(())
+}
+
+/// Starts both sites: `onprem` with VMs, `cloud` without.
+pub async fn start(asked: &LabUp) -> Result<[Site; 2], Failure> {
+    std::fs::create_dir_all(&asked.dir)?;
+    let onprem = start_site(asked, config("onprem", onprem_vms(asked), asked.vms)).await?;
+    let cloud = start_site(asked, config("cloud", json!([]), 0)).await?;
+    Ok([onprem, cloud])
+}
+
+fn config(name: &str, vms: Value, generated: u32) -> Value {
+    json!({
+        "name": name,
+        "user": "administrator@vsphere.local",
+        "inventory": {
+            "datacenters": [{
+                "name": "DC0",
+                "folders": ["Prod", "Test"],
+                "clusters": [
+                    {"name": "C0", "drs": true, "hosts": 2, "pools": ["Gold"]},
+                    {"name": "C1", "drs": false, "hosts": 1}
+                ],
+                "datastores": [
+                    {"name": "ds0", "capacity_bytes": 1_u64 << 40},
+                    {"name": "ds1", "capacity_bytes": 1_u64 << 40}
+                ],
+                "networks": ["VM Network", "Prod LAN"]
+            }],
+            "vms": vms,
+            "generated_vms": {"count": generated, "prefix": "vm-", "disks": 1, "disk_size_bytes": 1 << 30}
+        }
+    })
+}
+
+fn onprem_vms(asked: &LabUp) -> Value {
+    let nic = json!([{"network": "VM Network", "type": "vmxnet3", "mac": "00:50:56:10:20:30"}]);
+    let mut vms = vec![json!({
+        "name": "files-01", "folder": "Prod", "cluster": "C0", "datastore": "ds0", "cpu": 2, "memory_mib": 512,
+        "nics": [{"network": "Prod LAN", "type": "vmxnet3", "mac": "00:50:56:10:20:31"}],
+        "disks": [
+            {"size_bytes": 64 << 20, "content": "random:1", "controller": "pvscsi"},
+            {"size_bytes": 256 << 20, "content": "sparse:2", "controller": "pvscsi"}
+        ]
+    })];
+    if let Some(image) = &asked.guest_image {
+        let size = std::fs::metadata(image).map_or(0, |data| data.len());
+        let image = std::path::absolute(image).unwrap_or_else(|_| image.clone());
+        vms.push(json!({
+            "name": "web-01", "folder": "Prod", "cluster": "C0", "datastore": "ds0", "cpu": 1, "memory_mib": 256,
+            "bootable": true, "nics": nic,
+            "disks": [{"size_bytes": size, "content": format!("file:{}", image.display()), "controller": "pvscsi"}]
+        }));
+    }
+    Value::Array(vms)
+}
+
+async fn start_site(asked: &LabUp, mut config: Value) -> Result<Site, Failure> {
+    let name = config["name"].as_str().unwrap_or_default().to_owned();
+    let dir = std::path::absolute(&asked.dir)?;
+    config["dir"] = json!(dir.join(&name));
+    let file = dir.join(format!("{name}.json"));
+    std::fs::write(&file, config.to_string())?;
+    let log_path = dir.join(format!("{name}.log"));
+    let log = std::fs::File::create(&log_path)?;
+    let mut process = Command::new(&asked.lab_binary)
+        .args(["serve", "--exit-on-stdin-eof", "--config"])
+        .arg(&file)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| no_binary(&asked.lab_binary, &error))?;
+    let broken = || Failure::Other(format!("The simulated vCenter '{name}' did not start; see {}.", log_path.display()));
+    let stdin = process.stdin.take().ok_or_else(broken)?;
+    let mut lines = BufReader::new(process.stdout.take().ok_or_else(broken)?).lines();
+    let line = lines.next_line().await?.ok_or_else(broken)?;
+    let printed: Value = serde_json::from_str(&line).map_err(|_| broken())?;
+    let ready: Ready = serde_json::from_value(printed.clone()).map_err(|_| broken())?;
+    // Somebody must read on, or a site that prints more is ended by a closed pipe.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    Ok(Site { ready, printed, _stdin: stdin, _process: process })
+}
+
+fn no_binary(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::Other(format!(
+        "{} cannot be started: {error}. `cargo xtask setup` builds it; --lab-binary names another.",
+        path.display()
+    ))
+}

@@ -1,0 +1,30 @@
+//! A file for each command.
+
+pub mod appliance;
+pub mod clouds;
+pub mod control;
+pub mod demo;
+pub mod events;
+pub mod lab;
+pub mod migrate;
+pub mod retry;
+pub mod source;
+pub mod status;
+pub mod vcenter;
+pub mod vms;
+
+use clap::CommandFactory;
+use hdm_shared::VcenterId;
+
+use crate::cli::Cli;
+use crate::failure::Failure;
+
+/// `hdm completions`.
+pub fn completions(shell: clap_complete::Shell) {
+    clap_complete::generate(shell, &mut Cli::command(), "hdm", &mut std::io::stdout());
+}
+
+/// Reads the name of a vCenter.
+fn vcenter_id(name: &str) -> Result<VcenterId, Failure> {
+    name.parse().map_err(|error: hdm_shared::ids::BadVcenterId| Failure::NotAdmitted(format!("{error}.")))
+}

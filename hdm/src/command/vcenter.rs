@@ -1,0 +1,102 @@
+//! `hdm vcenter`.
+
+use std::io::Read;
+
+use hdm_shared::problem::Finding;
+use hdm_shared::vcenter::{AddVcenter, VcenterCheck, VcenterRole, VcenterView};
+
+use super::vcenter_id;
+use crate::cli::{Output, Role, Vcenter};
+use crate::client::Client;
+use crate::failure::Failure;
+use crate::output;
+
+/// The longest password that is read.
+const MAX_PASSWORD_BYTES: u64 = 4_096;
+
+/// Adds, lists, checks or removes.
+pub async fn run(client: &Client, output: Output, command: Vcenter) -> Result<(), Failure> {
+    match command {
+        Vcenter::Add { name, role, url, user, password_stdin, thumbprint } => {
+            let request = AddVcenter {
+                id: vcenter_id(&name)?,
+                role: match role {
+                    Role::Source => VcenterRole::Source,
+                    Role::Cloud => VcenterRole::Cloud,
+                },
+                url,
+                user,
+                password: password(password_stdin)?,
+                thumbprint,
+            };
+            let view: VcenterView = client.post("/vcenters", &request).await?;
+            match output {
+                Output::Json => output::json(&view),
+                Output::Table => {
+                    println!("The vCenter '{}' is added: {}.", view.id, view.version.unwrap_or(view.url));
+                    Ok(())
+                }
+            }
+        }
+        Vcenter::List => list(client, output).await,
+        Vcenter::Check { name } => check(client, output, &name).await,
+        Vcenter::Remove { name } => {
+            client.delete(&format!("/vcenters/{}", vcenter_id(&name)?)).await?;
+            println!("The vCenter '{name}' is removed.");
+            Ok(())
+        }
+    }
+}
+
+fn password(stdin: bool) -> Result<String, Failure> {
+    if !stdin {
+        return std::env::var("HDM_VCENTER_PASSWORD").map_err(|_| {
+            Failure::NotAdmitted("Give the password by --password-stdin or in HDM_VCENTER_PASSWORD.".into())
+        });
+    }
+    let mut text = String::new();
+    std::io::stdin().take(MAX_PASSWORD_BYTES).read_to_string(&mut text)?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+async fn list(client: &Client, output: Output) -> Result<(), Failure> {
+    let views: Vec<VcenterView> = client.get("/vcenters").await?;
+    if output == Output::Json {
+        return output::json(&views);
+    }
+    let mut table = output::table(&["name", "role", "address", "state", "VMs", "version"]);
+    for view in views {
+        table.add_row([
+            view.id.to_string(),
+            match view.role {
+                VcenterRole::Source => "source".into(),
+                VcenterRole::Cloud => "cloud".into(),
+            },
+            view.url,
+            view.state,
+            view.vms.map(|n| n.to_string()).unwrap_or_default(),
+            view.version.unwrap_or_default(),
+        ]);
+    }
+    output::print(&table);
+    Ok(())
+}
+
+async fn check(client: &Client, output: Output, name: &str) -> Result<(), Failure> {
+    let path = format!("/vcenters/{}/check", vcenter_id(name)?);
+    let check: VcenterCheck = client.post(&path, &serde_json::json!({})).await?;
+    if output == Output::Json {
+        output::json(&check)?;
+    } else {
+        for passed in &check.passed {
+            println!("ok       {passed}");
+        }
+        for finding in &check.findings {
+            println!("{}  {} {}", if finding.blocks() { "BLOCKED" } else { "warning" }, finding.message, finding.remedy);
+        }
+    }
+    match check.findings.iter().filter(|f| Finding::blocks(f)).count() {
+        0 => Ok(()),
+        n => Err(Failure::NotAdmitted(format!("{n} of the checks of '{name}' failed."))),
+    }
+}

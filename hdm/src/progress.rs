@@ -1,0 +1,121 @@
+//! Migrations while they run: bars on a terminal, lines elsewhere.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use hdm_shared::MigrationId;
+use hdm_shared::migration::{MigrationState, MigrationView};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use crate::client::Client;
+use crate::failure::Failure;
+use crate::output;
+
+/// How often the appliance is asked.
+const ASK: Duration = Duration::from_millis(500);
+
+/// Shows migrations until all have settled, and returns them as they are then.
+pub async fn watch(client: &Client, ids: &[MigrationId]) -> Result<Vec<MigrationView>, Failure> {
+    let mut shown = Shown::new();
+    loop {
+        let mut views = Vec::new();
+        for id in ids {
+            views.push(client.get::<MigrationView>(&format!("/migrations/{id}")).await?);
+        }
+        for view in &views {
+            shown.show(view);
+        }
+        if views.iter().all(settled) {
+            return Ok(views);
+        }
+        tokio::time::sleep(ASK).await;
+    }
+}
+
+/// Whether nothing happens any more without a person.
+pub fn settled(view: &MigrationView) -> bool {
+    view.state.is_final() || view.state == MigrationState::NeedsOperator
+}
+
+/// What the ends of migrations mean for the exit code.
+pub fn judge(views: &[MigrationView]) -> Result<(), Failure> {
+    let worst = |state| views.iter().find(|view| view.state == state);
+    for (state, code) in
+        [(MigrationState::NeedsOperator, 5), (MigrationState::Failed, 1), (MigrationState::Cancelled, 6)]
+    {
+        if let Some(view) = worst(state) {
+            let why = view.error.clone().unwrap_or_else(|| "Everything was undone.".into());
+            let label = state.label().to_lowercase();
+            return Err(Failure::Migration { message: format!("'{}' {label}: {why}", view.vm_name), code });
+        }
+    }
+    Ok(())
+}
+
+struct Shown {
+    bars: Option<MultiProgress>,
+    bar: BTreeMap<MigrationId, ProgressBar>,
+    said: BTreeMap<MigrationId, String>,
+}
+
+impl Shown {
+    fn new() -> Self {
+        let bars = std::io::stderr().is_terminal().then(MultiProgress::new);
+        Self { bars, bar: BTreeMap::new(), said: BTreeMap::new() }
+    }
+
+    fn show(&mut self, view: &MigrationView) {
+        let line = line(view);
+        let Some(bars) = &self.bars else {
+            // In a log a line says what is new; the position alone is not.
+            let key = format!("{:?} {:?} {}", view.state, view.step, view.attempt);
+            if self.said.insert(view.id, key.clone()).as_ref() != Some(&key) {
+                eprintln!("{}: {line}", view.vm_name);
+            }
+            return;
+        };
+        let bar = self.bar.entry(view.id).or_insert_with(|| {
+            let style = ProgressStyle::with_template("{prefix:20} {bar:30} {msg}");
+            bars.add(ProgressBar::new(0)).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        });
+        bar.set_prefix(view.vm_name.clone());
+        bar.set_length(view.disks.iter().map(|disk| disk.capacity_bytes).sum());
+        bar.set_position(view.disks.iter().map(|disk| disk.position_bytes).sum());
+        bar.set_message(line);
+        if settled(view) {
+            bar.abandon();
+        }
+    }
+}
+
+/// Where a migration stands, in a line.
+pub fn line(view: &MigrationView) -> String {
+    let mut parts = vec![view.state.label().to_owned()];
+    if let Some(place) = view.queue_position {
+        parts.push(format!("no. {place} in the queue"));
+    }
+    if let Some(step) = &view.step_label {
+        parts.push(format!("{step} ({} of {})", view.steps_done + 1, view.steps_total));
+    }
+    let rate: u64 = view.disks.iter().map(|disk| disk.rate_bytes_per_second).sum();
+    if view.step.as_deref() == Some("transfer") {
+        let done: u64 = view.disks.iter().map(|disk| disk.position_bytes).sum();
+        let all: u64 = view.disks.iter().map(|disk| disk.capacity_bytes).sum();
+        parts.push(format!("{} of {}, {}/s on the wire", output::bytes(done), output::bytes(all), output::bytes(rate)));
+    }
+    if view.attempt > 1 {
+        parts.push(format!("attempt {} of {}", view.attempt, view.attempts_max));
+    }
+    if let Some(what) = &view.waiting_for {
+        let since = view.waiting_since.map(|at| format!(" since {at:.0}")).unwrap_or_default();
+        parts.push(format!("waiting for {what}{since}"));
+    }
+    if let Some(question) = &view.question {
+        parts.push(format!("vCenter asks: {question}"));
+    }
+    if let Some(error) = &view.error {
+        parts.push(error.clone());
+    }
+    parts.join("; ")
+}
