@@ -24,6 +24,9 @@ func (s *Site) Start() error {
 	if err := s.soap.open(); err != nil {
 		return err
 	}
+	if err := s.openHosts(); err != nil {
+		return err
+	}
 	if err := s.admin.open(); err != nil {
 		return err
 	}
@@ -36,6 +39,8 @@ func (s *Site) Stop(leaveHalfMade bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.soap.close()
+	s.closeHosts()
+	s.leases.Forget(leaveHalfMade)
 	s.ExpireSessions()
 	s.forgetTasks(true)
 	s.running = false

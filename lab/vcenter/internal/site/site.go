@@ -20,11 +20,15 @@ import (
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/simulator/vpx"
 	"github.com/vmware/govmomi/vim25"
+	"github.com/vmware/govmomi/vim25/types"
 
 	"hdm.dev/lab/vcenter/internal/config"
 	"hdm.dev/lab/vcenter/internal/disk"
 	"hdm.dev/lab/vcenter/internal/dispatch"
+	"hdm.dev/lab/vcenter/internal/faults"
 	"hdm.dev/lab/vcenter/internal/hook"
+	"hdm.dev/lab/vcenter/internal/nfc"
+	"hdm.dev/lab/vcenter/internal/vim"
 )
 
 // drainLimit is how long Close waits for running calls.
@@ -42,6 +46,12 @@ type Site struct {
 	admin   *listener
 	cert    tls.Certificate
 	created []func() // undo of what New made, in order
+	// powerOn are the VMs to be powered on once everything is wired.
+	powerOn []types.ManagedObjectReference
+	leases  *nfc.Manager
+	vim     *vim.VIM
+	rules   *faults.Faults
+	hosts   map[types.ManagedObjectReference]*esx
 
 	mu      sync.Mutex
 	running bool
@@ -107,6 +117,7 @@ func New(cfg *config.Config) (*Site, error) {
 		return nil, err
 	}
 	table.Install(s.svc.Context.Map)
+	s.powerOnConfigured()
 	return s, nil
 }
 
@@ -174,6 +185,7 @@ func (s *Site) Guests() hook.Guests { return s.guests }
 // Close stops guests and listeners for good.
 func (s *Site) Close() {
 	s.soap.drain(drainLimit)
+	s.closeHosts()
 	if s.admin != nil {
 		s.admin.drain(drainLimit)
 	}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"hdm.dev/lab/vcenter/internal/hook"
+	"hdm.dev/lab/vcenter/internal/ovf"
 )
 
 // faultHooks are the places where faults happen; each may be nil.
@@ -28,6 +29,7 @@ func (s *Site) wire(table hook.Dispatcher) error {
 	if err := s.wireVim(table); err != nil {
 		return err
 	}
+	ovf.Register(table)
 	if s.guests, err = s.makeGuests(table); err != nil {
 		return err
 	}

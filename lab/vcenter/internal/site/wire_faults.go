@@ -1,13 +1,20 @@
 package site
 
-import "net/http"
+import (
+	"net/http"
+
+	"hdm.dev/lab/vcenter/internal/admin"
+	"hdm.dev/lab/vcenter/internal/faults"
+	"hdm.dev/lab/vcenter/internal/hook"
+)
 
 // makeFaults returns the hooks of the fault rules.
 func (s *Site) makeFaults() (faultHooks, error) {
-	return faultHooks{}, nil
+	s.rules = faults.New(func() hook.Site { return s })
+	return faultHooks{middleware: s.rules.Middleware, tasks: s.rules, nfc: s.rules}, nil
 }
 
 // makeAdmin returns the handler of the admin API.
 func (s *Site) makeAdmin() (http.Handler, error) {
-	return http.NotFoundHandler(), nil
+	return admin.New(s, s.rules, s.own).Handler(s.cfg.AdminToken), nil
 }

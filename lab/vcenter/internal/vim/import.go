@@ -13,6 +13,7 @@ import (
 
 	"hdm.dev/lab/vcenter/internal/dispatch"
 	"hdm.dev/lab/vcenter/internal/hook"
+	"hdm.dev/lab/vcenter/internal/inventory"
 	"hdm.dev/lab/vcenter/internal/nfc"
 )
 
@@ -64,14 +65,17 @@ func picksHost(ctx *simulator.Context, pool types.ManagedObjectReference) bool {
 
 // create makes the VM and gets the lease ready, or fails it.
 func (v *VIM) create(ctx *simulator.Context, lease *nfc.Lease, folder *simulator.Folder, req *types.CreateVM_Task) {
-	if name := takenName(ctx, folder, req.Config.Name); name != nil {
-		lease.Fail(ctx, name, "The name "+req.Config.Name+" is taken.")
+	if taken := takenName(ctx, folder, inventory.Escape(inventory.Unescape(req.Config.Name))); taken != nil {
+		lease.Fail(ctx, taken, "The name "+req.Config.Name+" is taken.")
 		return
 	}
 	if fault, message := v.checkDisks(ctx, req.Config.DeviceChange); fault != nil {
 		lease.Fail(ctx, fault, message)
 		return
 	}
+	// A client may have escaped the name already.
+	name := inventory.Unescape(req.Config.Name)
+	req.Config.Name = inventory.Plain(name)
 	answer := folder.CreateVMTask(ctx, req)
 	result, fault := await(ctx, answer)
 	forgetTask(ctx, answer)
@@ -85,6 +89,10 @@ func (v *VIM) create(ctx *simulator.Context, lease *nfc.Lease, folder *simulator
 		lease.Fail(ctx, &types.ManagedObjectNotFound{Obj: ref}, "The VM has vanished.")
 		return
 	}
+	if inventory.Plain(name) != name {
+		ctx.WithLock(vm, func() { inventory.Rename(ctx, vm, name) })
+	}
+	ctx.WithLock(vm, func() { inventory.Label(vm) })
 	lease.SetVM(ref)
 	var devices []*nfc.Device
 	var host types.ManagedObjectReference

@@ -12,6 +12,7 @@ import (
 
 	"hdm.dev/lab/vcenter/internal/dispatch"
 	"hdm.dev/lab/vcenter/internal/hook"
+	"hdm.dev/lab/vcenter/internal/inventory"
 	"hdm.dev/lab/vcenter/internal/nfc"
 )
 
@@ -92,7 +93,7 @@ func (v *VIM) export(ctx *simulator.Context, vm *simulator.VirtualMachine, confi
 
 // devices are the disks and, with EFI, the variables of the firmware.
 func (v *VIM) devices(vm types.ManagedObjectReference, name string, config *types.VirtualMachineConfigInfo) []*nfc.Device {
-	devices := nfc.DiskDevices(vm, name, config.Hardware.Device)
+	devices := nfc.DiskDevices(vm, inventory.Unescape(name), config.Hardware.Device)
 	var vmx object.DatastorePath
 	if config.Firmware == string(types.GuestOsDescriptorFirmwareTypeEfi) && vmx.FromString(config.Files.VmPathName) {
 		dir := vmx.Path

@@ -27,12 +27,15 @@ type Options struct {
 	Tasks   hook.Tasks
 	// DatastoreDir is the local directory of a datastore.
 	DatastoreDir func(name string) string
+	// SpaceChanged is called when disks have come or gone.
+	SpaceChanged func()
 }
 
 // VIM holds what the methods share. It implements hook.GuestHost.
 type VIM struct {
 	Options
 	watch *watch
+	log   taskLog
 }
 
 // New registers the changed methods with the dispatcher and starts to watch the

@@ -1,0 +1,170 @@
+package inventory
+
+import (
+	"context"
+	"fmt"
+	"path"
+
+	"github.com/vmware/govmomi/object"
+	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/mo"
+	"github.com/vmware/govmomi/vim25/types"
+
+	"hdm.dev/lab/vcenter/internal/config"
+)
+
+func (b *builder) datacenter(cfg *config.Datacenter) error {
+	ctx := context.Background()
+	dc, err := object.NewRootFolder(b.client).CreateDatacenter(ctx, Escape(cfg.Name))
+	if err != nil {
+		return err
+	}
+	folders, err := dc.Folders(ctx)
+	if err != nil {
+		return err
+	}
+	p := &place{dc: dc, folders: map[string]*object.Folder{"": folders.VmFolder},
+		clusters: make(map[string]*cluster), networks: make(map[string]types.ManagedObjectReference)}
+	b.places[cfg.Name] = p
+	for _, full := range cfg.Folders {
+		parent := p.folders[parentOf(full)]
+		if parent == nil {
+			return fmt.Errorf("folder %q comes before the one it is in", full)
+		}
+		if p.folders[full], err = parent.CreateFolder(ctx, path.Base(full)); err != nil {
+			return fmt.Errorf("folder %q: %w", full, err)
+		}
+	}
+	if err := b.networks(p, cfg); err != nil {
+		return err
+	}
+	var hosts []*object.HostSystem
+	for n := range cfg.Clusters {
+		c, err := b.cluster(folders.HostFolder, &cfg.Clusters[n])
+		if err != nil {
+			return fmt.Errorf("cluster %q: %w", cfg.Clusters[n].Name, err)
+		}
+		p.clusters[cfg.Clusters[n].Name] = c
+		hosts = append(hosts, c.hosts...)
+	}
+	b.connectNetworks(p, hosts)
+	for _, ds := range cfg.Datastores {
+		if err := b.datastore(ds, hosts); err != nil {
+			return fmt.Errorf("datastore %q: %w", ds.Name, err)
+		}
+	}
+	return nil
+}
+
+func parentOf(full string) string {
+	if parent := path.Dir(full); parent != "." {
+		return parent
+	}
+	return ""
+}
+
+func (b *builder) cluster(parent *object.Folder, cfg *config.Cluster) (*cluster, error) {
+	ctx := context.Background()
+	spec := types.ClusterConfigSpecEx{DrsConfig: &types.ClusterDrsConfigInfo{Enabled: types.NewBool(cfg.DRS)}}
+	made, err := parent.CreateCluster(ctx, Escape(cfg.Name), spec)
+	if err != nil {
+		return nil, err
+	}
+	c := &cluster{pools: make(map[string]*object.ResourcePool)}
+	for n := range cfg.Hosts {
+		name := fmt.Sprintf("%s-h%d.%s.lab", cfg.Name, n, b.cfg.Name)
+		task, err := made.AddHost(ctx, types.HostConnectSpec{HostName: name}, true, nil, nil)
+		if err != nil {
+			return nil, err
+		}
+		info, err := task.WaitForResult(ctx, nil)
+		if err != nil {
+			return nil, err
+		}
+		ref, _ := info.Result.(types.ManagedObjectReference)
+		host, ok := b.ctx.Map.Get(ref).(*simulator.HostSystem)
+		if !ok {
+			return nil, fmt.Errorf("host %q was not made", name)
+		}
+		product := host.Config.Product
+		product.Version = b.cfg.Version
+		product.FullName = "VMware ESXi " + b.cfg.Version + " (simulated)"
+		host.Config.Product = product
+		host.Summary.Config.Product = &product
+		c.hosts = append(c.hosts, object.NewHostSystem(b.client, ref))
+	}
+	if c.root, err = made.ResourcePool(ctx); err != nil {
+		return nil, err
+	}
+	for _, name := range cfg.Pools {
+		if c.pools[name], err = c.root.Create(ctx, Escape(name), types.DefaultResourceConfigSpec()); err != nil {
+			return nil, fmt.Errorf("pool %q: %w", name, err)
+		}
+	}
+	return c, nil
+}
+
+// networks makes standard networks beside the one every datacenter has.
+func (b *builder) networks(p *place, cfg *config.Datacenter) error {
+	dc, ok := b.ctx.Map.Get(p.dc.Reference()).(*simulator.Datacenter)
+	if !ok {
+		return fmt.Errorf("it was not made")
+	}
+	folder, _ := b.ctx.Map.Get(dc.NetworkFolder).(*simulator.Folder)
+	for _, ref := range dc.Network {
+		if network, ok := b.ctx.Map.Get(ref).(*mo.Network); ok {
+			p.networks[network.Name] = ref
+		}
+	}
+	for _, name := range cfg.Networks {
+		if _, there := p.networks[name]; there {
+			continue
+		}
+		network := new(mo.Network)
+		network.Name = name
+		network.Entity().Name = name
+		network.Entity().Parent = &folder.Self
+		ref := b.ctx.Map.Put(network).Reference()
+		network.Summary = &types.NetworkSummary{Name: name, Accessible: true, Network: &ref}
+		folder.ChildEntity = append(folder.ChildEntity, ref)
+		dc.Network = append(dc.Network, ref)
+		p.networks[name] = ref
+	}
+	return nil
+}
+
+// connectNetworks lets every host and cluster see every network.
+func (b *builder) connectNetworks(p *place, hosts []*object.HostSystem) {
+	var all []types.ManagedObjectReference
+	dc, _ := b.ctx.Map.Get(p.dc.Reference()).(*simulator.Datacenter)
+	all = append(all, dc.Network...)
+	for _, h := range hosts {
+		host, ok := b.ctx.Map.Get(h.Reference()).(*simulator.HostSystem)
+		if !ok {
+			continue
+		}
+		host.Network = append([]types.ManagedObjectReference(nil), all...)
+		if parent, ok := b.ctx.Map.Get(*host.Parent).(*simulator.ClusterComputeResource); ok {
+			parent.Network = append([]types.ManagedObjectReference(nil), all...)
+		}
+		for _, ref := range all {
+			if network, ok := b.ctx.Map.Get(ref).(*mo.Network); ok {
+				network.Host = append(network.Host, host.Self)
+			}
+		}
+	}
+}
+
+func (b *builder) datastore(cfg config.Datastore, hosts []*object.HostSystem) error {
+	ctx := context.Background()
+	for _, host := range hosts {
+		system, err := host.ConfigManager().DatastoreSystem(ctx)
+		if err != nil {
+			return err
+		}
+		if _, err := system.CreateLocalDatastore(ctx, cfg.Name, b.disks.Dir(cfg.Name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

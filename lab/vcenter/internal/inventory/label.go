@@ -1,0 +1,40 @@
+package inventory
+
+import (
+	"fmt"
+
+	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// Label names disks, network cards and controllers as vCenter does. Nobody else
+// may know the VM yet, or its lock must be held.
+func Label(vm *simulator.VirtualMachine) {
+	disks, nics, scsi := 0, 0, 0
+	for _, device := range vm.Config.Hardware.Device {
+		label := ""
+		switch d := device.(type) {
+		case *types.VirtualDisk:
+			disks++
+			label = fmt.Sprintf("Hard disk %d", disks)
+		case types.BaseVirtualEthernetCard:
+			nics++
+			label = fmt.Sprintf("Network adapter %d", nics)
+		case types.BaseVirtualSCSIController:
+			label = fmt.Sprintf("SCSI controller %d", scsi)
+			scsi++
+		case types.BaseVirtualSATAController:
+			label = fmt.Sprintf("SATA controller %d", d.GetVirtualSATAController().BusNumber)
+		case *types.VirtualNVMEController:
+			label = fmt.Sprintf("NVME controller %d", d.BusNumber)
+		}
+		if label == "" {
+			continue
+		}
+		summary := label
+		if info := device.GetVirtualDevice().DeviceInfo; info != nil {
+			summary = info.GetDescription().Summary
+		}
+		device.GetVirtualDevice().DeviceInfo = &types.Description{Label: label, Summary: summary}
+	}
+}
