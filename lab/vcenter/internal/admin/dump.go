@@ -17,7 +17,7 @@ import (
 )
 
 // maxEvents is how many of the newest events are told.
-const maxEvents = 2000
+const maxEvents = 1000
 
 // Dump is the whole truth about a site.
 type Dump struct {
@@ -248,6 +248,7 @@ func (a *API) events(ctx *simulator.Context) []Event {
 	}
 	res := reflect.ValueOf(body).Elem().FieldByName("Res").Elem().FieldByName("Returnval")
 	events, _ := res.Interface().([]types.BaseEvent)
+	slices.Reverse(events)
 	out := make([]Event, 0, len(events))
 	for _, event := range events {
 		e := event.GetEvent()

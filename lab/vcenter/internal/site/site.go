@@ -149,7 +149,7 @@ func (s *Site) makeService(instance string) error {
 
 // serveSOAP puts the faults' middleware before vcsim's handler.
 func (s *Site) serveSOAP(w http.ResponseWriter, r *http.Request) {
-	var handler http.Handler = s.svc.ServeMux
+	handler := vim.KeepEmpty(s.svc.ServeMux)
 	if s.faults.middleware != nil {
 		handler = s.faults.middleware(handler)
 	}

@@ -24,6 +24,9 @@ func (v *VIM) importVApp(ctx *simulator.Context, this types.ManagedObjectReferen
 	if !ok {
 		return dispatch.Fault("Only specs of a single VM are supported.", &types.InvalidArgument{InvalidProperty: "spec"})
 	}
+	if spec.ConfigSpec.Annotation == emptied {
+		spec.ConfigSpec.Annotation = ""
+	}
 	folder, fault := importFolder(ctx, this, req.Folder)
 	if fault != nil {
 		return fault

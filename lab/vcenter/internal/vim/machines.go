@@ -269,7 +269,16 @@ func (v *VIM) reconfigure(next hook.Call) hook.Call {
 			go task.finish(new(types.ConcurrentAccess), "The virtual machine was changed meanwhile.")
 			return &methods.ReconfigVM_TaskBody{Res: &types.ReconfigVM_TaskResponse{Returnval: task.obj.Self}}
 		}
-		return next(ctx, this, request)
+		if req.Spec.Annotation != emptied {
+			return next(ctx, this, request)
+		}
+		req.Spec.Annotation = ""
+		res := next(ctx, this, request)
+		if res.Fault() == nil {
+			// The VM's lock is handed to the task, so that this comes first or last, never between.
+			ctx.Update(vm, []types.PropertyChange{{Name: "config.annotation", Val: ""}, {Name: "summary.config.annotation", Val: ""}})
+		}
+		return res
 	}
 }
 

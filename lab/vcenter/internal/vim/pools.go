@@ -12,13 +12,22 @@ import (
 
 func (v *VIM) registerPools(table hook.Dispatcher) {
 	table.Around("ResourcePool", "MoveIntoResourcePool", func(hook.Call) hook.Call { return v.moveIntoPool })
+	// Pools and VMs are locked one after the other, never one within the other:
+	// others lock them the other way round.
+	table.Unlocked("ResourcePool", "MoveIntoResourcePool")
 	table.Around("ResourcePool", "CreateResourcePool", func(next hook.Call) hook.Call {
 		return func(ctx *simulator.Context, this types.ManagedObjectReference, req types.AnyType) soap.HasFault {
 			cluster, ok := ancestor(ctx, this, "ClusterComputeResource").(*simulator.ClusterComputeResource)
 			if ok && !hasDRS(cluster) {
 				return dispatch.Fault("Child resource pools need a cluster with DRS.", new(types.NotSupported))
 			}
-			return next(ctx, this, req)
+			res := next(ctx, this, req)
+			if body, ok := res.(*methods.CreateResourcePoolBody); ok && body.Res != nil {
+				// vcsim shows a pool to views before it hangs it below its parent,
+				// where they look for it: they need to be told again.
+				ctx.Map.Put(ctx.Map.Get(body.Res.Returnval))
+			}
+			return res
 		}
 	})
 }
@@ -51,16 +60,15 @@ func (v *VIM) moveIntoPool(ctx *simulator.Context, this types.ManagedObjectRefer
 		vms = append(vms, vm)
 	}
 	for _, vm := range vms {
+		var before types.ManagedObjectReference
 		ctx.WithLock(vm, func() {
-			if former, ok := ctx.Map.Get(*vm.ResourcePool).(*simulator.ResourcePool); ok {
-				ctx.WithLock(former, func() {
-					ctx.Map.RemoveReference(ctx, former, &former.Vm, vm.Self)
-				})
-			}
-			ctx.WithLock(target, func() { ctx.Map.AddReference(ctx, target, &target.Vm, vm.Self) })
-			self := target.Self
-			ctx.Update(vm, []types.PropertyChange{{Name: "resourcePool", Val: self}})
+			before = *vm.ResourcePool
+			ctx.Update(vm, []types.PropertyChange{{Name: "resourcePool", Val: target.Self}})
 		})
+		if former, ok := ctx.Map.Get(before).(*simulator.ResourcePool); ok {
+			ctx.WithLock(former, func() { ctx.Map.RemoveReference(ctx, former, &former.Vm, vm.Self) })
+		}
+		ctx.WithLock(target, func() { ctx.Map.AddReference(ctx, target, &target.Vm, vm.Self) })
 	}
 	return &methods.MoveIntoResourcePoolBody{Res: new(types.MoveIntoResourcePoolResponse)}
 }
