@@ -10,7 +10,7 @@ use crate::api::{Api, router};
 use crate::cold::Cold;
 use crate::config::{ConfigError, Folder};
 use crate::engine::{Clock, Engine, SystemClock};
-use crate::secret::{SecretError, Sealer};
+use crate::secret::{Sealer, SecretError};
 use crate::sites::{SiteError, Sites};
 use crate::store::{Store, StoreError};
 

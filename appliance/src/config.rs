@@ -197,10 +197,13 @@ impl Folder {
     pub fn lock(&self) -> Result<std::fs::File, ConfigError> {
         let path = self.file("lock");
         let fail = |source| ConfigError::File { path: path.display().to_string(), source };
-        let file = std::fs::File::options().create(true).truncate(false).write(true).open(&path).map_err(fail)?;
+        let file =
+            std::fs::File::options().create(true).truncate(false).write(true).open(&path).map_err(fail)?;
         match file.try_lock() {
             Ok(()) => Ok(file),
-            Err(std::fs::TryLockError::WouldBlock) => Err(ConfigError::InUse(self.path.display().to_string())),
+            Err(std::fs::TryLockError::WouldBlock) => {
+                Err(ConfigError::InUse(self.path.display().to_string()))
+            }
             Err(std::fs::TryLockError::Error(source)) => Err(fail(source)),
         }
     }
@@ -230,7 +233,8 @@ impl Folder {
 }
 
 fn to_toml(value: &impl Serialize) -> Result<String, ConfigError> {
-    toml::to_string(value).map_err(|e| ConfigError::Content { path: "hdm.toml".into(), detail: e.to_string() })
+    toml::to_string(value)
+        .map_err(|e| ConfigError::Content { path: "hdm.toml".into(), detail: e.to_string() })
 }
 
 fn make_private_dir(path: &Path) -> Result<(), ConfigError> {

@@ -27,7 +27,9 @@ pub enum Registration {
 
 /// The extension as it should be.
 pub fn wanted() -> ExtensionSpec {
-    let own = |list: &[(&str, &str)]| list.iter().map(|(id, text)| ((*id).to_owned(), (*text).to_owned())).collect();
+    let own = |list: &[(&str, &str)]| {
+        list.iter().map(|(id, text)| ((*id).to_owned(), (*text).to_owned())).collect()
+    };
     ExtensionSpec {
         key: KEY.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -52,7 +54,10 @@ pub async fn ensure(session: &Session) -> Result<Registration, Error> {
             }
             Err(error) => Err(error),
         },
-        Some(known) if missing(&wanted, &known.task_ids, &known.event_ids).is_empty() && known.version == wanted.version => {
+        Some(known)
+            if missing(&wanted, &known.task_ids, &known.event_ids).is_empty()
+                && known.version == wanted.version =>
+        {
             Ok(Registration::Current)
         }
         Some(_) => {
@@ -76,7 +81,12 @@ mod tests {
     #[test]
     fn every_type_has_a_text_and_what_is_missing_is_found() {
         let spec = wanted();
-        assert!(spec.tasks.iter().chain(&spec.events).all(|(id, text)| id.starts_with("com.hdm.") && !text.is_empty()));
+        assert!(
+            spec.tasks
+                .iter()
+                .chain(&spec.events)
+                .all(|(id, text)| id.starts_with("com.hdm.") && !text.is_empty())
+        );
         let tasks: Vec<_> = spec.tasks.iter().map(|(id, _)| id.clone()).collect();
         let events: Vec<_> = spec.events.iter().map(|(id, _)| id.clone()).collect();
         assert!(missing(&spec, &tasks, &events).is_empty());

@@ -33,10 +33,18 @@ pub async fn show(State(api): State<Arc<Api>>) -> Result<impl IntoResponse, ApiE
         migrations.get_or_create(&vec![("state", state)]).set(count);
     }
     let rate = Gauge::<i64>::default();
-    registry.register("transfer_bytes_per_second", "Bytes on the wire of all running transfers, per second", rate.clone());
+    registry.register(
+        "transfer_bytes_per_second",
+        "Bytes on the wire of all running transfers, per second",
+        rate.clone(),
+    );
     rate.set(i64::try_from(wire_bytes).unwrap_or(i64::MAX));
     let live = Labelled::default();
-    registry.register("vcenter_live", "Whether a vCenter's inventory is current (1) or not (0)", live.clone());
+    registry.register(
+        "vcenter_live",
+        "Whether a vCenter's inventory is current (1) or not (0)",
+        live.clone(),
+    );
     let vms = Labelled::default();
     registry.register("vcenter_vms", "Virtual machines a vCenter shows", vms.clone());
     for (record, site) in api.sites.all() {

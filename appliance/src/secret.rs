@@ -50,7 +50,8 @@ impl Sealer {
     /// Reads the key from its file.
     pub fn open(path: &Path) -> Result<Self, SecretError> {
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|source| SecretError::KeyFile { path: name.clone(), source })?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| SecretError::KeyFile { path: name.clone(), source })?;
         Self::from_text(&text).ok_or(SecretError::BadKey(name))
     }
 
@@ -78,7 +79,8 @@ impl Sealer {
         let (nonce, text) = bytes.split_at_checked(NONCE_LEN).ok_or_else(damaged)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| damaged())?;
         let mut text = text.to_vec();
-        let plain = self.key.open_in_place(nonce, Aad::from(name.as_bytes()), &mut text).map_err(|_| damaged())?;
+        let plain =
+            self.key.open_in_place(nonce, Aad::from(name.as_bytes()), &mut text).map_err(|_| damaged())?;
         std::str::from_utf8(plain).map(Secret::new).map_err(|_| damaged())
     }
 }

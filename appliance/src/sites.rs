@@ -8,7 +8,7 @@ use hdm_shared::VcenterId;
 use hdm_shared::vcenter::VcenterRole;
 use hdm_vsphere::{Credentials, Endpoint, Inventory, Limits, LoginGate, Session, Thumbprint};
 
-use crate::secret::{SecretError, Sealer};
+use crate::secret::{Sealer, SecretError};
 use crate::store::{Store, StoreError, VcenterRecord};
 
 /// A vCenter as the rest of the appliance uses it. Clones share session and cache.
@@ -82,7 +82,8 @@ impl Sites {
             let mut known = self.known.write().unwrap_or_else(std::sync::PoisonError::into_inner);
             let ids: Vec<_> = known.keys().cloned().collect();
             for id in ids {
-                let same = records.iter().any(|r| r.id == id && known.get(&id).is_some_and(|k| k.record == *r));
+                let same =
+                    records.iter().any(|r| r.id == id && known.get(&id).is_some_and(|k| k.record == *r));
                 if !same && let Some(old) = known.remove(&id) {
                     gone.push(old.site);
                 }
@@ -194,9 +195,13 @@ async fn end_former(session: Session) {
     loop {
         match session.end_former_sessions().await {
             Ok(0) => return,
-            Ok(n) => return tracing::info!(vcenter = %session.endpoint().name, n, "ended sessions of an earlier process"),
+            Ok(n) => {
+                return tracing::info!(vcenter = %session.endpoint().name, n, "ended sessions of an earlier process");
+            }
             Err(hdm_vsphere::Error::Fenced { .. } | hdm_vsphere::Error::InvalidLogin { .. }) => return,
-            Err(error) => tracing::debug!(vcenter = %session.endpoint().name, %error, "former sessions are ended later"),
+            Err(error) => {
+                tracing::debug!(vcenter = %session.endpoint().name, %error, "former sessions are ended later")
+            }
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(30));

@@ -23,7 +23,8 @@ pub struct Client {
 
 /// The folder used if none is named.
 pub fn default_folder() -> Result<PathBuf, Failure> {
-    let home = std::env::var_os("HOME").ok_or_else(|| Failure::Other("HOME is not set; name the folder.".into()))?;
+    let home =
+        std::env::var_os("HOME").ok_or_else(|| Failure::Other("HOME is not set; name the folder.".into()))?;
     Ok(PathBuf::from(home).join(".hdm"))
 }
 
@@ -65,7 +66,11 @@ impl Client {
     }
 
     /// `GET` with a query.
-    pub async fn find<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Failure> {
+    pub async fn find<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> Result<T, Failure> {
         let request = self.request(Method::GET, path).query(query);
         self.answer(request).await
     }
@@ -120,7 +125,9 @@ impl Client {
                 cause = inner;
             }
             let url = &self.profile.url;
-            Failure::Unreachable(format!("The appliance at {url} cannot be reached: {cause}. Does `hdm appliance run` run?"))
+            Failure::Unreachable(format!(
+                "The appliance at {url} cannot be reached: {cause}. Does `hdm appliance run` run?"
+            ))
         };
         let response = request.send().await.map_err(unreachable)?;
         let status = response.status();
@@ -130,7 +137,9 @@ impl Client {
         }
         match serde_json::from_str::<Problem>(&text) {
             Ok(problem) => Err(Failure::Refused(Box::new(problem))),
-            Err(_) => Err(Failure::Other(format!("The appliance answered with HTTP status {status}: {text}"))),
+            Err(_) => {
+                Err(Failure::Other(format!("The appliance answered with HTTP status {status}: {text}")))
+            }
         }
     }
 }

@@ -102,7 +102,12 @@ pub fn line(view: &MigrationView) -> String {
     if view.step.as_deref() == Some("transfer") {
         let done: u64 = view.disks.iter().map(|disk| disk.position_bytes).sum();
         let all: u64 = view.disks.iter().map(|disk| disk.capacity_bytes).sum();
-        parts.push(format!("{} of {}, {}/s on the wire", output::bytes(done), output::bytes(all), output::bytes(rate)));
+        parts.push(format!(
+            "{} of {}, {}/s on the wire",
+            output::bytes(done),
+            output::bytes(all),
+            output::bytes(rate)
+        ));
     }
     if view.attempt > 1 {
         parts.push(format!("attempt {} of {}", view.attempt, view.attempts_max));

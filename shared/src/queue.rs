@@ -57,7 +57,8 @@ mod tests {
 
     #[test]
     fn nobody_is_lost_or_served_twice() {
-        let list: Vec<_> = (0..100).map(|id| Waiting { id, cluster: ["a", "b", "c"][id % 3 * (id % 2)] }).collect();
+        let list: Vec<_> =
+            (0..100).map(|id| Waiting { id, cluster: ["a", "b", "c"][id % 3 * (id % 2)] }).collect();
         let mut turns = order(&list, &BTreeMap::new());
         turns.sort_unstable();
         assert_eq!(turns, (0..100).collect::<Vec<_>>());

@@ -154,7 +154,11 @@ impl Lab {
 
     /// The same, with further keys for both sites' configurations.
     pub async fn start_with(vms: Value, extra: Value) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = tempfile::Builder::new()
+            .disable_cleanup(std::env::var_os("HDM_KEEP").is_some())
+            .prefix("hdm-e2e-")
+            .tempdir()
+            .unwrap();
         let onprem = Site::start(site("onprem", vms, &extra), directory.path()).await;
         let cloud = Site::start(site("cloud", json!([]), &extra), directory.path()).await;
         Self { onprem, cloud, directory }

@@ -18,7 +18,11 @@ pub struct Fault {
 
 impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.message.is_empty() { f.write_str(&self.kind) } else { write!(f, "{} ({})", self.message, self.kind) }
+        if self.message.is_empty() {
+            f.write_str(&self.kind)
+        } else {
+            write!(f, "{} ({})", self.message, self.kind)
+        }
     }
 }
 
@@ -94,7 +98,9 @@ impl Error {
     pub fn maybe_took_effect(&self) -> bool {
         match self {
             Self::Unreachable { sent, .. } => *sent,
-            Self::Timeout { .. } | Self::Busy { .. } | Self::TaskVanished { .. } | Self::Protocol { .. } => true,
+            Self::Timeout { .. } | Self::Busy { .. } | Self::TaskVanished { .. } | Self::Protocol { .. } => {
+                true
+            }
             _ => false,
         }
     }
@@ -107,7 +113,9 @@ impl Error {
     /// The fault, if there was one.
     pub fn fault(&self) -> Option<&Fault> {
         match self {
-            Self::Fault { fault, .. } | Self::TaskFailed { fault, .. } | Self::LeaseFailed { fault, .. } => Some(fault),
+            Self::Fault { fault, .. } | Self::TaskFailed { fault, .. } | Self::LeaseFailed { fault, .. } => {
+                Some(fault)
+            }
             _ => None,
         }
     }

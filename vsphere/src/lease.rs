@@ -165,8 +165,9 @@ impl Lease {
     pub async fn info(&self) -> Result<LeaseInfo, Error> {
         let bag = self.session.read_properties(&self.moref, &["info"]).await?;
         let info = bag.get("info").ok_or_else(|| Session::protocol("lease info", "it is empty"))?;
-        let entity =
-            info.moref_at("entity").ok_or_else(|| Session::protocol("lease info", "there is no entity in it"))?;
+        let entity = info
+            .moref_at("entity")
+            .ok_or_else(|| Session::protocol("lease info", "there is no entity in it"))?;
         let devices = info.all("deviceUrl").map(|node| self.device(node)).collect::<Result<_, _>>()?;
         Ok(LeaseInfo {
             lease: self.moref.clone(),
@@ -183,7 +184,8 @@ impl Lease {
         let host = self.session.endpoint().url.host_str().unwrap_or_default();
         let url = Url::parse(&text.replacen("://*", &format!("://{host}"), 1))
             .map_err(|e| Session::protocol("lease info", format!("'{text}' is no URL: {e}")))?;
-        let thumbprint = node.text_at("sslThumbprint").filter(|t| !t.is_empty()).map(str::parse).transpose()?;
+        let thumbprint =
+            node.text_at("sslThumbprint").filter(|t| !t.is_empty()).map(str::parse).transpose()?;
         // Behind '*' stands the server we talk to already, under the certificate trusted there.
         let own = text.contains("://*").then(|| self.session.endpoint().thumbprint);
         Ok(LeaseDevice {
@@ -199,7 +201,8 @@ impl Lease {
 
     /// Tells of progress, which keeps the lease alive.
     pub async fn progress(&self, percent: u8) -> Result<(), Error> {
-        let call = self.session.call("HttpNfcLeaseProgress", &self.moref, |w| w.value("percent", percent.min(100)));
+        let call =
+            self.session.call("HttpNfcLeaseProgress", &self.moref, |w| w.value("percent", percent.min(100)));
         call.await.map(drop)
     }
 
@@ -261,7 +264,11 @@ impl Lease {
 }
 
 fn unknown_fault() -> Fault {
-    Fault { kind: "Unknown".into(), message: "no reason was given".into(), detail: std::collections::BTreeMap::new() }
+    Fault {
+        kind: "Unknown".into(),
+        message: "no reason was given".into(),
+        detail: std::collections::BTreeMap::new(),
+    }
 }
 
 fn manifest_entry(node: &Node) -> ManifestEntry {

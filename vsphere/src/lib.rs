@@ -31,17 +31,17 @@ pub use lease::{Lease, LeaseDevice, LeaseInfo, LeaseState, ManifestEntry};
 pub use moref::MoRef;
 pub use nfc::{Pipe, PipeLimits, PipeProgress, Piped, StreamChecker, StreamDamage};
 pub use ovf::{
-    Descriptor, DescriptorParams, DiskEdit, FileItem, ImportEdit, ImportSpec, ImportSpecParams, NicEdit, OvfFile,
+    Descriptor, DescriptorParams, DiskEdit, FileItem, ImportEdit, ImportSpec, ImportSpecParams, NicEdit,
+    OvfFile,
 };
 pub use property::{
-    BootDevice, ControllerDetails, DeviceDetails, DiskBacking, DiskDetails, Heartbeat, HostAddress, NicDetails, PowerState,
-    Question, SnapshotDetails, ToolsState, VmDetails,
+    BootDevice, ControllerDetails, DeviceDetails, DiskBacking, DiskDetails, Heartbeat, HostAddress,
+    NicDetails, PowerState, Question, SnapshotDetails, ToolsState, VmDetails,
 };
 pub use session::{About, Credentials, LoginGate, Session, SessionInfo};
 pub use task::{NewTask, TaskInfo, TaskResult, TaskState};
 pub use verb::{
-    EventEx, EventRecord, EventSeverity, ExtensionInfo, ExtensionSpec, NicChange,
-    VmConfigChange,
+    EventEx, EventRecord, EventSeverity, ExtensionInfo, ExtensionSpec, NicChange, VmConfigChange,
 };
 pub use wire::{Endpoint, Limits, PresentedCertificate, Secret, Thumbprint, probe};
 

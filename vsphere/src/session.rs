@@ -7,9 +7,9 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::{Mutex, OnceCell, RwLock, Semaphore};
 
+use crate::MoRef;
 use crate::error::{Error, Fault};
 use crate::wire::{Answer, Endpoint, Http, Limits, Node, Secret, XmlWriter, envelope, read_answer};
-use crate::MoRef;
 
 /// A user name and its password.
 #[derive(Clone, Debug)]
@@ -178,9 +178,10 @@ impl Session {
     pub async fn current_time(&self) -> Result<Timestamp, Error> {
         let this = MoRef::new(SERVICE_INSTANCE, SERVICE_INSTANCE);
         let answer = self.call("CurrentTime", &this, |_| {}).await?;
-        answer
-            .parsed("returnval")
-            .ok_or_else(|| Error::Protocol { operation: "CurrentTime".into(), detail: "there is no time in it".into() })
+        answer.parsed("returnval").ok_or_else(|| Error::Protocol {
+            operation: "CurrentTime".into(),
+            detail: "there is no time in it".into(),
+        })
     }
 
     /// All logins the vCenter knows, ours included (`Sessions.TerminateSession` is needed to see them).
@@ -218,8 +219,14 @@ impl Session {
     }
 
     /// Which of these privileges our user lacks on an object.
-    pub async fn missing_privileges(&self, entity: &MoRef, privileges: &[&str]) -> Result<Vec<String>, Error> {
-        let Some(manager) = self.content().await?.authorization_manager.clone() else { return Ok(Vec::new()) };
+    pub async fn missing_privileges(
+        &self,
+        entity: &MoRef,
+        privileges: &[&str],
+    ) -> Result<Vec<String>, Error> {
+        let Some(manager) = self.content().await?.authorization_manager.clone() else {
+            return Ok(Vec::new());
+        };
         let key = self.login().await?;
         let answer = self
             .call("HasPrivilegeOnEntities", &manager, |w| {
@@ -236,7 +243,11 @@ impl Session {
             .filter(|privilege| privilege.flag("isGranted"))
             .map(|privilege| privilege.string("privId"))
             .collect();
-        Ok(privileges.iter().filter(|id| !granted.iter().any(|g| g == *id)).map(|id| (*id).to_owned()).collect())
+        Ok(privileges
+            .iter()
+            .filter(|id| !granted.iter().any(|g| g == *id))
+            .map(|id| (*id).to_owned())
+            .collect())
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -254,10 +265,10 @@ impl Session {
                 let this = MoRef::new(SERVICE_INSTANCE, SERVICE_INSTANCE);
                 let operation = "RetrieveServiceContent";
                 let answer = self.send(operation, &this, |_| {}, None, self.limits().call).await?;
-                answer
-                    .child("returnval")
-                    .and_then(content)
-                    .ok_or_else(|| Error::Protocol { operation: operation.into(), detail: "parts are missing".into() })
+                answer.child("returnval").and_then(content).ok_or_else(|| Error::Protocol {
+                    operation: operation.into(),
+                    detail: "parts are missing".into(),
+                })
             })
             .await
     }
@@ -353,11 +364,13 @@ impl Session {
         });
         let answer = self.shared.http.post("Login", None, body, self.limits().call).await?;
         let cookie = answer.cookie.clone();
-        let node = self.answer("Login", &manager, &answer.body, answer.status).map_err(|e| match e.fault_kind() {
-            Some("InvalidLogin" | "NoPermission") => {
-                Error::InvalidLogin { vcenter: self.name().to_owned(), user: user.clone() }
+        let node = self.answer("Login", &manager, &answer.body, answer.status).map_err(|e| {
+            match e.fault_kind() {
+                Some("InvalidLogin" | "NoPermission") => {
+                    Error::InvalidLogin { vcenter: self.name().to_owned(), user: user.clone() }
+                }
+                _ => e,
             }
-            _ => e,
         })?;
         let protocol = |detail: &str| Error::Protocol { operation: "Login".into(), detail: detail.into() };
         let key = node.string("returnval.key");

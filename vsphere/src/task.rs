@@ -110,7 +110,9 @@ impl Session {
     /// Reads a task. [`Error::is_gone`] if vCenter has forgotten it.
     pub async fn task_info(&self, task: &MoRef) -> Result<TaskInfo, Error> {
         let bag = self.read_properties(task, &[INFO]).await?;
-        bag.get(INFO).map(|info| read_info(task.clone(), info)).ok_or_else(|| Session::protocol("task info", "empty"))
+        bag.get(INFO)
+            .map(|info| read_info(task.clone(), info))
+            .ok_or_else(|| Session::protocol("task info", "empty"))
     }
 
     /// Waits until a task has ended. [`Error::TaskVanished`] if vCenter forgets it meanwhile: look at the
@@ -145,7 +147,9 @@ impl Session {
     /// Asks for a task's end. One that has ended or is gone is no error.
     pub async fn cancel_task(&self, task: &MoRef) -> Result<(), Error> {
         match self.call("CancelTask", task, |_| {}).await {
-            Err(e) if !e.is_gone() && !matches!(e.fault_kind(), Some("InvalidState" | "NotSupported")) => Err(e),
+            Err(e) if !e.is_gone() && !matches!(e.fault_kind(), Some("InvalidState" | "NotSupported")) => {
+                Err(e)
+            }
             _ => Ok(()),
         }
     }
@@ -163,13 +167,22 @@ impl Session {
                 w.value("activationId", new.activation_id);
             })
             .await?;
-        let info = answer.child("returnval").ok_or_else(|| Self::protocol("CreateTask", "there is no task in it"))?;
-        let task = info.moref_at("task").ok_or_else(|| Self::protocol("CreateTask", "there is no reference in it"))?;
+        let info = answer
+            .child("returnval")
+            .ok_or_else(|| Self::protocol("CreateTask", "there is no task in it"))?;
+        let task = info
+            .moref_at("task")
+            .ok_or_else(|| Self::protocol("CreateTask", "there is no reference in it"))?;
         Ok(read_info(task, info))
     }
 
     /// Moves a task of ours on. `message` is the fault's text if it ends with an error.
-    pub async fn set_task_state(&self, task: &MoRef, state: TaskState, message: Option<&str>) -> Result<(), Error> {
+    pub async fn set_task_state(
+        &self,
+        task: &MoRef,
+        state: TaskState,
+        message: Option<&str>,
+    ) -> Result<(), Error> {
         self.call("SetTaskState", task, |w| {
             w.value("state", state.word());
             if let Some(message) = message {
@@ -278,11 +291,14 @@ impl Session {
 fn task_error(info: &TaskInfo) -> Error {
     let (task, operation) = (info.task.to_string(), info.description_id.clone());
     match &info.fault {
-        Some(fault) if fault.kind != "RequestCanceled" => Error::TaskFailed { task, operation, fault: fault.clone() },
+        Some(fault) if fault.kind != "RequestCanceled" => {
+            Error::TaskFailed { task, operation, fault: fault.clone() }
+        }
         _ if info.cancelled => Error::TaskCancelled { task, operation },
         Some(_) => Error::TaskCancelled { task, operation },
         None => {
-            let fault = crate::Fault { kind: "Unknown".into(), message: String::new(), detail: Default::default() };
+            let fault =
+                crate::Fault { kind: "Unknown".into(), message: String::new(), detail: Default::default() };
             Error::TaskFailed { task, operation, fault }
         }
     }

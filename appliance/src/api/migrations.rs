@@ -6,7 +6,9 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use hdm_shared::MigrationId;
 use hdm_shared::event::EventSeverity;
-use hdm_shared::migration::{ColdOptions, ColdRequest, LogLine, MigrationState, MigrationView, Plan, TargetChoice};
+use hdm_shared::migration::{
+    ColdOptions, ColdRequest, LogLine, MigrationState, MigrationView, Plan, TargetChoice,
+};
 use hdm_shared::problem::Problem;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};

@@ -76,7 +76,9 @@ pub fn router(api: Arc<Api>) -> Router {
     Router::new()
         .route("/healthz", get(healthz))
         .merge(guarded)
-        .fallback(async || ApiError::not_found("There is nothing at this address. /api/v1/openapi.json lists what there is."))
+        .fallback(async || {
+            ApiError::not_found("There is nothing at this address. /api/v1/openapi.json lists what there is.")
+        })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(api)
 }

@@ -49,6 +49,9 @@ mod tests {
             std::fs::write(&path, &now).unwrap();
         }
         let snapshot = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(now == snapshot, "the API has changed: run this test with HDM_UPDATE_SNAPSHOTS=1 and look at the diff");
+        assert!(
+            now == snapshot,
+            "the API has changed: run this test with HDM_UPDATE_SNAPSHOTS=1 and look at the diff"
+        );
     }
 }

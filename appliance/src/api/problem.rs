@@ -50,13 +50,15 @@ impl ApiError {
 
     /// No token, or a wrong one.
     pub fn unauthorized() -> Self {
-        let detail = "The request carries no valid token. Send the appliance's token as `Authorization: Bearer …`.";
+        let detail =
+            "The request carries no valid token. Send the appliance's token as `Authorization: Bearer …`.";
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Not authorized", detail)
     }
 
     /// Checks failed.
     pub fn not_admitted(plan: Plan) -> Self {
-        let blocked: Vec<_> = plan.vms.iter().filter(|vm| !vm.admitted()).map(|vm| vm.asked.clone()).collect();
+        let blocked: Vec<_> =
+            plan.vms.iter().filter(|vm| !vm.admitted()).map(|vm| vm.asked.clone()).collect();
         let findings: Vec<Finding> =
             plan.vms.into_iter().flat_map(|vm| vm.findings).filter(Finding::blocks).collect();
         let detail = format!("Nothing was started. Something stands in the way of: {}.", blocked.join(", "));
@@ -136,9 +138,12 @@ impl From<SiteError> for ApiError {
         match error {
             SiteError::Store(error) => error.into(),
             SiteError::Vsphere(error) => error.into(),
-            SiteError::Secret(error) => {
-                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "secret", "A secret cannot be used", format!("{error}."))
-            }
+            SiteError::Secret(error) => Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "secret",
+                "A secret cannot be used",
+                format!("{error}."),
+            ),
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
 use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use hdm_shared::VcenterId;
 use hdm_shared::event::EventSeverity;
@@ -142,7 +142,9 @@ pub async fn add(
 }
 
 fn taken(id: &VcenterId) -> ApiError {
-    ApiError::conflict(format!("There is a vCenter '{id}' already. Choose another name, or remove that one first."))
+    ApiError::conflict(format!(
+        "There is a vCenter '{id}' already. Choose another name, or remove that one first."
+    ))
 }
 
 fn unknown(id: &VcenterId) -> ApiError {
@@ -154,7 +156,10 @@ async fn prepare(session: &Session) -> Result<String, ApiError> {
     let about = session.about().await?;
     if about.product_line != "vpx" {
         let host = &session.endpoint().url;
-        return Err(ApiError::bad_request(format!("{host} is {}, not a vCenter. Add the vCenter that manages it.", about.full_name)));
+        return Err(ApiError::bad_request(format!(
+            "{host} is {}, not a vCenter. Add the vCenter that manages it.",
+            about.full_name
+        )));
     }
     session.login().await?;
     let registered = extension::ensure(session).await?;
@@ -242,7 +247,9 @@ async fn check_rights(site: &Site, found: &mut VcenterCheck) -> Result<(), ApiEr
     match extension::ensure(&site.session).await? {
         Registration::Current => found.passed.push("HDM's task and event types are registered.".into()),
         Registration::Registered | Registration::Updated => {
-            found.passed.push("HDM's task and event types were missing or old, and are registered now.".into());
+            found
+                .passed
+                .push("HDM's task and event types were missing or old, and are registered now.".into());
         }
     }
     Ok(())
@@ -266,7 +273,9 @@ async fn check_hosts(site: &Site, found: &mut VcenterCheck) -> Result<(), ApiErr
                     "Reconnect the host in vCenter if its certificate was replaced; if not, somebody is between.",
                 ),
                 _ => {
-                    found.passed.push(format!("The host {address} answers with the certificate vCenter knows."));
+                    found
+                        .passed
+                        .push(format!("The host {address} answers with the certificate vCenter knows."));
                     continue;
                 }
             },

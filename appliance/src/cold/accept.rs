@@ -89,7 +89,8 @@ pub async fn accept(
             let mut queued = Vec::new();
             for (prepared, plan) in prepared.iter().zip(plan.vms) {
                 let input = input(request, &from, &to, prepared, plan.findings, user);
-                let input = input.ok_or_else(|| AcceptError::BadRequest("A virtual machine is incomplete.".into()))?;
+                let input = input
+                    .ok_or_else(|| AcceptError::BadRequest("A virtual machine is incomplete.".into()))?;
                 queued.push(new_workflow(input)?);
             }
             Ok(queued)
@@ -120,10 +121,16 @@ async fn prepare(cold: &Cold, request: &ColdRequest) -> Result<(Site, Site, Vec<
         return bad("The request names no virtual machine.".into());
     }
     if request.vms.len() > MAX_VMS_PER_REQUEST {
-        return bad(format!("The request names {} virtual machines; at most {MAX_VMS_PER_REQUEST} are possible.", request.vms.len()));
+        return bad(format!(
+            "The request names {} virtual machines; at most {MAX_VMS_PER_REQUEST} are possible.",
+            request.vms.len()
+        ));
     }
     if request.options.rename.is_some() && request.vms.len() > 1 {
-        return bad("A new name was given for several virtual machines; name one only, or leave the new name out.".into());
+        return bad(
+            "A new name was given for several virtual machines; name one only, or leave the new name out."
+                .into(),
+        );
     }
     let from = source_site(cold, request)?;
     let to = cloud_site(cold, request)?;
@@ -214,7 +221,12 @@ fn judge(request: &ColdRequest, prepared: &[Prepared], mut reservations: Reserva
         if let Some(found) = &one.found {
             if let Some((_, target)) = &found.target {
                 let options = &request.options;
-                findings.extend(admission::admit(Case { vm: &found.source, target, options, reservations: &reservations }));
+                findings.extend(admission::admit(Case {
+                    vm: &found.source,
+                    target,
+                    options,
+                    reservations: &reservations,
+                }));
                 reservations.add(promise(request, found, target));
             } else {
                 findings.extend(admission::source::check(&found.source));
@@ -245,7 +257,10 @@ fn show(one: &Prepared, findings: Vec<Finding>) -> VmPlan {
     let mut target = BTreeMap::new();
     if let Some((place, _)) = one.found.as_ref().and_then(|f| f.target.as_ref()) {
         target.insert("cluster".to_owned(), place.cluster.name.clone());
-        target.insert("host".to_owned(), place.host.as_ref().map_or("chosen by HDM".to_owned(), |h| h.name.clone()));
+        target.insert(
+            "host".to_owned(),
+            place.host.as_ref().map_or("chosen by HDM".to_owned(), |h| h.name.clone()),
+        );
         target.insert("pool".to_owned(), place.pool.name.clone());
         target.insert("datastore".to_owned(), place.datastore.name.clone());
         target.insert("folder".to_owned(), place.folder.name.clone());
@@ -260,7 +275,8 @@ fn show(one: &Prepared, findings: Vec<Finding>) -> VmPlan {
         path: found.map(|f| f.details.path.clone()),
         target_name: found.map(|f| f.source.target_name.clone()),
         target,
-        capacity_bytes: found.map_or(0, |f| f.details.disks.iter().fold(0, |sum, d| sum.saturating_add(d.capacity_bytes))),
+        capacity_bytes: found
+            .map_or(0, |f| f.details.disks.iter().fold(0, |sum, d| sum.saturating_add(d.capacity_bytes))),
         findings,
     }
 }
@@ -302,7 +318,11 @@ fn input(
         macs: details.nics.iter().map(|nic| nic.mac.clone()).collect(),
         warnings,
         requested_by: user.to_owned(),
-        request: ColdRequest { vms: vec![details.vm.id.clone()], source: Some(from.id.clone()), ..request.clone() },
+        request: ColdRequest {
+            vms: vec![details.vm.id.clone()],
+            source: Some(from.id.clone()),
+            ..request.clone()
+        },
     })
 }
 
@@ -311,9 +331,13 @@ fn source_site(cold: &Cold, request: &ColdRequest) -> Result<Site, AcceptError> 
     let names = names(&sources);
     match &request.source {
         Some(id) => sources.into_iter().find(|site| site.id == *id).ok_or_else(|| {
-            AcceptError::BadRequest(format!("There is no source vCenter '{id}'. {names} `hdm vcenter add` adds one."))
+            AcceptError::BadRequest(format!(
+                "There is no source vCenter '{id}'. {names} `hdm vcenter add` adds one."
+            ))
         }),
-        None if sources.len() == 1 => sources.into_iter().next().ok_or_else(|| AcceptError::BadRequest(names)),
+        None if sources.len() == 1 => {
+            sources.into_iter().next().ok_or_else(|| AcceptError::BadRequest(names))
+        }
         None if sources.is_empty() => Err(AcceptError::BadRequest(
             "No source vCenter is known yet. `hdm vcenter add NAME --role source …` adds one.".into(),
         )),
@@ -326,7 +350,9 @@ fn cloud_site(cold: &Cold, request: &ColdRequest) -> Result<Site, AcceptError> {
     let names = names(&clouds);
     clouds.into_iter().find(|site| site.id == request.cloud).ok_or_else(|| {
         let id = &request.cloud;
-        AcceptError::BadRequest(format!("There is no cloud vCenter '{id}'. {names} `hdm vcenter add` adds one."))
+        AcceptError::BadRequest(format!(
+            "There is no cloud vCenter '{id}'. {names} `hdm vcenter add` adds one."
+        ))
     })
 }
 

@@ -43,10 +43,9 @@ fn identity(wanted: &Wanted, copy: &VmDetails, found: &mut Difference) {
         found.what.push("the notes".to_owned());
     }
     if wanted.hw_version != copy.hw_version {
-        found.essential.push(format!(
-            "its hardware version is {} instead of {}",
-            copy.hw_version, wanted.hw_version
-        ));
+        found
+            .essential
+            .push(format!("its hardware version is {} instead of {}", copy.hw_version, wanted.hw_version));
     }
 }
 
@@ -63,7 +62,9 @@ fn processors(wanted: &Wanted, copy: &VmDetails, found: &mut Difference) {
     if wanted.memory_mib != copy.memory_mib {
         found.change.memory_mib = Some(wanted.memory_mib);
         found.what.push("the memory".to_owned());
-        found.essential.push(format!("it has {} MiB of memory instead of {}", copy.memory_mib, wanted.memory_mib));
+        found
+            .essential
+            .push(format!("it has {} MiB of memory instead of {}", copy.memory_mib, wanted.memory_mib));
     }
     for (wanted, copy, change, what) in [
         (wanted.cpu_hot_add, copy.cpu_hot_add, &mut found.change.cpu_hot_add, "CPU hot add"),
@@ -152,7 +153,11 @@ fn nics_in_order(copy: &VmDetails) -> Vec<&NicDetails> {
 fn nics(wanted: &Wanted, copy: &VmDetails, found: &mut Difference) {
     let there = nics_in_order(copy);
     if wanted.nics.len() != there.len() {
-        found.essential.push(format!("it has {} network adapters instead of {}", there.len(), wanted.nics.len()));
+        found.essential.push(format!(
+            "it has {} network adapters instead of {}",
+            there.len(),
+            wanted.nics.len()
+        ));
     }
     for (wanted, nic) in wanted.nics.iter().zip(there) {
         let mut change = NicChange { key: nic.key, ..NicChange::default() };
@@ -162,7 +167,9 @@ fn nics(wanted: &Wanted, copy: &VmDetails, found: &mut Difference) {
             change.address_type = Some("manual".to_owned());
             change.mac = Some(mac.clone());
             found.what.push(format!("the MAC address of {}", wanted.label));
-            found.essential.push(format!("the MAC address of {} is {} instead of {mac}", wanted.label, nic.mac));
+            found
+                .essential
+                .push(format!("the MAC address of {} is {} instead of {mac}", wanted.label, nic.mac));
         }
         if nic.wake_on_lan != wanted.wake_on_lan {
             change.wake_on_lan = Some(wanted.wake_on_lan);

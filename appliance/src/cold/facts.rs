@@ -173,9 +173,17 @@ fn device_kind(device: &DeviceDetails) -> Option<DeviceKind> {
         "VirtualPCIPassthrough" if device.backing_kind.contains("Vmiop") => DeviceKind::Vgpu,
         "VirtualPCIPassthrough" => DeviceKind::Passthrough,
         "VirtualCdrom" if device.backing_kind.contains("Iso") => DeviceKind::Iso,
-        "VirtualFloppy" | "VirtualSerialPort" | "VirtualParallelPort" | "VirtualUSB" | "VirtualSCSIPassthrough"
-        | "VirtualSoundCard" | "VirtualHdAudioCard" | "VirtualEnsoniq1371" | "VirtualSoundBlaster16"
-        | "VirtualPrecisionClock" | "VirtualWDT" => DeviceKind::Other,
+        "VirtualFloppy"
+        | "VirtualSerialPort"
+        | "VirtualParallelPort"
+        | "VirtualUSB"
+        | "VirtualSCSIPassthrough"
+        | "VirtualSoundCard"
+        | "VirtualHdAudioCard"
+        | "VirtualEnsoniq1371"
+        | "VirtualSoundBlaster16"
+        | "VirtualPrecisionClock"
+        | "VirtualWDT" => DeviceKind::Other,
         _ => return None,
     })
 }
@@ -223,7 +231,8 @@ pub fn target(cloud: &VcenterId, place: &Place, view: &InventoryView, macs: &[So
             .filter(|(mac, _)| macs.iter().any(|nic| nic.mac.eq_ignore_ascii_case(mac)))
             .map(|(mac, vm)| MacUser { mac: mac.clone(), vm: vm.path.clone() })
             .collect(),
-        max_hardware_version: versions.and_then(|hosts| hosts.filter_map(|h| max_hardware_version(&h.version)).max()),
+        max_hardware_version: versions
+            .and_then(|hosts| hosts.filter_map(|h| max_hardware_version(&h.version)).max()),
         firmware: None,
     }
 }

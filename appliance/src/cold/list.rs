@@ -42,9 +42,9 @@ pub async fn vms(cold: &Cold, filter: &VmFilter) -> Result<VmPage, StoreError> {
         }
         let view = site.inventory.snapshot();
         for vm in view.vms.values() {
-            let matches = wanted
-                .as_ref()
-                .is_none_or(|part| vm.name.to_lowercase().contains(part) || vm.path.to_lowercase().contains(part));
+            let matches = wanted.as_ref().is_none_or(|part| {
+                vm.name.to_lowercase().contains(part) || vm.path.to_lowercase().contains(part)
+            });
             if !matches {
                 continue;
             }
@@ -95,8 +95,11 @@ pub async fn clouds(cold: &Cold) -> Result<Vec<CloudView>, StoreError> {
     let mut all = Vec::new();
     for site in cold.sites.of_role(VcenterRole::Cloud) {
         let view = site.inventory.snapshot();
-        let mut clusters: Vec<_> =
-            view.clusters.values().map(|cluster| show_cluster(&site, &view, cluster, &reservations)).collect();
+        let mut clusters: Vec<_> = view
+            .clusters
+            .values()
+            .map(|cluster| show_cluster(&site, &view, cluster, &reservations))
+            .collect();
         clusters.sort_by(|a, b| a.path.cmp(&b.path));
         let mut folders: Vec<String> =
             view.folders.values().filter(|f| f.holds_vms).map(|f| f.path.clone()).collect();

@@ -62,7 +62,6 @@ pub fn without_note(notes: &str, id: MigrationId) -> String {
     kept.join("\n")
 }
 
-
 fn note_prefix(id: MigrationId) -> String {
     format!("[HDM {id}] ")
 }

@@ -122,7 +122,9 @@ impl Cold {
 
     fn site(&self, id: &hdm_shared::VcenterId) -> Result<Site, StepError> {
         self.sites.get(id).ok_or_else(|| {
-            StepError::operator(format!("The vCenter '{id}' was removed. Add it again under this name, then retry."))
+            StepError::operator(format!(
+                "The vCenter '{id}' was removed. Add it again under this name, then retry."
+            ))
         })
     }
 }
@@ -179,7 +181,10 @@ impl Workflow for Cold {
             ColdStep::ConnectTarget => connect::undo_connect_target(self, cx).await,
             ColdStep::Recheck | ColdStep::CompleteTarget | ColdStep::VerifySource => Ok(()),
             // Past the point of no return nothing is undone.
-            ColdStep::PowerOnTarget | ColdStep::AwaitTools | ColdStep::RetireSource | ColdStep::CloseTasks => {
+            ColdStep::PowerOnTarget
+            | ColdStep::AwaitTools
+            | ColdStep::RetireSource
+            | ColdStep::CloseTasks => {
                 Err(StepError::operator("The point of no return has been passed; nothing is undone."))
             }
         }

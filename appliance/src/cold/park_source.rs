@@ -70,11 +70,18 @@ async fn back_to(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<hdm_vsphere::MoRef,
         if view.pools.contains_key(&own.object) {
             return Ok(own.object);
         }
-        cx.log(format!("The resource pool '{}' is gone; the source goes to its cluster's root pool.", own.name))
-            .await?;
+        cx.log(format!(
+            "The resource pool '{}' is gone; the source goes to its cluster's root pool.",
+            own.name
+        ))
+        .await?;
     }
     pools::source_cluster(&view, cx).and_then(|c| c.root_pool.clone()).ok_or_else(|| {
-        StepError::retry(format!("The inventory of {} does not show where '{}' belongs.", site.id, cx.input().vm_name))
+        StepError::retry(format!(
+            "The inventory of {} does not show where '{}' belongs.",
+            site.id,
+            cx.input().vm_name
+        ))
     })
 }
 

@@ -84,8 +84,12 @@ fn choose(sought: Sought<'_>, asked: Option<&str>, all: &[Candidate<'_>]) -> Res
 
 fn named_host(view: &InventoryView, cluster: &ClusterSummary, asked: &str) -> Result<Named, Finding> {
     let place = format!("cluster '{}'", cluster.name);
-    let sought =
-        Sought { code: "host", what: "host", place: &place, help: "`hdm clouds` lists those that can be used" };
+    let sought = Sought {
+        code: "host",
+        what: "host",
+        place: &place,
+        help: "`hdm clouds` lists those that can be used",
+    };
     // A host of another cluster is told by admission, which can say more than that it is unknown.
     let all: Vec<Candidate<'_>> =
         view.hosts.values().map(|h| Candidate { object: &h.host, name: &h.name, path: &h.name }).collect();
@@ -169,7 +173,8 @@ fn datastore(view: &InventoryView, cluster: &ClusterSummary, asked: Option<&str>
         .map(|d| Candidate { object: &d.datastore, name: &d.name, path: &d.name })
         .collect();
     // A name is first looked for among those the cluster sees.
-    let seen: Vec<Candidate<'_>> = all.iter().filter(|c| cluster.datastores.contains(c.object)).copied().collect();
+    let seen: Vec<Candidate<'_>> =
+        all.iter().filter(|c| cluster.datastores.contains(c.object)).copied().collect();
     match pick(sought, asked, &seen).or_else(|unknown| pick(sought, asked, &all).map_err(|_| unknown)) {
         Ok(found) => Ok(Named { object: found.object.clone(), name: found.path.to_owned() }),
         Err(unknown) => Err(datastore_cluster(view, asked).unwrap_or(unknown)),
@@ -185,7 +190,10 @@ fn datastore_cluster(view: &InventoryView, asked: &str) -> Option<Finding> {
     Some(Finding::blocker(
         "datastore-is-cluster",
         asked,
-        format!("'{asked}' is a datastore cluster; an import needs a datastore. Its members are '{}'.", members.join("', '")),
+        format!(
+            "'{asked}' is a datastore cluster; an import needs a datastore. Its members are '{}'.",
+            members.join("', '")
+        ),
         "Name one of its members.",
     ))
 }
@@ -243,7 +251,8 @@ fn map_networks(
         .values()
         .map(|n| Candidate { object: &n.network, name: &n.name, path: &n.name })
         .collect();
-    let seen: Vec<Candidate<'_>> = all.iter().filter(|c| cluster.networks.contains(c.object)).copied().collect();
+    let seen: Vec<Candidate<'_>> =
+        all.iter().filter(|c| cluster.networks.contains(c.object)).copied().collect();
     let mut mapped = BTreeMap::new();
     let mut findings = Vec::new();
     for (from, to) in asked.iter().filter(|(from, _)| used.contains(*from)) {

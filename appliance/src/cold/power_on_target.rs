@@ -35,7 +35,10 @@ pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
     if target.power == PowerState::On {
         return Ok(());
     }
-    Err(StepError::retry(format!("'{}' was to be powered on, but vCenter shows that it is not.", target.path)))
+    Err(StepError::retry(format!(
+        "'{}' was to be powered on, but vCenter shows that it is not.",
+        target.path
+    )))
 }
 
 /// Powers on a copy; a question that holds the power-on up is shown while it lasts.
@@ -68,7 +71,8 @@ pub async fn power_on(cold: &Cold, cx: &mut ColdCx<'_>, copy: &MoRef) -> Result<
 /// Shows the question the VM asks, or that it asks none.
 pub async fn show_question(cx: &mut ColdCx<'_>, vm: Option<&VmDetails>) -> Result<(), StepError> {
     let text = vm.and_then(|v| v.question.as_ref()).map(|question| {
-        let choices: Vec<String> = question.choices.iter().map(|(key, label)| format!("{key}: {label}")).collect();
+        let choices: Vec<String> =
+            question.choices.iter().map(|(key, label)| format!("{key}: {label}")).collect();
         format!("{} ({})", question.text, choices.join(", "))
     });
     if cx.memo().question == text {

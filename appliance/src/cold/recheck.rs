@@ -18,7 +18,8 @@ pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
     }
     let details = vm::source(cold, cx).await?;
     let open = admit::reservations(cold, Some(cx.id())).await.map_err(|e| StepError::retry(e.to_string()))?;
-    let found = admit::judge(&from, &to, &details, &input.place, &input.options, &input.target_name, &open).await?;
+    let found =
+        admit::judge(&from, &to, &details, &input.place, &input.options, &input.target_name, &open).await?;
     let blockers: Vec<String> =
         found.iter().filter(|f| f.blocks()).map(|f| format!("{} {}", f.message, f.remedy)).collect();
     if blockers.is_empty() {

@@ -32,7 +32,11 @@ pub async fn release(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<String, StepErr
         connect::set_source_nics(cold, cx, &recorded).await?;
     }
     park_source::set_notes(cold, cx, super::marker::without_note).await?;
-    let power = if source.power == PowerState::Off { " It is powered off: power it on when you are ready." } else { "" };
+    let power = if source.power == PowerState::Off {
+        " It is powered off: power it on when you are ready."
+    } else {
+        ""
+    };
     let kept: Vec<String> = copies.iter().map(|copy| format!("'{}'", copy.path)).collect();
     let copies = if kept.is_empty() {
         format!("There is no copy in {} any more.", cx.input().cloud)

@@ -34,7 +34,11 @@ pub struct Sought<'a> {
 }
 
 /// Finds the one object that `asked` means.
-pub fn pick<'a>(sought: Sought<'_>, asked: &str, candidates: &[Candidate<'a>]) -> Result<Candidate<'a>, Finding> {
+pub fn pick<'a>(
+    sought: Sought<'_>,
+    asked: &str,
+    candidates: &[Candidate<'a>],
+) -> Result<Candidate<'a>, Finding> {
     let by = |same: &dyn Fn(&Candidate<'a>) -> bool| -> Vec<Candidate<'a>> {
         candidates.iter().filter(|c| same(c)).copied().collect()
     };
@@ -115,12 +119,8 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
-    const VM: Sought<'_> = Sought {
-        code: "vm",
-        what: "virtual machine",
-        place: "onprem",
-        help: "`hdm vms` lists them",
-    };
+    const VM: Sought<'_> =
+        Sought { code: "vm", what: "virtual machine", place: "onprem", help: "`hdm vms` lists them" };
 
     fn objects() -> Vec<(MoRef, &'static str, &'static str)> {
         [
@@ -156,7 +156,10 @@ mod tests {
     fn a_shared_name_lists_its_candidates() {
         let finding = ask("web").unwrap_err();
         assert_eq!(finding.code, "vm-ambiguous");
-        assert!(finding.message.contains("'/DC0/vm/Prod/web' (vm-1), '/DC0/vm/Test/web' (vm-2)"), "{finding:?}");
+        assert!(
+            finding.message.contains("'/DC0/vm/Prod/web' (vm-1), '/DC0/vm/Test/web' (vm-2)"),
+            "{finding:?}"
+        );
     }
 
     #[test]

@@ -12,7 +12,10 @@ use crate::engine::StepError;
 pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
     let Seen::There(source) = vm::look_at_source(cold, cx).await? else {
         return cx
-            .log(format!("'{}' is not in the inventory any more; there is nothing to retire.", cx.input().vm_path))
+            .log(format!(
+                "'{}' is not in the inventory any more; there is nothing to retire.",
+                cx.input().vm_path
+            ))
             .await;
     };
     if source.power != PowerState::Off {
@@ -26,7 +29,8 @@ pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
         )));
     }
     if source.nics.iter().any(|n| n.start_connected) {
-        cx.log(format!("Somebody let the adapters of '{}' connect again; disconnecting them.", source.name)).await?;
+        cx.log(format!("Somebody let the adapters of '{}' connect again; disconnecting them.", source.name))
+            .await?;
         let none: BTreeMap<i32, bool> = source.nics.iter().map(|n| (n.key, false)).collect();
         connect::set_source_nics(cold, cx, &none).await?;
     }

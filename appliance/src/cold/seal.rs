@@ -47,7 +47,9 @@ pub async fn not_started(session: &Session, source: &VmDetails, seal: &Seal) -> 
     let events = session.query_events(Some(&source.vm), STARTED, Some(seal.since), 10).await?;
     match events.iter().find(|e| e.time > Some(seal.since)) {
         None => Ok(()),
-        Some(event) => Err(refusal(source, "it was powered on", &by(&event.user, event.time, &event.message))),
+        Some(event) => {
+            Err(refusal(source, "it was powered on", &by(&event.user, event.time, &event.message)))
+        }
     }
 }
 

@@ -36,7 +36,8 @@ pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
             if ask_guest(cold, cx, &source).await? {
                 return Ok(());
             }
-            cx.log(format!("The guest of '{}' did not shut down in time; powering it off.", source.name)).await?;
+            cx.log(format!("The guest of '{}' did not shut down in time; powering it off.", source.name))
+                .await?;
         }
         ShutdownMode::Guest => {
             cx.log(format!(

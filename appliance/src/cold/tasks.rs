@@ -29,7 +29,8 @@ pub async fn open(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
     if cx.memo().cloud_task.is_none() {
         let session = cold.cloud(cx)?.session;
         let cluster = cx.input().place.cluster.object.clone();
-        let task = ensure(&session, &cluster, TASK_MIGRATE, &activation, None, &cx.input().requested_by).await?;
+        let task =
+            ensure(&session, &cluster, TASK_MIGRATE, &activation, None, &cx.input().requested_by).await?;
         cx.save("the task in the cloud", |m| m.cloud_task = Some(task.task)).await?;
     }
     open_attempt(cold, cx, cx.attempt()).await
@@ -76,7 +77,11 @@ pub async fn open_attempt(cold: &Cold, cx: &mut ColdCx<'_>, attempt: u32) -> Res
 }
 
 /// Closes the tasks of an attempt.
-pub async fn close_attempt(cold: &Cold, cx: &mut ColdCx<'_>, outcome: &AttemptOutcome) -> Result<(), StepError> {
+pub async fn close_attempt(
+    cold: &Cold,
+    cx: &mut ColdCx<'_>,
+    outcome: &AttemptOutcome,
+) -> Result<(), StepError> {
     let fault = match outcome {
         AttemptOutcome::Succeeded => None,
         AttemptOutcome::Failed { reason } => Some(reason.as_str()),
@@ -97,7 +102,8 @@ pub async fn follow_target(cold: &Cold, cx: &mut ColdCx<'_>, target: &MoRef) -> 
     let session = cold.cloud(cx)?.session;
     if cx.memo().cluster_task.is_none() {
         let activation = marker::target_task(cx.id());
-        let task = ensure(&session, target, TASK_MIGRATE, &activation, None, &cx.input().requested_by).await?;
+        let task =
+            ensure(&session, target, TASK_MIGRATE, &activation, None, &cx.input().requested_by).await?;
         cx.save("the task at the copy", |m| {
             m.cluster_task = m.cloud_task.take();
             m.cloud_task = Some(task.task);

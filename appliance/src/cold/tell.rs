@@ -31,30 +31,38 @@ pub fn event(input: &ColdInput, milestone: &Milestone) -> NewEvent {
             EventSeverity::Warning,
             format!("Attempt {attempt} to migrate '{vm}' to {cloud} failed: {reason}"),
         ),
-        Milestone::Waiting { why } => {
-            (events::WAITING, EventSeverity::Warning, format!("The migration of '{vm}' to {cloud} waits: {why}"))
-        }
+        Milestone::Waiting { why } => (
+            events::WAITING,
+            EventSeverity::Warning,
+            format!("The migration of '{vm}' to {cloud} waits: {why}"),
+        ),
         Milestone::Committed => (
             events::COMMITTED,
             EventSeverity::Info,
-            format!("The copy of '{vm}' in {cloud} takes its place; from here on nothing is undone automatically."),
+            format!(
+                "The copy of '{vm}' in {cloud} takes its place; from here on nothing is undone automatically."
+            ),
         ),
         Milestone::NeedsOperator { reason } => (
             events::NEEDS_OPERATOR,
             EventSeverity::Error,
             format!("The migration of '{vm}' to {cloud} needs an operator: {reason}"),
         ),
-        Milestone::Resumed { by } => {
-            (events::RESUMED, EventSeverity::Info, format!("{by} lets the migration of '{vm}' to {cloud} go on."))
-        }
+        Milestone::Resumed { by } => (
+            events::RESUMED,
+            EventSeverity::Info,
+            format!("{by} lets the migration of '{vm}' to {cloud} go on."),
+        ),
         Milestone::Unwinding { verdict } => (
             events::UNWINDING,
             EventSeverity::Warning,
             format!("The migration of '{vm}' to {cloud} is being undone: {}", reason(verdict)),
         ),
-        Milestone::Done => {
-            (events::DONE, EventSeverity::Info, format!("'{vm}' was migrated to {cloud} as '{}'.", input.target_name))
-        }
+        Milestone::Done => (
+            events::DONE,
+            EventSeverity::Info,
+            format!("'{vm}' was migrated to {cloud} as '{}'.", input.target_name),
+        ),
         Milestone::Undone { verdict: verdict @ Verdict::Cancelled { .. } } => (
             events::CANCELLED,
             EventSeverity::Info,
@@ -84,7 +92,12 @@ fn reason(verdict: &Verdict) -> String {
 }
 
 /// Posts an event to both vCenters, unless they show it.
-pub async fn post(cold: &Cold, input: &ColdInput, memo: &ColdMemo, event: &EventView) -> Result<(), StepError> {
+pub async fn post(
+    cold: &Cold,
+    input: &ColdInput,
+    memo: &ColdMemo,
+    event: &EventView,
+) -> Result<(), StepError> {
     let at_target = memo.target.clone().unwrap_or_else(|| input.place.cluster.object.clone());
     for (id, entity) in [(&input.source.vcenter, input.source_vm()), (&input.cloud, at_target)] {
         let session = cold.site(id)?.session;

@@ -13,7 +13,11 @@ use crate::store::{Record, Store, StoreError};
 const MAX_LOOKED_AT: u32 = 1_000;
 
 /// Shows a record; `attempts_max` and the place in the queue are the engine's to know.
-pub fn view(record: &Record, queue_position: Option<u32>, attempts_max: u32) -> Result<MigrationView, StoreError> {
+pub fn view(
+    record: &Record,
+    queue_position: Option<u32>,
+    attempts_max: u32,
+) -> Result<MigrationView, StoreError> {
     let input: ColdInput = serde_json::from_str(&record.input)?;
     let memo: ColdMemo = serde_json::from_str(&record.memo)?;
     let waits = record.state == MigrationState::Waiting || record.state == MigrationState::Unwinding;
@@ -23,7 +27,11 @@ pub fn view(record: &Record, queue_position: Option<u32>, attempts_max: u32) -> 
         disks = input
             .disks
             .iter()
-            .map(|d| DiskProgress { label: d.label.clone(), capacity_bytes: d.capacity_bytes, ..DiskProgress::default() })
+            .map(|d| DiskProgress {
+                label: d.label.clone(),
+                capacity_bytes: d.capacity_bytes,
+                ..DiskProgress::default()
+            })
             .collect();
     }
     Ok(MigrationView {

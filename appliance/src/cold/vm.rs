@@ -147,7 +147,8 @@ pub async fn target(cold: &Cold, cx: &ColdCx<'_>) -> Result<VmDetails, StepError
             cx.input().cloud
         ))
     };
-    let Some((vm, number)) = cx.memo().target.clone().zip(cx.memo().transfer.as_ref().map(|t| t.number)) else {
+    let Some((vm, number)) = cx.memo().target.clone().zip(cx.memo().transfer.as_ref().map(|t| t.number))
+    else {
         return Err(gone());
     };
     let session = cold.cloud(cx)?.session;

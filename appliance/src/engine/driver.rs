@@ -72,7 +72,8 @@ impl<W: Workflow> Driver<W> {
             self.take_over(&former).await?;
         }
         loop {
-            let next = if self.record.verdict.is_some() { self.unwind().await? } else { self.forward().await? };
+            let next =
+                if self.record.verdict.is_some() { self.unwind().await? } else { self.forward().await? };
             match next {
                 Next::Unwind => {}
                 Next::Settled => return Ok(End::Settled),
@@ -119,7 +120,11 @@ impl<W: Workflow> Driver<W> {
                     );
                     return self.need_operator(reason).await;
                 }
-                self.note("cancel-too-late", format!("{by} asked to cancel, but the VM has been moved already.")).await?;
+                self.note(
+                    "cancel-too-late",
+                    format!("{by} asked to cancel, but the VM has been moved already."),
+                )
+                .await?;
             }
             let Some(step) = step else { break };
             self.begin(step).await?;
@@ -136,7 +141,8 @@ impl<W: Workflow> Driver<W> {
                 Err(StepError::LostLease) => return Ok(Next::Lost),
                 Err(StepError::Cancelled) if self.live.cancel.borrow().is_some() => {}
                 Err(StepError::Cancelled) => {
-                    let error = StepError::retry("Its task in vCenter was cancelled, which ends the attempt.");
+                    let error =
+                        StepError::retry("Its task in vCenter was cancelled, which ends the attempt.");
                     if let Some(next) = self.attempt_failed(&error).await? {
                         return Ok(next);
                     }
@@ -295,7 +301,9 @@ impl<W: Workflow> Driver<W> {
                 Err(error) => {
                     failures += 1;
                     if failures >= 3 {
-                        return self.note("note", format!("The attempt's tasks could not be kept: {error}")).await;
+                        return self
+                            .note("note", format!("The attempt's tasks could not be kept: {error}"))
+                            .await;
                     }
                     self.wait_for(&error, failures).await?;
                 }

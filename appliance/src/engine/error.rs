@@ -69,7 +69,10 @@ impl From<hdm_vsphere::Error> for StepError {
             // Neither passes by itself, and each may be mended within the next attempts.
             E::Certificate { .. } | E::InvalidLogin { .. } => return Self::retry(sentence(&error)),
             _ if error.fault_kind() == Some("NoPermission") => {
-                return Self::refused(format!("{} Give HDM's account the missing privilege.", sentence(&error)));
+                return Self::refused(format!(
+                    "{} Give HDM's account the missing privilege.",
+                    sentence(&error)
+                ));
             }
             _ => return Self::retry(sentence(&error)),
         };

@@ -177,7 +177,8 @@ impl<W: Workflow> Engine<W> {
             if let Err(error) = self.tick().await {
                 tracing::warn!(%error, "the scheduler waits for the database");
             }
-            let pause = self.shared.clock.sleep(self.shared.settings.poll.max.min(self.shared.settings.lease / 2));
+            let pause =
+                self.shared.clock.sleep(self.shared.settings.poll.max.min(self.shared.settings.lease / 2));
             tokio::select! {
                 () = self.shared.wake.notified() => {}
                 () = self.shared.stopping.cancelled() => {}
@@ -242,7 +243,8 @@ impl<W: Workflow> Engine<W> {
             }
             let Some(id) = self.turns(&open).await?.into_iter().next() else { return Ok(()) };
             let now = shared.clock.now();
-            let Some(record) = shared.store.start_queued(id, &shared.owner, shared.until(), now).await? else {
+            let Some(record) = shared.store.start_queued(id, &shared.owner, shared.until(), now).await?
+            else {
                 // Somebody else was faster; whatever changed is seen at the next look.
                 return Ok(());
             };
@@ -352,7 +354,8 @@ impl<W: Workflow> Engine<W> {
     /// A workflow with its place in the queue and what is known of its progress.
     pub async fn look(&self, id: MigrationId) -> Result<(Record, Option<u32>), EngineError> {
         let record = self.shared.store.workflow(id).await?.ok_or(EngineError::Unknown(id))?;
-        let positions = if record.state == MigrationState::Queued { self.positions().await? } else { BTreeMap::new() };
+        let positions =
+            if record.state == MigrationState::Queued { self.positions().await? } else { BTreeMap::new() };
         let position = positions.get(&id).copied();
         Ok((self.with_progress(record), position))
     }
@@ -361,7 +364,11 @@ impl<W: Workflow> Engine<W> {
     pub async fn list(&self, limit: u32) -> Result<Vec<(Record, Option<u32>)>, EngineError> {
         let positions = self.positions().await?;
         let records = self.shared.store.workflows(limit).await?;
-        Ok(records.into_iter().map(|r| (positions.get(&r.id).copied(), self.with_progress(r))).map(|(p, r)| (r, p)).collect())
+        Ok(records
+            .into_iter()
+            .map(|r| (positions.get(&r.id).copied(), self.with_progress(r)))
+            .map(|(p, r)| (r, p))
+            .collect())
     }
 
     async fn positions(&self) -> Result<BTreeMap<MigrationId, u32>, StoreError> {
@@ -370,7 +377,8 @@ impl<W: Workflow> Engine<W> {
     }
 
     fn with_progress(&self, mut record: Record) -> Record {
-        let live: Option<Vec<DiskProgress>> = guard(&self.shared.driven).get(&record.id).map(|d| d.live.progress.get());
+        let live: Option<Vec<DiskProgress>> =
+            guard(&self.shared.driven).get(&record.id).map(|d| d.live.progress.get());
         if let Some(disks) = live.filter(|disks| !disks.is_empty()) {
             record.progress = disks;
         }
@@ -392,7 +400,11 @@ impl<W: Workflow> Engine<W> {
             MigrationState::Queued | MigrationState::Paused => {
                 let now = shared.clock.now();
                 if shared.store.change_state(id, record.state, MigrationState::Cancelled, now).await? {
-                    self.tell(id, Milestone::Undone { verdict: crate::store::Verdict::Cancelled { by: by.into() } }).await?;
+                    self.tell(
+                        id,
+                        Milestone::Undone { verdict: crate::store::Verdict::Cancelled { by: by.into() } },
+                    )
+                    .await?;
                     self.wake();
                     return Ok(());
                 }
@@ -402,9 +414,9 @@ impl<W: Workflow> Engine<W> {
             MigrationState::NeedsOperator if record.committed => Err(wrong(
                 "it is past the point of no return, so both copies are kept. Go on with hdm retry, or power off the copy and go back with hdm source release.",
             )),
-            MigrationState::NeedsOperator if record.verdict.is_some() => {
-                Err(wrong("it is being undone already and waits for you. Mend what it names, then hdm retry."))
-            }
+            MigrationState::NeedsOperator if record.verdict.is_some() => Err(wrong(
+                "it is being undone already and waits for you. Mend what it names, then hdm retry.",
+            )),
             MigrationState::NeedsOperator => {
                 self.ask_cancel(id, by).await?;
                 self.go_on(id, MigrationState::Running, by).await
@@ -424,12 +436,24 @@ impl<W: Workflow> Engine<W> {
 
     /// Takes a queued workflow out of the queue until it is resumed.
     pub async fn pause(&self, id: MigrationId) -> Result<(), EngineError> {
-        self.requeue(id, MigrationState::Queued, MigrationState::Paused, "only a queued migration can be paused.").await
+        self.requeue(
+            id,
+            MigrationState::Queued,
+            MigrationState::Paused,
+            "only a queued migration can be paused.",
+        )
+        .await
     }
 
     /// Puts a paused workflow back to its place.
     pub async fn resume(&self, id: MigrationId) -> Result<(), EngineError> {
-        self.requeue(id, MigrationState::Paused, MigrationState::Queued, "only a paused migration can be resumed.").await
+        self.requeue(
+            id,
+            MigrationState::Paused,
+            MigrationState::Queued,
+            "only a paused migration can be resumed.",
+        )
+        .await
     }
 
     async fn requeue(
@@ -486,7 +510,8 @@ impl<W: Workflow> Engine<W> {
         let input: W::Input = serde_json::from_str(&record.input).map_err(StoreError::from)?;
         let mut record = record;
         let message = "It was cancelled before it began.".to_owned();
-        let line = crate::store::Line { kind: "undone", step: None, message, event: W::event(&input, &milestone) };
+        let line =
+            crate::store::Line { kind: "undone", step: None, message, event: W::event(&input, &milestone) };
         self.shared.store.write(&mut record, vec![line], self.shared.clock.now()).await?;
         Ok(())
     }

@@ -104,10 +104,18 @@ pub trait Workflow: Send + Sync + Sized + 'static {
     fn heeds_cancel(step: Self::Step) -> bool;
 
     /// Does a step. May be called again after any interruption.
-    fn run(&self, step: Self::Step, cx: &mut Cx<'_, Self>) -> impl Future<Output = Result<(), StepError>> + Send;
+    fn run(
+        &self,
+        step: Self::Step,
+        cx: &mut Cx<'_, Self>,
+    ) -> impl Future<Output = Result<(), StepError>> + Send;
 
     /// Undoes a step that was begun. May be called again after any interruption.
-    fn undo(&self, step: Self::Step, cx: &mut Cx<'_, Self>) -> impl Future<Output = Result<(), StepError>> + Send;
+    fn undo(
+        &self,
+        step: Self::Step,
+        cx: &mut Cx<'_, Self>,
+    ) -> impl Future<Output = Result<(), StepError>> + Send;
 
     /// A further attempt begins. May be called again.
     fn attempt_begins(&self, cx: &mut Cx<'_, Self>) -> impl Future<Output = Result<(), StepError>> + Send;

@@ -50,7 +50,8 @@ impl Store {
             }
             None => {
                 let sql = format!("SELECT {COLUMNS} FROM event ORDER BY seq DESC LIMIT $1");
-                let mut rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(limit).fetch_all(&self.pool).await?;
+                let mut rows =
+                    sqlx::query(sqlx::AssertSqlSafe(sql)).bind(limit).fetch_all(&self.pool).await?;
                 rows.reverse();
                 rows
             }

@@ -105,7 +105,10 @@ type Tx = sqlx::Transaction<'static, sqlx::Any>;
 
 /// Passes a turnstile within a transaction.
 async fn pass(tx: &mut Tx, name: &str) -> Result<(), StoreError> {
-    sqlx::query("UPDATE turnstile SET turns = turns + 1 WHERE name = $1").bind(name).execute(&mut **tx).await?;
+    sqlx::query("UPDATE turnstile SET turns = turns + 1 WHERE name = $1")
+        .bind(name)
+        .execute(&mut **tx)
+        .await?;
     Ok(())
 }
 

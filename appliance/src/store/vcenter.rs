@@ -61,7 +61,8 @@ impl Store {
 
     /// Forgets a vCenter; false if there is none of that name.
     pub async fn remove_vcenter(&self, id: &VcenterId) -> Result<bool, StoreError> {
-        let done = sqlx::query("DELETE FROM vcenter WHERE id = $1").bind(id.as_str()).execute(&self.pool).await?;
+        let done =
+            sqlx::query("DELETE FROM vcenter WHERE id = $1").bind(id.as_str()).execute(&self.pool).await?;
         Ok(done.rows_affected() == 1)
     }
 }

@@ -125,7 +125,8 @@ impl Store {
 
     /// The newest workflows, newest first.
     pub async fn workflows(&self, limit: u32) -> Result<Vec<Record>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM workflow ORDER BY created_at DESC, queue_number DESC LIMIT $1");
+        let sql =
+            format!("SELECT {COLUMNS} FROM workflow ORDER BY created_at DESC, queue_number DESC LIMIT $1");
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(i64::from(limit.min(MAX_PAGE)));
         query.fetch_all(&self.pool).await?.iter().map(read).collect()
     }
@@ -140,10 +141,12 @@ impl Store {
 
     /// A workflow's log.
     pub async fn log(&self, id: MigrationId) -> Result<Vec<LogLine>, StoreError> {
-        let rows = sqlx::query("SELECT seq, at, kind, step, message FROM workflow_event WHERE workflow = $1 ORDER BY seq")
-            .bind(id.to_string())
-            .fetch_all(&self.pool)
-            .await?;
+        let rows = sqlx::query(
+            "SELECT seq, at, kind, step, message FROM workflow_event WHERE workflow = $1 ORDER BY seq",
+        )
+        .bind(id.to_string())
+        .fetch_all(&self.pool)
+        .await?;
         rows.iter()
             .map(|row| {
                 Ok(LogLine {
@@ -169,7 +172,12 @@ impl Store {
 
     /// Writes what its driver changed, and the lines that say so. Everything that tells of the queue, the
     /// lease and a wish to cancel is written elsewhere and left alone.
-    pub async fn write(&self, record: &mut Record, lines: Vec<Line>, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn write(
+        &self,
+        record: &mut Record,
+        lines: Vec<Line>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let mut tx = self.pool.begin().await?;
         let before = record.log_length;
         record.log_length += i64::try_from(lines.len()).unwrap_or(i64::MAX);
@@ -201,7 +209,10 @@ impl Store {
 
     /// Takes a wish to cancel back, because it was acted upon or came too late.
     pub async fn clear_cancel(&self, id: MigrationId) -> Result<(), StoreError> {
-        sqlx::query("UPDATE workflow SET cancel_by = NULL WHERE id = $1").bind(id.to_string()).execute(&self.pool).await?;
+        sqlx::query("UPDATE workflow SET cancel_by = NULL WHERE id = $1")
+            .bind(id.to_string())
+            .execute(&self.pool)
+            .await?;
         Ok(())
     }
 }

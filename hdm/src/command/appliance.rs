@@ -20,7 +20,9 @@ pub async fn run(command: Appliance) -> Result<(), Failure> {
             println!("The appliance's folder {} is made.", path.display());
             println!("Run it:         hdm appliance run --dir {}", path.display());
             println!("Use it:         export HDM_PROFILE={}", path.join("client.toml").display());
-            println!("Add a vCenter:  hdm vcenter add NAME --role source --url HOST --user USER --password-stdin");
+            println!(
+                "Add a vCenter:  hdm vcenter add NAME --role source --url HOST --user USER --password-stdin"
+            );
             Ok(())
         }
         Appliance::Run { dir } => {

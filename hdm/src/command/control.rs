@@ -12,5 +12,9 @@ use crate::output;
 pub async fn run(client: &Client, output: Output, id: &str, what: &str) -> Result<(), Failure> {
     let path = format!("/migrations/{}/{what}", encode(id));
     let view: MigrationView = client.post(&path, &serde_json::json!({})).await?;
-    if output == Output::Json { output::json(&view) } else { status::show(output, std::slice::from_ref(&view)) }
+    if output == Output::Json {
+        output::json(&view)
+    } else {
+        status::show(output, std::slice::from_ref(&view))
+    }
 }

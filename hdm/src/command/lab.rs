@@ -122,7 +122,9 @@ async fn start_site(asked: &LabUp, mut config: Value) -> Result<Site, Failure> {
         .kill_on_drop(true)
         .spawn()
         .map_err(|error| no_binary(&asked.lab_binary, &error))?;
-    let broken = || Failure::Other(format!("The simulated vCenter '{name}' did not start; see {}.", log_path.display()));
+    let broken = || {
+        Failure::Other(format!("The simulated vCenter '{name}' did not start; see {}.", log_path.display()))
+    };
     let stdin = process.stdin.take().ok_or_else(broken)?;
     let mut lines = BufReader::new(process.stdout.take().ok_or_else(broken)?).lines();
     let line = lines.next_line().await?.ok_or_else(broken)?;

@@ -18,6 +18,7 @@ pub async fn run(client: &Client, output: Output, asked: Box<Retry>) -> Result<(
     if options != hdm_shared::migration::ColdOptions::default() {
         body.insert("options".into(), serde_json::json!(options));
     }
-    let views: Vec<MigrationView> = client.post(&format!("/migrations/{}/retry", encode(&asked.id)), &body).await?;
+    let views: Vec<MigrationView> =
+        client.post(&format!("/migrations/{}/retry", encode(&asked.id)), &body).await?;
     status::show(output, &views)
 }

@@ -10,7 +10,8 @@ use crate::{output, progress};
 /// Shows migrations, or one.
 pub async fn run(client: &Client, output: Output, asked: Status) -> Result<(), Failure> {
     let Some(id) = asked.id else {
-        let views: Vec<MigrationView> = client.find("/migrations", &[("limit", asked.limit.to_string())]).await?;
+        let views: Vec<MigrationView> =
+            client.find("/migrations", &[("limit", asked.limit.to_string())]).await?;
         if asked.watch {
             let open: Vec<_> = views.iter().filter(|v| !progress::settled(v)).map(|v| v.id).collect();
             let views = progress::watch(client, &open).await?;

@@ -92,7 +92,12 @@ async fn check(client: &Client, output: Output, name: &str) -> Result<(), Failur
             println!("ok       {passed}");
         }
         for finding in &check.findings {
-            println!("{}  {} {}", if finding.blocks() { "BLOCKED" } else { "warning" }, finding.message, finding.remedy);
+            println!(
+                "{}  {} {}",
+                if finding.blocks() { "BLOCKED" } else { "warning" },
+                finding.message,
+                finding.remedy
+            );
         }
     }
     match check.findings.iter().filter(|f| Finding::blocks(f)).count() {

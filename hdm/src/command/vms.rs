@@ -15,15 +15,20 @@ pub async fn run(client: &Client, output: Output, asked: Vms) -> Result<(), Fail
     add("name", asked.name);
     add("vcenter", asked.vcenter);
     add("cluster", asked.cluster);
-    add("movable", if asked.movable { Some(true) } else { asked.blocked.then_some(false) }.map(|b| b.to_string()));
+    add(
+        "movable",
+        if asked.movable { Some(true) } else { asked.blocked.then_some(false) }.map(|b| b.to_string()),
+    );
     let page: VmPage = client.find("/vms", &query).await?;
     if output == Output::Json {
         return output::json(&page);
     }
-    let mut table = output::table(&["id", "path", "cluster", "power", "cpu", "memory", "disks", "size", "blocked by"]);
+    let mut table =
+        output::table(&["id", "path", "cluster", "power", "cpu", "memory", "disks", "size", "blocked by"]);
     let shown = page.vms.len();
     for vm in page.vms {
-        let blockers: Vec<&str> = vm.findings.iter().filter(|f| Finding::blocks(f)).map(|f| f.code.as_str()).collect();
+        let blockers: Vec<&str> =
+            vm.findings.iter().filter(|f| Finding::blocks(f)).map(|f| f.code.as_str()).collect();
         table.add_row([
             vm.vm.to_string(),
             vm.path,

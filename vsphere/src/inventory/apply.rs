@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::view::{
-    ClusterSummary, DatacenterSummary, DatastoreSummary, FolderSummary, HostSummary, InventoryView, NetworkSummary,
-    PoolSummary, VmSummary,
+    ClusterSummary, DatacenterSummary, DatastoreSummary, FolderSummary, HostSummary, InventoryView,
+    NetworkSummary, PoolSummary, VmSummary,
 };
 use crate::MoRef;
 use crate::property::{PowerState, decode_name, morefs};
@@ -19,48 +19,57 @@ pub(super) const WATCHED: &[(&str, &[&str])] = &[
     ("StoragePod", &["name", "parent", "childEntity"]),
     ("ComputeResource", &["name", "parent", "host", "datastore", "network", "resourcePool"]),
     ("ClusterComputeResource", &["configurationEx"]),
-    ("HostSystem", &[
-        "name",
-        "parent",
-        "runtime.connectionState",
-        "runtime.inMaintenanceMode",
-        "datastore",
-        "network",
-        "config.product.version",
-    ]),
+    (
+        "HostSystem",
+        &[
+            "name",
+            "parent",
+            "runtime.connectionState",
+            "runtime.inMaintenanceMode",
+            "datastore",
+            "network",
+            "config.product.version",
+        ],
+    ),
     ("ResourcePool", &["name", "parent", "owner"]),
-    ("Datastore", &[
-        "name",
-        "parent",
-        "summary.type",
-        "summary.capacity",
-        "summary.freeSpace",
-        "summary.accessible",
-        "summary.maintenanceMode",
-    ]),
+    (
+        "Datastore",
+        &[
+            "name",
+            "parent",
+            "summary.type",
+            "summary.capacity",
+            "summary.freeSpace",
+            "summary.accessible",
+            "summary.maintenanceMode",
+        ],
+    ),
     ("Network", &["name", "parent", "host"]),
     ("DistributedVirtualPortgroup", &["key"]),
-    ("VirtualMachine", &[
-        "name",
-        "parent",
-        "parentVApp",
-        "resourcePool",
-        "runtime.powerState",
-        "runtime.host",
-        "runtime.question",
-        "runtime.consolidationNeeded",
-        "runtime.faultToleranceState",
-        "config.template",
-        "config.uuid",
-        "config.instanceUuid",
-        "config.version",
-        "config.guestId",
-        "config.hardware",
-        "config.extraConfig",
-        "config.managedBy",
-        "config.keyId",
-        "guest.toolsRunningStatus",
-    ]),
+    (
+        "VirtualMachine",
+        &[
+            "name",
+            "parent",
+            "parentVApp",
+            "resourcePool",
+            "runtime.powerState",
+            "runtime.host",
+            "runtime.question",
+            "runtime.consolidationNeeded",
+            "runtime.faultToleranceState",
+            "config.template",
+            "config.uuid",
+            "config.instanceUuid",
+            "config.version",
+            "config.guestId",
+            "config.hardware",
+            "config.extraConfig",
+            "config.managedBy",
+            "config.keyId",
+            "guest.toolsRunningStatus",
+        ],
+    ),
 ];
 
 /// An object other than a VM, as far as it is watched.
@@ -111,7 +120,10 @@ impl Store {
             return;
         }
         if is_vm {
-            let vm = self.vms.entry(object.clone()).or_insert_with(|| VmSummary { vm: object.clone(), ..Default::default() });
+            let vm = self
+                .vms
+                .entry(object.clone())
+                .or_insert_with(|| VmSummary { vm: object.clone(), ..Default::default() });
             for change in update.all("changeSet") {
                 apply_to_vm(vm, &change.string("name"), change.child("val"));
             }
@@ -168,13 +180,15 @@ impl Store {
             }
             "Folder" => {
                 let types = thing.properties.get("childType");
-                let holds_vms = types.is_some_and(|types| types.all("string").any(|t| t.text == "VirtualMachine"));
+                let holds_vms =
+                    types.is_some_and(|types| types.all("string").any(|t| t.text == "VirtualMachine"));
                 let (path, datacenter) = (path(), datacenter());
                 let summary = FolderSummary { folder: object.clone(), name, path, holds_vms, datacenter };
                 view.folders.insert(object.clone(), Arc::new(summary));
             }
             "ClusterComputeResource" | "ComputeResource" => {
-                let drs = thing.properties.get("configurationEx").is_some_and(|c| c.flag("drsConfig.enabled"));
+                let drs =
+                    thing.properties.get("configurationEx").is_some_and(|c| c.flag("drsConfig.enabled"));
                 let summary = ClusterSummary {
                     cluster: object.clone(),
                     name,
@@ -204,7 +218,10 @@ impl Store {
             }
             "ResourcePool" | "VirtualApp" => {
                 let (parent, owner) = (thing.parent.clone(), thing.moref("owner"));
-                view.pools.insert(object.clone(), Arc::new(PoolSummary { pool: object.clone(), name, parent, owner }));
+                view.pools.insert(
+                    object.clone(),
+                    Arc::new(PoolSummary { pool: object.clone(), name, parent, owner }),
+                );
             }
             "Datastore" => {
                 let pod = thing.parent.clone().filter(|parent| parent.kind == "StoragePod");
@@ -224,7 +241,8 @@ impl Store {
             "Network" | "DistributedVirtualPortgroup" | "OpaqueNetwork" => {
                 let portgroup_key = Some(thing.text("key").to_owned()).filter(|key| !key.is_empty());
                 let (hosts, datacenter) = (thing.morefs("host"), datacenter());
-                let summary = NetworkSummary { network: object.clone(), name, hosts, portgroup_key, datacenter };
+                let summary =
+                    NetworkSummary { network: object.clone(), name, hosts, portgroup_key, datacenter };
                 view.networks.insert(object.clone(), Arc::new(summary));
             }
             _ => {}
@@ -329,11 +347,13 @@ fn apply_to_vm(vm: &mut VmSummary, name: &str, value: Option<&Node>) {
         "config.guestId" => text.clone_into(&mut vm.guest_id),
         "config.keyId" => vm.encrypted = value.is_some(),
         "config.managedBy" => {
-            vm.managed_by = value.and_then(|v| v.text_at("extensionKey")).filter(|k| !k.is_empty()).map(str::to_owned);
+            vm.managed_by =
+                value.and_then(|v| v.text_at("extensionKey")).filter(|k| !k.is_empty()).map(str::to_owned);
         }
         "config.extraConfig" => {
             vm.hdm_migration = value.and_then(|options| {
-                let option = options.all("OptionValue").find(|o| o.text_at("key") == Some("hdm.migration"))?;
+                let option =
+                    options.all("OptionValue").find(|o| o.text_at("key") == Some("hdm.migration"))?;
                 option.text_at("value").map(str::to_owned)
             });
         }
@@ -383,18 +403,41 @@ mod tests {
     fn small() -> Store {
         let mut store = Store::default();
         let up = |kind: &str, id: &str| format!("<val type='{kind}'>{id}</val>");
-        apply(&mut store, "enter", ("Datacenter", "dc-1"), &[("name", "<val>DC</val>"), ("parent", &up("Folder", "root"))]);
-        apply(&mut store, "enter", ("Folder", "f-1"), &[("name", "<val>a%2fb</val>"), ("parent", &up("Datacenter", "dc-1"))]);
-        apply(&mut store, "enter", ("HostSystem", "h-1"), &[("parent", &up("ClusterComputeResource", "c-1"))]);
-        apply(&mut store, "enter", ("VirtualMachine", "vm-1"), &[
-            ("name", "<val>web</val>"),
-            ("parent", &up("Folder", "f-1")),
-            ("runtime.host", &up("HostSystem", "h-1")),
-            ("config.hardware", "<val><numCPU>2</numCPU><memoryMB>64</memoryMB>\
+        apply(
+            &mut store,
+            "enter",
+            ("Datacenter", "dc-1"),
+            &[("name", "<val>DC</val>"), ("parent", &up("Folder", "root"))],
+        );
+        apply(
+            &mut store,
+            "enter",
+            ("Folder", "f-1"),
+            &[("name", "<val>a%2fb</val>"), ("parent", &up("Datacenter", "dc-1"))],
+        );
+        apply(
+            &mut store,
+            "enter",
+            ("HostSystem", "h-1"),
+            &[("parent", &up("ClusterComputeResource", "c-1"))],
+        );
+        apply(
+            &mut store,
+            "enter",
+            ("VirtualMachine", "vm-1"),
+            &[
+                ("name", "<val>web</val>"),
+                ("parent", &up("Folder", "f-1")),
+                ("runtime.host", &up("HostSystem", "h-1")),
+                (
+                    "config.hardware",
+                    "<val><numCPU>2</numCPU><memoryMB>64</memoryMB>\
               <device xsi:type='VirtualDisk'><deviceInfo><label>Hard disk 1</label></deviceInfo>\
               <capacityInKB>4</capacityInKB></device>\
-              <device xsi:type='VirtualVmxnet3'><macAddress>00:50:56:AA:00:01</macAddress></device></val>"),
-        ]);
+              <device xsi:type='VirtualVmxnet3'><macAddress>00:50:56:AA:00:01</macAddress></device></val>",
+                ),
+            ],
+        );
         store
     }
 
@@ -417,7 +460,12 @@ mod tests {
         let mut store = small();
         apply(&mut store, "enter", ("VirtualMachine", "vm-2"), &[("name", "<val>db</val>")]);
         let before = store.view();
-        apply(&mut store, "modify", ("VirtualMachine", "vm-1"), &[("runtime.powerState", "<val>poweredOn</val>")]);
+        apply(
+            &mut store,
+            "modify",
+            ("VirtualMachine", "vm-1"),
+            &[("runtime.powerState", "<val>poweredOn</val>")],
+        );
         let after = store.view();
         let other = MoRef::new("VirtualMachine", "vm-2");
         assert!(Arc::ptr_eq(&before.vms[&other], &after.vms[&other]), "the other VM is not made anew");

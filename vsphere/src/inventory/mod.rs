@@ -15,14 +15,14 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::MoRef;
 use crate::error::Error;
 use crate::property::{property_set, view_object_set};
 use crate::session::Session;
-use crate::MoRef;
 
 pub use view::{
-    ClusterSummary, DatacenterSummary, DatastoreSummary, FolderSummary, HostSummary, InventoryView, NetworkSummary,
-    PoolSummary, VmSummary,
+    ClusterSummary, DatacenterSummary, DatastoreSummary, FolderSummary, HostSummary, InventoryView,
+    NetworkSummary, PoolSummary, VmSummary,
 };
 
 use apply::Store;
@@ -194,7 +194,11 @@ async fn create_filter(session: &Session, collector: &MoRef, container: &MoRef) 
         .map(drop)
 }
 
-async fn wait_for_updates(session: &Session, collector: &MoRef, version: &str) -> Result<crate::wire::Node, Error> {
+async fn wait_for_updates(
+    session: &Session,
+    collector: &MoRef,
+    version: &str,
+) -> Result<crate::wire::Node, Error> {
     let hold = session.limits().long_poll;
     session
         .call_within("WaitForUpdatesEx", collector, hold + GRACE, |w| {

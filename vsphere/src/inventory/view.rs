@@ -208,7 +208,13 @@ impl InventoryView {
     /// The members of a datastore cluster by name, if there is one of that name.
     pub fn datastore_cluster(&self, name: &str) -> Option<Vec<&str>> {
         let (_, members) = self.datastore_clusters.values().find(|(known, _)| known == name)?;
-        Some(members.iter().filter_map(|member| self.datastores.get(member)).map(|d| d.name.as_str()).collect())
+        Some(
+            members
+                .iter()
+                .filter_map(|member| self.datastores.get(member))
+                .map(|d| d.name.as_str())
+                .collect(),
+        )
     }
 
     /// The VMs directly in a folder.

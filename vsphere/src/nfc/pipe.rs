@@ -39,7 +39,11 @@ pub struct PipeLimits {
 
 impl Default for PipeLimits {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(10), idle: Duration::from_secs(60), answer: Duration::from_secs(300) }
+        Self {
+            connect: Duration::from_secs(10),
+            idle: Duration::from_secs(60),
+            answer: Duration::from_secs(300),
+        }
     }
 }
 
@@ -151,11 +155,7 @@ impl Pipe {
         Ok(Reader { task: tokio::spawn(read(self.clone(), response, sink, progress)) })
     }
 
-    async fn upload(
-        &self,
-        receiver: mpsc::Receiver<Piece>,
-        length: Option<u64>,
-    ) -> Result<(), Error> {
+    async fn upload(&self, receiver: mpsc::Receiver<Piece>, length: Option<u64>) -> Result<(), Error> {
         let client = self.client(&self.to)?;
         let url = self.to.url.clone();
         // Disks are posted, other files put; the host knows them apart by that (design of NFC over HTTP).
@@ -177,8 +177,11 @@ impl Pipe {
                 None => Some((Err(std::io::Error::other("the export failed")), None)),
             }
         });
-        let response =
-            request.body(reqwest::Body::wrap_stream(body)).send().await.map_err(|e| self.http(&self.to, &e))?;
+        let response = request
+            .body(reqwest::Body::wrap_stream(body))
+            .send()
+            .await
+            .map_err(|e| self.http(&self.to, &e))?;
         match response.status() {
             status if status.is_success() => Ok(()),
             StatusCode::LENGTH_REQUIRED if length.is_none() => {
@@ -193,7 +196,11 @@ impl Pipe {
 
     fn client(&self, device: &LeaseDevice) -> Result<reqwest::Client, Error> {
         let pin = device.thumbprint.ok_or_else(|| {
-            self.nfc(device, "vCenter does not tell the host's certificate, so the host cannot be trusted", None)
+            self.nfc(
+                device,
+                "vCenter does not tell the host's certificate, so the host cannot be trusted",
+                None,
+            )
         })?;
         client(pin, self.limits.connect)
     }

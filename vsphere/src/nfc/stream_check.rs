@@ -155,7 +155,8 @@ impl StreamChecker {
         }
         let (capacity, grain, overhead, entries) = (u64_at(12), u64_at(20), u64_at(64), u32_at(44));
         if capacity.checked_mul(SECTOR) != Some(self.capacity_bytes) {
-            let what = format!("the VMDK is of {capacity} sectors, the disk of {} bytes", self.capacity_bytes);
+            let what =
+                format!("the VMDK is of {capacity} sectors, the disk of {} bytes", self.capacity_bytes);
             return Err(self.damage(start, what));
         }
         if grain < 8 || grain > MAX_GRAIN_SECTORS || !grain.is_power_of_two() {
@@ -164,8 +165,11 @@ impl StreamChecker {
         if overhead == 0 || overhead > MAX_OVERHEAD_SECTORS || entries == 0 || entries > MAX_TABLE_ENTRIES {
             return Err(self.damage(start, "the header's sizes are out of range"));
         }
-        self.geometry =
-            Some(Geometry { capacity_sectors: capacity, grain_sectors: grain, table_entries: entries.into() });
+        self.geometry = Some(Geometry {
+            capacity_sectors: capacity,
+            grain_sectors: grain,
+            table_entries: entries.into(),
+        });
         let rest = (overhead - 1) * SECTOR;
         self.state = if rest == 0 { State::Marker } else { State::Skip(rest) };
         Ok(())
@@ -194,9 +198,12 @@ impl StreamChecker {
             TYPE_TABLE => {
                 let bytes = geometry.table_entries * 4;
                 if value * SECTOR != bytes.div_ceil(SECTOR) * SECTOR {
-                    return Err(self.damage(start, format!("a grain table of {value} sectors is out of range")));
+                    return Err(
+                        self.damage(start, format!("a grain table of {value} sectors is out of range"))
+                    );
                 }
-                self.state = State::Table(usize::try_from(rest_of_sector + value * SECTOR).unwrap_or_default());
+                self.state =
+                    State::Table(usize::try_from(rest_of_sector + value * SECTOR).unwrap_or_default());
                 Ok(())
             }
             TYPE_DIRECTORY | TYPE_FOOTER => {
@@ -214,7 +221,9 @@ impl StreamChecker {
     fn grain(&mut self, geometry: Geometry, lba: u64, size: u64, start: u64) -> Result<(), StreamDamage> {
         let grain_bytes = geometry.grain_sectors * SECTOR;
         if !lba.is_multiple_of(geometry.grain_sectors) || lba >= geometry.capacity_sectors {
-            return Err(self.damage(start, format!("a grain's address, sector {lba}, is not one of the disk's")));
+            return Err(
+                self.damage(start, format!("a grain's address, sector {lba}, is not one of the disk's"))
+            );
         }
         if lba < self.next_lba {
             let what = format!("a grain's address, sector {lba}, does not follow the one before it");
@@ -240,17 +249,22 @@ impl StreamChecker {
     fn table(&mut self, sector: &[u8], start: u64) -> Result<(), StreamDamage> {
         let Some(geometry) = self.geometry else { return Err(self.damage(start, "there is no header")) };
         let entries = &sector[usize::try_from(SECTOR - 16).unwrap_or_default()..];
-        let named = entries.chunks_exact(4).enumerate().map(|(n, entry)| (n as u64, u64::from(le_u32(entry, 0))));
+        let named =
+            entries.chunks_exact(4).enumerate().map(|(n, entry)| (n as u64, u64::from(le_u32(entry, 0))));
         // 0 is a grain that is not there, 1 one that is all zeros.
         let mut named = named.filter(|(_, at)| *at > 1);
         for (index, at) in std::mem::take(&mut self.unnamed) {
             if named.next() != Some((index % geometry.table_entries, at)) {
-                let what = format!("the grain table does not name the grain at sector {at} under its address");
+                let what =
+                    format!("the grain table does not name the grain at sector {at} under its address");
                 return Err(self.damage(start, what));
             }
         }
         if let Some((entry, at)) = named.next() {
-            return Err(self.damage(start, format!("the grain table names grain {entry} at sector {at}, which is not there")));
+            return Err(self.damage(
+                start,
+                format!("the grain table names grain {entry} at sector {at}, which is not there"),
+            ));
         }
         self.state = State::Marker;
         Ok(())
@@ -392,7 +406,8 @@ mod tests {
         for _ in 0..2_000 {
             let mut bad = good.clone();
             for _ in 0..4 {
-                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                random =
+                    random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 let at = (random >> 33) as usize % bad.len().min(2048);
                 bad[at] = (random >> 24) as u8;
             }

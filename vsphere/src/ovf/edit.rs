@@ -271,7 +271,11 @@ mod tests {
             secure_boot: Some(true),
             firmware: Some("efi".into()),
             extra_config: [("a".to_owned(), "2".to_owned()), ("b".to_owned(), "<&>".to_owned())].into(),
-            nics: vec![NicEdit { mac: Some("00:50:56:00:00:01".into()), start_connected: false, wake_on_lan: true }],
+            nics: vec![NicEdit {
+                mac: Some("00:50:56:00:00:01".into()),
+                start_connected: false,
+                wake_on_lan: true,
+            }],
             disks: vec![DiskEdit { thin: true, eager: false }],
             ..ImportEdit::default()
         }
@@ -285,8 +289,16 @@ mod tests {
         assert_eq!(
             names,
             [
-                "name", "uuid", "guestId", "deviceChange", "deviceChange", "deviceChange", "extraConfig",
-                "extraConfig", "bootOptions", "firmware"
+                "name",
+                "uuid",
+                "guestId",
+                "deviceChange",
+                "deviceChange",
+                "deviceChange",
+                "extraConfig",
+                "extraConfig",
+                "bootOptions",
+                "firmware"
             ]
         );
         let mut w = XmlWriter::default();
@@ -295,7 +307,10 @@ mod tests {
         assert!(text.contains(r#"xsi:type="xsd:string">2<"#), "{text}");
         assert!(text.contains("&lt;&amp;&gt;"), "{text}");
         assert!(text.contains("<addressType>manual</addressType><macAddress>00:50:56:00:00:01"), "{text}");
-        assert!(text.contains("<diskMode>persistent</diskMode><thinProvisioned>true</thinProvisioned>"), "{text}");
+        assert!(
+            text.contains("<diskMode>persistent</diskMode><thinProvisioned>true</thinProvisioned>"),
+            "{text}"
+        );
         assert!(text.contains("<startConnected>false</startConnected>"), "{text}");
     }
 

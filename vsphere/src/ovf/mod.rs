@@ -67,7 +67,11 @@ pub struct ImportSpecParams {
 
 impl Session {
     /// Describes a VM (`OvfManager.CreateDescriptor`).
-    pub async fn create_descriptor(&self, vm: &MoRef, params: &DescriptorParams) -> Result<Descriptor, Error> {
+    pub async fn create_descriptor(
+        &self,
+        vm: &MoRef,
+        params: &DescriptorParams,
+    ) -> Result<Descriptor, Error> {
         let manager = self.content().await?.ovf_manager.clone();
         let answer = self
             .call("CreateDescriptor", &manager, |w| {
@@ -89,7 +93,8 @@ impl Session {
         let (warnings, errors) = (messages(result, "warning"), messages(result, "error"));
         let ovf = result.string("ovfDescriptor");
         if ovf.is_empty() {
-            let why = if errors.is_empty() { "there is no descriptor in it".to_owned() } else { errors.join(" ") };
+            let why =
+                if errors.is_empty() { "there is no descriptor in it".to_owned() } else { errors.join(" ") };
             return Err(Self::protocol("CreateDescriptor", why));
         }
         Ok(Descriptor { ovf, warnings, errors })
@@ -138,9 +143,9 @@ impl Session {
         folder: &MoRef,
         host: Option<&MoRef>,
     ) -> Result<Lease, Error> {
-        let node = spec
-            .node()
-            .ok_or_else(|| Self::protocol("ImportVApp", "the import spec has errors, so that nothing can be imported"))?;
+        let node = spec.node().ok_or_else(|| {
+            Self::protocol("ImportVApp", "the import spec has errors, so that nothing can be imported")
+        })?;
         let moref = self
             .call_for_moref("ImportVApp", pool, |w| {
                 w.node_as("spec", node);

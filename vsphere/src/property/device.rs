@@ -193,7 +193,11 @@ pub(super) fn read_device(node: &Node) -> Device {
         kind: kind.to_owned(),
         label,
         backing_kind: backing.map_or_else(String::new, |b| b.kind().to_owned()),
-        backing: if file.is_empty() { backing.map_or_else(String::new, |b| b.string("deviceName")) } else { file },
+        backing: if file.is_empty() {
+            backing.map_or_else(String::new, |b| b.string("deviceName"))
+        } else {
+            file
+        },
     })
 }
 

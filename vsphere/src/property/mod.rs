@@ -99,21 +99,20 @@ impl Session {
         loop {
             let Some(result) = page.child("returnval") else { return Ok(objects) };
             objects.extend(result.all("objects").filter_map(read_object));
-            let Some(token) = result.text_at("token").filter(|token| !token.is_empty()) else { return Ok(objects) };
+            let Some(token) = result.text_at("token").filter(|token| !token.is_empty()) else {
+                return Ok(objects);
+            };
             let token = token.to_owned();
-            page = self
-                .call("ContinueRetrievePropertiesEx", &collector, |w| w.value("token", &token))
-                .await?;
+            page =
+                self.call("ContinueRetrievePropertiesEx", &collector, |w| w.value("token", &token)).await?;
         }
     }
 }
 
 fn read_object(node: &Node) -> Option<(MoRef, Bag)> {
     let object = node.moref_at("obj")?;
-    let bag = node
-        .all("propSet")
-        .filter_map(|set| Some((set.string("name"), set.child("val")?.clone())))
-        .collect();
+    let bag =
+        node.all("propSet").filter_map(|set| Some((set.string("name"), set.child("val")?.clone()))).collect();
     Some((object, bag))
 }
 

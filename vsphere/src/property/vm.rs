@@ -191,7 +191,8 @@ impl Session {
         let bag = self.read_properties(vm, PATHS).await?;
         let mut details = read_vm(vm.clone(), &bag);
         details.running_tasks = self.still_running(morefs(bag.get("recentTask"))).await?;
-        details.path = self.path_of(details.parent_folder.clone().or(details.vapp.clone()), &details.name).await?;
+        details.path =
+            self.path_of(details.parent_folder.clone().or(details.vapp.clone()), &details.name).await?;
         Ok(details)
     }
 
@@ -206,7 +207,9 @@ impl Session {
         let all = self.read_all("VirtualMachine", &["config.extraConfig"]).await?;
         let has = |bag: &Bag| {
             bag.get("config.extraConfig").is_some_and(|options| {
-                options.all("OptionValue").any(|o| o.text_at("key") == Some(key) && o.text_at("value") == Some(value))
+                options
+                    .all("OptionValue")
+                    .any(|o| o.text_at("key") == Some(key) && o.text_at("value") == Some(value))
             })
         };
         Ok(all.into_iter().filter(|(_, bag)| has(bag)).map(|(vm, _)| vm).collect())
@@ -217,9 +220,15 @@ impl Session {
         let mut path = vec![name.to_owned()];
         while let Some(object) = parent.take() {
             if path.len() > MAX_FOLDER_DEPTH {
-                return Err(Error::Limit { what: format!("the path of '{name}'"), limit: MAX_FOLDER_DEPTH.to_string() });
+                return Err(Error::Limit {
+                    what: format!("the path of '{name}'"),
+                    limit: MAX_FOLDER_DEPTH.to_string(),
+                });
             }
-            let Some(bag) = Self::unless_gone(self.read_properties(&object, &["name", "parent"]).await)? else { break };
+            let Some(bag) = Self::unless_gone(self.read_properties(&object, &["name", "parent"]).await)?
+            else {
+                break;
+            };
             parent = bag.get("parent").and_then(Node::moref);
             // The root folder has a name, but no place in a path.
             if parent.is_some() || object.kind != "Folder" {
@@ -234,7 +243,9 @@ impl Session {
     pub(crate) async fn still_running(&self, tasks: Vec<MoRef>) -> Result<Vec<MoRef>, Error> {
         let mut running = Vec::new();
         for task in tasks {
-            let Some(bag) = Self::unless_gone(self.read_properties(&task, &["info.state"]).await)? else { continue };
+            let Some(bag) = Self::unless_gone(self.read_properties(&task, &["info.state"]).await)? else {
+                continue;
+            };
             if bag.get("info.state").is_some_and(|state| state.text == "running" || state.text == "queued") {
                 running.push(task);
             }
@@ -267,7 +278,9 @@ fn read_vm(vm: MoRef, bag: &Bag) -> VmDetails {
         firmware: config.string("firmware"),
         secure_boot: config.flag("bootOptions.efiSecureBootEnabled"),
         boot_delay_ms: config.parsed("bootOptions.bootDelay"),
-        boot_order: config.at("bootOptions").map_or_else(Vec::new, |o| o.all("bootOrder").map(boot_device).collect()),
+        boot_order: config
+            .at("bootOptions")
+            .map_or_else(Vec::new, |o| o.all("bootOrder").map(boot_device).collect()),
         cpus: config.parsed("hardware.numCPU").unwrap_or_default(),
         cores_per_socket: config.parsed("hardware.numCoresPerSocket").unwrap_or(1),
         memory_mib: config.parsed("hardware.memoryMB").unwrap_or_default(),
@@ -315,7 +328,8 @@ fn read_vm(vm: MoRef, bag: &Bag) -> VmDetails {
         }
     }
     details.encrypted |= details.disks.iter().any(|disk| disk.backing.encrypted);
-    details.linked_clone = details.snapshots.is_empty() && details.disks.iter().any(|disk| disk.backing.parent);
+    details.linked_clone =
+        details.snapshots.is_empty() && details.disks.iter().any(|disk| disk.backing.parent);
     details
 }
 
@@ -328,10 +342,11 @@ fn boot_device(node: &Node) -> BootDevice {
 }
 
 fn question(node: &Node) -> Question {
-    let choices: Vec<(String, String)> = node
-        .at("choice")
-        .map_or_else(Vec::new, |c| c.all("choiceInfo").map(|i| (i.string("key"), i.string("label"))).collect());
-    let default = node.parsed::<usize>("choice.defaultIndex").and_then(|n| choices.get(n)).map(|(key, _)| key.clone());
+    let choices: Vec<(String, String)> = node.at("choice").map_or_else(Vec::new, |c| {
+        c.all("choiceInfo").map(|i| (i.string("key"), i.string("label"))).collect()
+    });
+    let default =
+        node.parsed::<usize>("choice.defaultIndex").and_then(|n| choices.get(n)).map(|(key, _)| key.clone());
     Question { id: node.string("id"), text: node.string("text"), choices, default }
 }
 
@@ -340,14 +355,21 @@ fn snapshots(node: Option<&Node>) -> Vec<SnapshotDetails> {
     if let Some(info) = node {
         let current = info.moref_at("currentSnapshot");
         // Iterative: a chain of snapshots nests as deep as it is long.
-        let mut open: Vec<(&Node, String)> = info.all("rootSnapshotList").map(|root| (root, String::new())).collect();
+        let mut open: Vec<(&Node, String)> =
+            info.all("rootSnapshotList").map(|root| (root, String::new())).collect();
         while let Some((tree, above)) = open.pop() {
             let name = decode_name(&tree.string("name"));
             let path = if above.is_empty() { name.clone() } else { format!("{above}/{name}") };
             open.extend(tree.all("childSnapshotList").map(|child| (child, path.clone())));
             if let Some(snapshot) = tree.moref_at("snapshot") {
                 let current = current.as_ref() == Some(&snapshot);
-                found.push(SnapshotDetails { snapshot, name, description: tree.string("description"), path, current });
+                found.push(SnapshotDetails {
+                    snapshot,
+                    name,
+                    description: tree.string("description"),
+                    path,
+                    current,
+                });
             }
         }
     }

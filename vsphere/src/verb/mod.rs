@@ -9,5 +9,5 @@ mod snapshot;
 
 pub use event::{EventEx, EventRecord, EventSeverity};
 pub use extension::{ExtensionInfo, ExtensionSpec};
-pub use reconfigure::{NicChange, VmConfigChange};
 pub(crate) use reconfigure::{DEVICE_ORDER, connectable};
+pub use reconfigure::{NicChange, VmConfigChange};

@@ -182,9 +182,11 @@ impl Session {
         let mut nics = Vec::new();
         for change in changes {
             let key = change.key.to_string();
-            let found = bag.get(PATH).and_then(|all| all.children.iter().find(|d| d.text_at("key") == Some(&key)));
-            let mut nic =
-                found.cloned().ok_or_else(|| Error::NotFound { what: format!("network adapter {key} of {vm}") })?;
+            let found =
+                bag.get(PATH).and_then(|all| all.children.iter().find(|d| d.text_at("key") == Some(&key)));
+            let mut nic = found
+                .cloned()
+                .ok_or_else(|| Error::NotFound { what: format!("network adapter {key} of {vm}") })?;
             change.apply(&mut nic);
             nics.push(nic);
         }

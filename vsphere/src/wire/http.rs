@@ -26,7 +26,8 @@ impl Endpoint {
     /// Reads an address as people write it: `host`, `host:port` or `https://host[:port][/sdk]`.
     pub fn parse_url(text: &str) -> Result<Url, Error> {
         let bad = || Error::BadUrl(text.chars().take(200).collect());
-        let full = if text.contains("://") { text.trim().to_owned() } else { format!("https://{}", text.trim()) };
+        let full =
+            if text.contains("://") { text.trim().to_owned() } else { format!("https://{}", text.trim()) };
         let mut url = Url::parse(&full).map_err(|_| bad())?;
         if url.scheme() != "https" || url.host_str().is_none() || !url.username().is_empty() {
             return Err(bad());
@@ -184,7 +185,9 @@ mod tests {
 
     #[test]
     fn addresses_as_people_write_them() {
-        for text in ["vc.example.org", "https://vc.example.org", "https://vc.example.org/sdk", " vc.example.org "] {
+        for text in
+            ["vc.example.org", "https://vc.example.org", "https://vc.example.org/sdk", " vc.example.org "]
+        {
             assert_eq!(Endpoint::parse_url(text).unwrap().as_str(), "https://vc.example.org/sdk", "{text}");
         }
         assert_eq!(Endpoint::host_port(&Endpoint::parse_url("127.0.0.1:8989").unwrap()), "127.0.0.1:8989");

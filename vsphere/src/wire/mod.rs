@@ -14,8 +14,8 @@ pub use secret::Secret;
 pub use thumbprint::Thumbprint;
 pub use tls::{PresentedCertificate, probe};
 
-pub(crate) use http::{Http, certificate_error, client};
 pub use http::Endpoint;
+pub(crate) use http::{Http, certificate_error, client};
 pub(crate) use soap::{Answer, envelope, read_answer, read_fault};
 pub(crate) use xml::Node;
 #[cfg(any(test, fuzzing))]

@@ -104,7 +104,8 @@ mod tests {
 
     #[test]
     fn a_fault_without_a_type_is_named_by_its_element() {
-        let Answer::Fault(fault) = answer("<e:Fault><detail><NotAuthenticatedFault/></detail></e:Fault>") else {
+        let Answer::Fault(fault) = answer("<e:Fault><detail><NotAuthenticatedFault/></detail></e:Fault>")
+        else {
             panic!("no fault")
         };
         assert_eq!(fault.kind, "NotAuthenticated");
@@ -112,7 +113,8 @@ mod tests {
 
     #[test]
     fn anything_else_is_the_response() {
-        let Answer::Response(node) = answer("<CurrentTimeResponse><returnval>t</returnval></CurrentTimeResponse>")
+        let Answer::Response(node) =
+            answer("<CurrentTimeResponse><returnval>t</returnval></CurrentTimeResponse>")
         else {
             panic!("no response")
         };

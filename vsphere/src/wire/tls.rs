@@ -48,7 +48,9 @@ pub async fn probe(host_port: &str, timeout: Duration) -> Result<PresentedCertif
         tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, tcp).await
     };
     match tokio::time::timeout(timeout, shake).await {
-        Err(_) => return Err(Error::Timeout { vcenter: host_port.into(), operation: "the TLS handshake".into() }),
+        Err(_) => {
+            return Err(Error::Timeout { vcenter: host_port.into(), operation: "the TLS handshake".into() });
+        }
         Ok(Err(e)) => return Err(unreachable(e.into())),
         Ok(Ok(_)) => {}
     }
@@ -60,15 +62,16 @@ fn describe(der: &[u8], host: &str) -> Result<PresentedCertificate, Error> {
     let (_, certificate) = X509Certificate::from_der(der)
         .map_err(|e| Error::Protocol { operation: "TLS handshake".into(), detail: e.to_string() })?;
     let alternatives = certificate.subject_alternative_name().ok().flatten();
-    let names: Vec<String> =
-        alternatives.map_or_else(Vec::new, |names| names.value.general_names.iter().filter_map(name_of).collect());
+    let names: Vec<String> = alternatives
+        .map_or_else(Vec::new, |names| names.value.general_names.iter().filter_map(name_of).collect());
     Ok(PresentedCertificate {
         sha1: Thumbprint::sha1_of(der),
         sha256: Thumbprint::sha256_of(der),
         subject: certificate.subject().to_string(),
         names_host: names.iter().any(|name| covers(name, host)),
         names,
-        not_after: Timestamp::from_second(certificate.validity().not_after.timestamp()).unwrap_or(Timestamp::MAX),
+        not_after: Timestamp::from_second(certificate.validity().not_after.timestamp())
+            .unwrap_or(Timestamp::MAX),
     })
 }
 
@@ -138,7 +141,12 @@ macro_rules! signatures_by_provider {
             certificate: &CertificateDer<'_>,
             signature: &DigitallySignedStruct,
         ) -> Result<HandshakeSignatureValid, rustls::Error> {
-            verify_tls12_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+            verify_tls12_signature(
+                message,
+                certificate,
+                signature,
+                &self.provider.signature_verification_algorithms,
+            )
         }
 
         fn verify_tls13_signature(
@@ -147,7 +155,12 @@ macro_rules! signatures_by_provider {
             certificate: &CertificateDer<'_>,
             signature: &DigitallySignedStruct,
         ) -> Result<HandshakeSignatureValid, rustls::Error> {
-            verify_tls13_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+            verify_tls13_signature(
+                message,
+                certificate,
+                signature,
+                &self.provider.signature_verification_algorithms,
+            )
         }
 
         fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

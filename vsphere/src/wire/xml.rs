@@ -104,7 +104,8 @@ impl Node {
         }
         let rank = |name: &str| order.iter().position(|known| *known == name).unwrap_or(order.len());
         let own = rank(name);
-        let at = self.children.iter().position(|other| rank(&other.name) > own).unwrap_or(self.children.len());
+        let at =
+            self.children.iter().position(|other| rank(&other.name) > own).unwrap_or(self.children.len());
         self.children.insert(at, child);
     }
 
@@ -122,7 +123,8 @@ impl Node {
 /// Parses a document. The error is a sentence.
 pub(crate) fn read(text: &str, limits: &Limits) -> Result<Node, String> {
     check_depth(text, limits.xml_depth)?;
-    let options = roxmltree::ParsingOptions { allow_dtd: false, nodes_limit: limits.xml_nodes, ..Default::default() };
+    let options =
+        roxmltree::ParsingOptions { allow_dtd: false, nodes_limit: limits.xml_nodes, ..Default::default() };
     let document = roxmltree::Document::parse_with_options(text, options).map_err(|e| e.to_string())?;
     Ok(convert(document.root_element()))
 }
@@ -162,7 +164,8 @@ fn check_depth(text: &str, limit: usize) -> Result<(), String> {
     let mut depth = 0_usize;
     while let Some(start) = rest.find('<') {
         rest = &rest[start..];
-        let skip = |end: &str| rest.find(end).map(|at| at + end.len()).ok_or("it ends within markup".to_owned());
+        let skip =
+            |end: &str| rest.find(end).map(|at| at + end.len()).ok_or("it ends within markup".to_owned());
         let length = if rest.starts_with("<!--") {
             skip("-->")?
         } else if rest.starts_with("<![CDATA[") {
@@ -250,7 +253,8 @@ mod tests {
         for _ in 0..20_000 {
             let mut bytes = good.as_bytes().to_vec();
             for _ in 0..3 {
-                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                random =
+                    random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 let at = usize::try_from(random >> 33).unwrap() % bytes.len();
                 bytes[at] = b"<>&\"'/!?-[]a \0\xff"[usize::try_from(random >> 20).unwrap() % 15];
             }

@@ -66,11 +66,7 @@ pub async fn strays(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
 }
 
 /// Aborts a lease that lives and holds what is ours; a lease that has ended or is unknown needs nothing.
-pub async fn abort(
-    session: &Session,
-    lease: &MoRef,
-    ours: impl Fn(&MoRef) -> bool,
-) -> Result<(), StepError> {
+pub async fn abort(session: &Session, lease: &MoRef, ours: impl Fn(&MoRef) -> bool) -> Result<(), StepError> {
     let lease = session.attach_lease(lease).await?;
     match lease.state().await {
         Ok(LeaseState::Initializing | LeaseState::Ready) => {}
@@ -92,11 +88,7 @@ pub async fn abort(
 }
 
 /// Waits until the copies are gone, destroying what does not go by itself.
-async fn remove_copies(
-    cold: &Cold,
-    cx: &ColdCx<'_>,
-    transfer: &Transfer,
-) -> Result<(), StepError> {
+async fn remove_copies(cold: &Cold, cx: &ColdCx<'_>, transfer: &Transfer) -> Result<(), StepError> {
     let now = || cx.clock().now().as_second();
     let lease_seconds = match transfer.lease_seconds {
         0 => vm::as_seconds(cold.settings.lease_expiry),

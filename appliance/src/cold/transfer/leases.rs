@@ -62,8 +62,9 @@ pub async fn open(
         networks: input.place.networks.iter().map(|(from, to)| (from.clone(), to.object.clone())).collect(),
         disk_provisioning: wanted.provisioning().to_owned(),
     };
-    let mut spec =
-        to.create_import_spec(&descriptor.ovf, &input.place.pool.object, &input.place.datastore.object, &params).await?;
+    let mut spec = to
+        .create_import_spec(&descriptor.ovf, &input.place.pool.object, &input.place.datastore.object, &params)
+        .await?;
     if !spec.errors().is_empty() {
         return Err(StepError::refused(format!(
             "{} cannot import '{}': {}",
@@ -72,7 +73,9 @@ pub async fn open(
             spec.errors().join(" ")
         )));
     }
-    for warning in descriptor.warnings.iter().map(String::as_str).chain(spec.warnings().iter().map(String::as_str)) {
+    for warning in
+        descriptor.warnings.iter().map(String::as_str).chain(spec.warnings().iter().map(String::as_str))
+    {
         cx.log(format!("vCenter remarks: {warning}")).await?;
     }
     spec.edit(&wanted.import_edit()).map_err(StepError::from)?;
@@ -84,8 +87,9 @@ pub async fn open(
         }
     })
     .await?;
-    let import =
-        to.import_vapp(&input.place.pool.object, &spec, &input.place.folder.object, Some(&host.object)).await?;
+    let import = to
+        .import_vapp(&input.place.pool.object, &spec, &input.place.folder.object, Some(&host.object))
+        .await?;
     let moref = import.moref().clone();
     cx.save("the import's lease", |m| {
         if let Some(transfer) = &mut m.transfer {

@@ -93,7 +93,9 @@ fn one(side: Side, manifest: &[ManifestEntry], file: &Passed) -> Result<Strength
         (Some(sha256), _) if sha256 == file.sha256 => Ok(Strength::Sha256),
         (None, Some(sha1)) if sha1 == file.sha1 => Ok(Strength::Sha1),
         (None, None) => Err(wrong(format!("the host that {verb} it gives no checksum"))),
-        _ => Err(wrong(format!("the checksum of what the host {verb} differs from that of what passed through"))),
+        _ => Err(wrong(format!(
+            "the checksum of what the host {verb} differs from that of what passed through"
+        ))),
     }
 }
 
@@ -114,7 +116,15 @@ mod tests {
     }
 
     fn entry(key: &str, sha1: Option<[u8; 20]>, sha256: Option<[u8; 32]>) -> ManifestEntry {
-        ManifestEntry { key: key.into(), sha1, sha256, size: 9, is_disk: true, capacity: None, populated_size: None }
+        ManifestEntry {
+            key: key.into(),
+            sha1,
+            sha256,
+            size: 9,
+            is_disk: true,
+            capacity: None,
+            populated_size: None,
+        }
     }
 
     #[test]
@@ -123,16 +133,23 @@ mod tests {
         let both = [entry("i", None, Some([2; 32])), entry("j", Some([1; 20]), None)];
         assert_eq!(compare(Side::Import, &both, &[file(), second]).unwrap(), Strength::Sha1);
         assert_eq!(compare(Side::Import, &both, &[file()]).unwrap(), Strength::Sha256);
-        assert_eq!(compare(Side::Export, &[entry("e", None, Some([2; 32]))], &[file()]).unwrap(), Strength::Sha256);
+        assert_eq!(
+            compare(Side::Export, &[entry("e", None, Some([2; 32]))], &[file()]).unwrap(),
+            Strength::Sha256
+        );
     }
 
     #[test]
     fn anything_else_is_a_mismatch() {
-        let bad = |manifest: &[ManifestEntry]| compare(Side::Export, manifest, &[file()]).unwrap_err().to_string();
+        let bad =
+            |manifest: &[ManifestEntry]| compare(Side::Export, manifest, &[file()]).unwrap_err().to_string();
         assert!(bad(&[]).contains("has no checksum of it"));
         assert!(bad(&[entry("e", None, None)]).contains("gives no checksum"));
         assert!(bad(&[entry("e", Some([9; 20]), None)]).contains("differs"));
-        assert!(bad(&[entry("e", Some([1; 20]), Some([9; 32]))]).contains("differs"), "a good SHA-1 does not excuse");
+        assert!(
+            bad(&[entry("e", Some([1; 20]), Some([9; 32]))]).contains("differs"),
+            "a good SHA-1 does not excuse"
+        );
         let short = ManifestEntry { size: 8, ..entry("e", None, Some([2; 32])) };
         assert!(bad(&[short]).contains("8 bytes, but 9"));
     }

@@ -125,7 +125,10 @@ async fn tell_checksums(cx: &mut ColdCx<'_>, passed: &[Passed], strength: Streng
         });
     }
     if strength == Strength::Sha1 {
-        cx.log("A host gave SHA-1 checksums only, although SHA-256 was asked for; they were accepted.".into()).await?;
+        cx.log(
+            "A host gave SHA-1 checksums only, although SHA-256 was asked for; they were accepted.".into(),
+        )
+        .await?;
     }
     Ok(())
 }

@@ -108,7 +108,8 @@ async fn show(progress: &Progress, files: &[File], meters: &[Arc<PipeProgress>])
         tokio::time::sleep(SHOWN).await;
         progress.update(|disks| {
             for ((file, meter), last) in files.iter().zip(meters).zip(&mut before) {
-                let Some(disk) = disks.iter_mut().find(|d| file.disk.is_some() && d.label == file.label) else {
+                let Some(disk) = disks.iter_mut().find(|d| file.disk.is_some() && d.label == file.label)
+                else {
                     continue;
                 };
                 let (now, wire) = (Instant::now(), meter.wire_bytes());

@@ -54,7 +54,9 @@ pub struct Disk {
 pub fn offer(devices: &[LeaseDevice], disks: &[Disk]) -> Vec<Offered> {
     let exact: Vec<Option<usize>> = devices
         .iter()
-        .map(|d| d.is_disk.then(|| place(&d.key)).flatten().and_then(|at| disks.iter().position(|k| k.at() == at)))
+        .map(|d| {
+            d.is_disk.then(|| place(&d.key)).flatten().and_then(|at| disks.iter().position(|k| k.at() == at))
+        })
         .collect();
     let mut unnamed = (0..disks.len()).filter(|n| !exact.contains(&Some(*n))).collect::<Vec<_>>().into_iter();
     let mut others = 0;
@@ -123,10 +125,7 @@ pub fn pair(
     }
     let paired = files.iter().filter(|f| f.disk.is_some()).count();
     if paired != disks.len() {
-        return Err(format!(
-            "The source has {} disks, but its export offers {paired}.",
-            disks.len()
-        ));
+        return Err(format!("The source has {} disks, but its export offers {paired}.", disks.len()));
     }
     Ok(files)
 }

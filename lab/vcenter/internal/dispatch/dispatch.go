@@ -76,6 +76,9 @@ func (t *Table) build(k key) hook.Call {
 
 func (t *Table) handle(ctx *simulator.Context, method *simulator.Method) (mo.Reference, types.BaseMethodFault) {
 	if ctx.Session == nil {
+		if readsInventory(method.Body) {
+			return nil, &types.NotAuthenticated{NoPermission: types.NoPermission{Object: &method.This, PrivilegeId: "System.View"}}
+		}
 		return nil, nil
 	}
 	call, ok := t.calls[key{method.This.Type, method.Name}]
@@ -99,6 +102,26 @@ func (t *Table) handle(ctx *simulator.Context, method *simulator.Method) (mo.Ref
 	method.This = unknown
 	method.Name = "LabCall"
 	return receiver, nil
+}
+
+// readsInventory tells what vcsim lets pass without a login, and a vCenter does
+// not: reading properties of anything but the service itself.
+func readsInventory(body any) bool {
+	var specs []types.PropertyFilterSpec
+	switch req := body.(type) {
+	case *types.RetrievePropertiesEx:
+		specs = req.SpecSet
+	case *types.RetrieveProperties:
+		specs = req.SpecSet
+	}
+	for _, spec := range specs {
+		for _, object := range spec.ObjectSet {
+			if object.Obj.Type != "ServiceInstance" && object.Obj.Type != "SessionManager" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // receiver is the object whose method vcsim calls in place of the original.
