@@ -194,13 +194,12 @@ async fn end_former(session: Session) {
     let mut pause = Duration::from_millis(500);
     loop {
         match session.end_former_sessions().await {
-            Ok(0) => return,
             Ok(n) => {
-                return tracing::info!(vcenter = %session.endpoint().name, n, "ended sessions of an earlier process");
+                return tracing::debug!(vcenter = %session.endpoint().name, n, "ended sessions of an earlier process");
             }
             Err(hdm_vsphere::Error::Fenced { .. } | hdm_vsphere::Error::InvalidLogin { .. }) => return,
             Err(error) => {
-                tracing::debug!(vcenter = %session.endpoint().name, %error, "former sessions are ended later")
+                tracing::debug!(vcenter = %session.endpoint().name, %error, "former sessions are ended later");
             }
         }
         tokio::time::sleep(pause).await;

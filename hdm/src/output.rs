@@ -23,7 +23,7 @@ pub fn table(columns: &[&str]) -> Table {
 /// Prints a table without the blanks at the ends of its lines.
 pub fn print(table: &Table) {
     for line in table.to_string().lines() {
-        println!("{}", line.trim_end());
+        println!("{}", line.strip_prefix(' ').unwrap_or(line).trim_end());
     }
 }
 

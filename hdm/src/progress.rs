@@ -96,7 +96,11 @@ pub fn line(view: &MigrationView) -> String {
         parts.push(format!("no. {place} in the queue"));
     }
     if let Some(step) = &view.step_label {
-        parts.push(format!("{step} ({} of {})", view.steps_done + 1, view.steps_total));
+        parts.push(format!(
+            "{step} ({} of {})",
+            (view.steps_done + 1).min(view.steps_total),
+            view.steps_total
+        ));
     }
     let rate: u64 = view.disks.iter().map(|disk| disk.rate_bytes_per_second).sum();
     if view.step.as_deref() == Some("transfer") {

@@ -107,8 +107,8 @@ impl Session {
     }
 
     /// A lease opened earlier, perhaps by another session. Nothing is asked; it may be gone.
-    pub async fn attach_lease(&self, lease: &MoRef) -> Result<Lease, Error> {
-        Ok(Lease { session: self.clone(), moref: lease.clone() })
+    pub fn attach_lease(&self, lease: &MoRef) -> Lease {
+        self.lease(lease.clone())
     }
 
     /// A lease that a call returned.

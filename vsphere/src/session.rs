@@ -297,12 +297,11 @@ impl Session {
             let state = self.shared.state.read().await;
             (state.generation, state.cookie.clone())
         };
-        let (generation, cookie) = match cookie {
-            Some(cookie) => (generation, cookie),
-            None => {
-                self.log_in_after(generation).await?;
-                self.current_cookie().await?
-            }
+        let (generation, cookie) = if let Some(cookie) = cookie {
+            (generation, cookie)
+        } else {
+            self.log_in_after(generation).await?;
+            self.current_cookie().await?
         };
         match self.send_body(operation, this, body.clone(), Some(cookie), timeout).await {
             Err(e) if e.fault_kind() == Some("NotAuthenticated") => {

@@ -294,13 +294,12 @@ fn task_error(info: &TaskInfo) -> Error {
         Some(fault) if fault.kind != "RequestCanceled" => {
             Error::TaskFailed { task, operation, fault: fault.clone() }
         }
-        _ if info.cancelled => Error::TaskCancelled { task, operation },
-        Some(_) => Error::TaskCancelled { task, operation },
-        None => {
-            let fault =
-                crate::Fault { kind: "Unknown".into(), message: String::new(), detail: Default::default() };
+        None if !info.cancelled => {
+            let (kind, message) = ("Unknown".into(), String::new());
+            let fault = crate::Fault { kind, message, detail: std::collections::BTreeMap::new() };
             Error::TaskFailed { task, operation, fault }
         }
+        _ => Error::TaskCancelled { task, operation },
     }
 }
 

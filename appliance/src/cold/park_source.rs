@@ -9,28 +9,25 @@ use crate::engine::StepError;
 
 /// Moves the source to the pool; without DRS it stays and its notes say so.
 pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
-    match pools::ensure(cold, cx, pools::MIGRATE).await? {
-        Some(pool) => {
-            let source = vm::source(cold, cx).await?;
-            if source.pool.as_ref() == Some(&pool) {
-                return remember(cx, Parked::Pool(pool)).await;
-            }
-            remember(cx, Parked::Pool(pool.clone())).await?;
-            let session = cold.source(cx)?.session;
-            session.move_into_resource_pool(&pool, std::slice::from_ref(&source.vm)).await?;
-            vm::expect_source(cold, cx, "move to HDM_MIGRATE_POOL", |v| v.pool.as_ref() == Some(&pool))
-                .await
-                .map(|_| ())
+    if let Some(pool) = pools::ensure(cold, cx, pools::MIGRATE).await? {
+        let source = vm::source(cold, cx).await?;
+        if source.pool.as_ref() == Some(&pool) {
+            return remember(cx, Parked::Pool(pool)).await;
         }
-        None => {
-            remember(cx, Parked::Stays).await?;
-            let input = cx.input();
-            let note = format!(
-                "Being moved by HDM to {} as '{}'. Its cluster has no DRS, so it stays in its resource pool. Do not power it on.",
-                input.cloud, input.target_name
-            );
-            set_notes(cold, cx, |notes, id| marker::with_note(notes, id, &note)).await
-        }
+        remember(cx, Parked::Pool(pool.clone())).await?;
+        let session = cold.source(cx)?.session;
+        session.move_into_resource_pool(&pool, std::slice::from_ref(&source.vm)).await?;
+        vm::expect_source(cold, cx, "move to HDM_MIGRATE_POOL", |v| v.pool.as_ref() == Some(&pool))
+            .await
+            .map(|_| ())
+    } else {
+        remember(cx, Parked::Stays).await?;
+        let input = cx.input();
+        let note = format!(
+            "Being moved by HDM to {} as '{}'. Its cluster has no DRS, so it stays in its resource pool. Do not power it on.",
+            input.cloud, input.target_name
+        );
+        set_notes(cold, cx, |notes, id| marker::with_note(notes, id, &note)).await
     }
 }
 

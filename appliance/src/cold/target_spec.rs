@@ -272,10 +272,8 @@ pub fn is_carried(key: &str) -> bool {
         "vmware.tools.",
         "vmxstats.",
     ];
+    const EXCLUDED_SUFFIXES: &[&str] = &[".redo", "ctkenabled", "filename"];
     let key = key.to_ascii_lowercase();
     !EXCLUDED_PREFIXES.iter().any(|prefix| key.starts_with(prefix))
-        && !key.ends_with(".redo")
-        && !key.ends_with(".ctkenabled")
-        && key != "ctkenabled"
-        && !key.ends_with("filename")
+        && !EXCLUDED_SUFFIXES.iter().any(|suffix| key.ends_with(suffix))
 }

@@ -149,7 +149,9 @@ async fn close_all(cold: &Cold, cx: &mut ColdCx<'_>, fault: Option<&str>) -> Res
     for session in [cold.source(cx)?.session, cold.cloud(cx)?.session] {
         for info in session.find_tasks_by_activation_id(&ours).await? {
             let current = attempts.last().is_some_and(|last| *last == info.activation_id);
-            if !info.state.is_final() && !(current && !memo.attempt_tasks.is_empty()) {
+            // The current attempt's own are ended as its outcome says.
+            let kept = current && !memo.attempt_tasks.is_empty();
+            if !kept && !info.state.is_final() {
                 end(&session, &info.task, fault).await?;
             }
         }

@@ -106,7 +106,8 @@ impl<W: Workflow> Driver<W> {
         let mut failures = 0;
         loop {
             let step = W::steps().get(self.record.steps_done).copied();
-            if let Some(by) = self.cancel_asked().await? {
+            let asked = self.live.cancel.borrow().clone();
+            if let Some(by) = asked {
                 let heeds = step.is_some_and(W::heeds_cancel);
                 if !self.record.committed {
                     return self.begin_unwinding(Verdict::Cancelled { by }).await;
@@ -234,14 +235,6 @@ impl<W: Workflow> Driver<W> {
             () = &mut listen => token.cancel(),
         }
         run.await
-    }
-
-    /// Who wants the workflow cancelled, by what this process or the store knows.
-    async fn cancel_asked(&mut self) -> Result<Option<String>, StepError> {
-        if let Some(by) = self.live.cancel.borrow().clone() {
-            return Ok(Some(by));
-        }
-        Ok(None)
     }
 
     /// Ends the attempt and pauses before the next; or gives up, if there is none.

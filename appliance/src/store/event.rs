@@ -43,18 +43,14 @@ impl Store {
     /// Events after a number, oldest first; or, without one, the newest.
     pub async fn events(&self, after: Option<i64>, limit: u32) -> Result<Vec<EventView>, StoreError> {
         let limit = i64::from(limit.min(MAX_PAGE));
-        let rows = match after {
-            Some(after) => {
-                let sql = format!("SELECT {COLUMNS} FROM event WHERE seq > $1 ORDER BY seq LIMIT $2");
-                sqlx::query(sqlx::AssertSqlSafe(sql)).bind(after).bind(limit).fetch_all(&self.pool).await?
-            }
-            None => {
-                let sql = format!("SELECT {COLUMNS} FROM event ORDER BY seq DESC LIMIT $1");
-                let mut rows =
-                    sqlx::query(sqlx::AssertSqlSafe(sql)).bind(limit).fetch_all(&self.pool).await?;
-                rows.reverse();
-                rows
-            }
+        let rows = if let Some(after) = after {
+            let sql = format!("SELECT {COLUMNS} FROM event WHERE seq > $1 ORDER BY seq LIMIT $2");
+            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(after).bind(limit).fetch_all(&self.pool).await?
+        } else {
+            let sql = format!("SELECT {COLUMNS} FROM event ORDER BY seq DESC LIMIT $1");
+            let mut rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(limit).fetch_all(&self.pool).await?;
+            rows.reverse();
+            rows
         };
         rows.iter().map(read).collect()
     }

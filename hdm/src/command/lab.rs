@@ -41,6 +41,26 @@ pub struct Site {
     _process: Child,
 }
 
+impl Site {
+    /// Asks the lab's own API.
+    pub async fn get(&self, path: &str) -> Result<Value, Failure> {
+        self.answer(reqwest::Client::new().get(format!("{}{path}", self.ready.admin_url))).await
+    }
+
+    /// Tells the lab's own API.
+    pub async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.answer(reqwest::Client::new().post(format!("{}{path}", self.ready.admin_url)).json(body)).await
+    }
+
+    async fn answer(&self, request: reqwest::RequestBuilder) -> Result<Value, Failure> {
+        let other = |error: reqwest::Error| Failure::Other(format!("{}: {error}", self.ready.name));
+        let response = request.bearer_auth(&self.ready.admin_token).send().await.map_err(other)?;
+        let well = response.status().is_success();
+        let answer: Value = response.json().await.map_err(other)?;
+        if well { Ok(answer) } else { Err(Failure::Other(format!("{}: {answer}", self.ready.name))) }
+    }
+}
+
 /// Starts both sites, prints their addresses, and stays until Ctrl-C.
 pub async fn up(asked: LabUp) -> Result<(), Failure> {
     let sites = start(&asked).await?;

@@ -388,10 +388,11 @@ mod tests {
     use crate::wire::{Limits, read_xml};
 
     fn apply(store: &mut Store, kind: &str, object: (&str, &str), changes: &[(&str, &str)]) {
-        let changes: String = changes
+        let changes: Vec<String> = changes
             .iter()
             .map(|(name, val)| format!("<changeSet><name>{name}</name><op>assign</op>{val}</changeSet>"))
             .collect();
+        let changes = changes.concat();
         let (object_kind, id) = object;
         let xml = format!(
             "<objectSet xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance'><kind>{kind}</kind>\

@@ -118,8 +118,7 @@ impl Pipe {
         // Whatever the reader found comes first: an upload fails because its source did.
         match (reader.join().await, uploaded) {
             (Ok(piped), Ok(())) => Ok(piped),
-            (Err(ReadError::Failed(error)), _) => Err(error),
-            (_, Err(error)) => Err(error),
+            (Err(ReadError::Failed(error)), _) | (_, Err(error)) => Err(error),
             (Err(ReadError::Unread), Ok(())) => {
                 Err(self.nfc(&self.to, "the host answered before it had received the whole file", None))
             }

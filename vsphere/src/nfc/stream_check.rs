@@ -159,7 +159,7 @@ impl StreamChecker {
                 format!("the VMDK is of {capacity} sectors, the disk of {} bytes", self.capacity_bytes);
             return Err(self.damage(start, what));
         }
-        if grain < 8 || grain > MAX_GRAIN_SECTORS || !grain.is_power_of_two() {
+        if !(8..=MAX_GRAIN_SECTORS).contains(&grain) || !grain.is_power_of_two() {
             return Err(self.damage(start, format!("grains of {grain} sectors are out of range")));
         }
         if overhead == 0 || overhead > MAX_OVERHEAD_SECTORS || entries == 0 || entries > MAX_TABLE_ENTRIES {

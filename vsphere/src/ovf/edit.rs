@@ -242,7 +242,7 @@ impl NicEdit {
 }
 
 impl DiskEdit {
-    fn apply(&self, disk: &mut Node) {
+    fn apply(self, disk: &mut Node) {
         let Some(backing) = disk.child_mut("backing") else { return };
         for (name, flag) in [("thinProvisioned", self.thin), ("eagerlyScrub", self.eager)] {
             backing.set_in_order(name, Node::leaf(name, flag.to_string()), BACKING_ORDER);

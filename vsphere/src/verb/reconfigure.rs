@@ -136,7 +136,7 @@ pub(crate) fn connectable(start_connected: bool) -> Node {
     }
 }
 
-/// The order of a `VirtualEthernetCard`'s fields (API reference: VirtualDevice, VirtualEthernetCard).
+/// The order of a `VirtualEthernetCard`'s fields (API reference: `VirtualDevice`, `VirtualEthernetCard`).
 pub(crate) const DEVICE_ORDER: &[&str] = &[
     "key",
     "deviceInfo",
@@ -174,10 +174,10 @@ impl Session {
 
     /// The adapters as they are, with the changes applied: an edit replaces the whole device.
     async fn changed_nics(&self, vm: &MoRef, changes: &[NicChange]) -> Result<Vec<Node>, Error> {
+        const PATH: &str = "config.hardware.device";
         if changes.is_empty() {
             return Ok(Vec::new());
         }
-        const PATH: &str = "config.hardware.device";
         let bag = self.read_properties(vm, &[PATH]).await?;
         let mut nics = Vec::new();
         for change in changes {

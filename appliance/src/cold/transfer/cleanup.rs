@@ -67,7 +67,7 @@ pub async fn strays(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
 
 /// Aborts a lease that lives and holds what is ours; a lease that has ended or is unknown needs nothing.
 pub async fn abort(session: &Session, lease: &MoRef, ours: impl Fn(&MoRef) -> bool) -> Result<(), StepError> {
-    let lease = session.attach_lease(lease).await?;
+    let lease = session.attach_lease(lease);
     match lease.state().await {
         Ok(LeaseState::Initializing | LeaseState::Ready) => {}
         Ok(LeaseState::Done | LeaseState::Error(_)) => return Ok(()),

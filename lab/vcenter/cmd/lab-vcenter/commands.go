@@ -5,4 +5,5 @@ package main
 var commands = []command{
 	serveCommand,
 	proxyCommand,
+	guestImageCommand,
 }

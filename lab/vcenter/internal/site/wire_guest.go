@@ -1,9 +1,13 @@
 package site
 
-import "hdm.dev/lab/vcenter/internal/hook"
+import (
+	"path/filepath"
 
-// makeGuests returns what runs bootable VMs, and changes the methods of the OVF
-// manager through the dispatcher.
+	"hdm.dev/lab/vcenter/internal/guest"
+	"hdm.dev/lab/vcenter/internal/hook"
+)
+
+// makeGuests returns what runs bootable VMs.
 func (s *Site) makeGuests(hook.Dispatcher) (hook.Guests, error) {
-	return nil, nil
+	return guest.New(filepath.Join(s.cfg.Dir, "guests"), s.vim), nil
 }
