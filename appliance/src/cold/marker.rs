@@ -51,7 +51,9 @@ pub fn attempt_task(id: MigrationId, attempt: u32) -> String {
 /// The notes with the migration's line set to `text`, which must be one line.
 pub fn with_note(notes: &str, id: MigrationId, text: &str) -> String {
     let rest = without_note(notes, id);
-    let gap = if rest.is_empty() || rest.ends_with('\n') { "" } else { "\n" };
+    // Line ends at the end of the notes are layout; kept, they would grow or vanish with each change.
+    let rest = rest.trim_end_matches('\n');
+    let gap = if rest.is_empty() { "" } else { "\n" };
     format!("{rest}{gap}{}{}", note_prefix(id), text.replace('\n', " "))
 }
 
