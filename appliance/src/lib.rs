@@ -23,3 +23,5 @@ pub mod metrics;
 pub mod secret;
 pub mod sites;
 pub mod store;
+#[cfg(test)]
+mod testing;

@@ -202,6 +202,15 @@ impl<W: Workflow> Engine<W> {
         }
     }
 
+    /// Ends all drivers at once and gives no lease back, as a power cut would.
+    #[cfg(test)]
+    pub(super) fn crash(&self) {
+        self.shared.stopping.cancel();
+        for (_, driven) in guard(&self.shared.driven).drain() {
+            driven.task.abort();
+        }
+    }
+
     /// Looks at the store again soon.
     pub fn wake(&self) {
         self.shared.changed();

@@ -9,6 +9,8 @@
 
 mod claim;
 mod event;
+#[cfg(test)]
+mod tests;
 mod vcenter;
 mod workflow;
 
@@ -80,6 +82,16 @@ impl Store {
             .map_err(|source| StoreError::Open { url: without_password(url), source })?;
         sqlx::migrate!("./migrations").run(&pool).await?;
         Ok(Self { pool })
+    }
+
+    /// Makes a database on a PostgreSQL server.
+    #[cfg(test)]
+    pub(crate) async fn create_database(server: &str, name: &str) -> Result<(), StoreError> {
+        sqlx::any::install_default_drivers();
+        let pool = AnyPoolOptions::new().max_connections(1).connect(server).await?;
+        sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await?;
+        pool.close().await;
+        Ok(())
     }
 
     /// Whether the database answers.
