@@ -1,0 +1,271 @@
+// Package interop tries the whole vCenter with other people's clients.
+package interop
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vmware/govmomi"
+	"github.com/vmware/govmomi/find"
+	"github.com/vmware/govmomi/nfc"
+	"github.com/vmware/govmomi/object"
+	"github.com/vmware/govmomi/vim25/mo"
+	"github.com/vmware/govmomi/vim25/soap"
+	"github.com/vmware/govmomi/vim25/types"
+
+	"hdm.dev/lab/vcenter/internal/config"
+	"hdm.dev/lab/vcenter/internal/site"
+	"hdm.dev/lab/vcenter/internal/vmdk"
+)
+
+const diskBytes = 4 << 20
+
+// The simulator has package variables: one vCenter for all tests.
+var theSite *site.Site
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "lab-interop-")
+	if err != nil {
+		panic(err)
+	}
+	cfg, err := config.Parse([]byte(`{"name": "lab", "dir": "` + dir + `", "inventory": {
+		"vms": [{"name": "web-01", "nics": [{}], "disks": [{"size_bytes": 4194304, "content": "random:7"}], "snapshots": ["before"]},
+			{"name": "odd/name 100%", "disks": [{"size_bytes": 1048576}]}],
+		"generated_vms": {"count": 300}}}`))
+	if err != nil {
+		panic(err)
+	}
+	if theSite, err = site.New(cfg); err != nil {
+		panic(err)
+	}
+	if err := theSite.Start(); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	theSite.Close()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+func login(t *testing.T) (context.Context, *govmomi.Client) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	t.Cleanup(cancel)
+	u, err := soap.ParseURL(theSite.Ready().URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword(theSite.Ready().User, theSite.Ready().Password)
+	client, err := govmomi.NewClient(ctx, u, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Logout(context.Background()) })
+	return ctx, client
+}
+
+// dump reads the truth.
+func dump(t *testing.T) map[string]any {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodGet, theSite.Ready().AdminURL+"/dump?disks=1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+theSite.Ready().AdminToken)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var all map[string]any
+	if err := json.NewDecoder(res.Body).Decode(&all); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func vmOf(t *testing.T, all map[string]any, name string) map[string]any {
+	t.Helper()
+	for _, vm := range all["vms"].([]any) {
+		if vm.(map[string]any)["name"] == name {
+			return vm.(map[string]any)
+		}
+	}
+	t.Fatalf("there is no VM %q", name)
+	return nil
+}
+
+func TestGovmomiFindsEverything(t *testing.T) {
+	ctx, client := login(t)
+	vms, err := find.NewFinder(client.Client).VirtualMachineList(ctx, "/DC0/vm/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(vms) != 302 {
+		t.Fatalf("%d VMs, want 302", len(vms))
+	}
+}
+
+func TestAnExportIsTheDisksContent(t *testing.T) {
+	ctx, client := login(t)
+	vm, err := find.NewFinder(client.Client).VirtualMachine(ctx, "/DC0/vm/web-01")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lease, err := vm.Export(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := lease.Wait(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = lease.Complete(ctx) }()
+	if task, err := vm.PowerOn(ctx); err == nil {
+		if err = task.Wait(ctx); err == nil {
+			t.Fatal("a VM under a lease was powered on")
+		}
+	}
+	raw := download(ctx, t, client, info)
+	want := vmOf(t, dump(t), "web-01")["disks"].([]any)[0].(map[string]any)["sha256"]
+	if got := sum(raw); got != want {
+		t.Fatalf("the export has %s, the disk %s", got, want)
+	}
+}
+
+func download(ctx context.Context, t *testing.T, client *govmomi.Client, info *nfc.LeaseInfo) []byte {
+	t.Helper()
+	var stream bytes.Buffer
+	for _, item := range info.Items {
+		if !strings.HasSuffix(item.Path, ".vmdk") {
+			continue
+		}
+		reader, _, err := client.Download(ctx, item.URL, &soap.DefaultDownload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(&stream, reader); err != nil {
+			t.Fatal(err)
+		}
+		_ = reader.Close()
+	}
+	file, err := os.Create(filepath.Join(t.TempDir(), "disk.raw"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := vmdk.Decode(file, &stream, vmdk.Options{SizeBytes: diskBytes}); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(file.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(raw, make([]byte, diskBytes-len(raw))...)
+}
+
+func sum(raw []byte) string {
+	hash := sha256.Sum256(raw)
+	return hex.EncodeToString(hash[:])
+}
+
+func TestANewVMShowsInAViewThatIsWaitedFor(t *testing.T) {
+	ctx, client := login(t)
+	pool, err := find.NewFinder(client.Client).ResourcePool(ctx, "/DC0/host/C0/Resources")
+	if err != nil {
+		t.Fatal(err)
+	}
+	child, err := pool.Create(ctx, "Silver", types.DefaultResourceConfigSpec())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var properties mo.ResourcePool
+	if err := child.Properties(ctx, child.Reference(), []string{"name", "parent"}, &properties); err != nil {
+		t.Fatal(err)
+	}
+	if properties.Name != "Silver" || *properties.Parent != pool.Reference() {
+		t.Fatalf("the pool is %q in %v", properties.Name, properties.Parent)
+	}
+}
+
+func TestAReconfigurationForAnotherVersionIsRefused(t *testing.T) {
+	ctx, client := login(t)
+	vm, err := find.NewFinder(client.Client).VirtualMachine(ctx, "/DC0/vm/vm-00001")
+	if err != nil {
+		t.Fatal(err)
+	}
+	task, err := vm.Reconfigure(ctx, types.VirtualMachineConfigSpec{ChangeVersion: "another", Annotation: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = task.Wait(ctx)
+	if err == nil {
+		t.Fatal("it was not refused")
+	}
+	task, err = vm.Reconfigure(ctx, types.VirtualMachineConfigSpec{Annotation: "x"})
+	if err == nil {
+		err = task.Wait(ctx)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestNothingIsReadWithoutALogin(t *testing.T) {
+	ctx, client := login(t)
+	vm := object.NewVirtualMachine(client.Client, types.ManagedObjectReference{Type: "VirtualMachine", Value: vmOf(t, dump(t), "web-01")["ref"].(string)})
+	if err := client.Logout(ctx); err != nil {
+		t.Fatal(err)
+	}
+	var properties mo.VirtualMachine
+	if err := vm.Properties(ctx, vm.Reference(), []string{"name"}, &properties); err == nil {
+		t.Fatal("it was read")
+	}
+}
+
+func TestPyVmomi(t *testing.T) {
+	python := os.Getenv("HDM_PYTHON")
+	if python == "" {
+		t.Skip("HDM_PYTHON does not name a Python with pyVmomi; `cargo xtask test go` does")
+	}
+	u, err := url.Parse(theSite.Ready().URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const script = `
+import sys
+from pyVim.connect import SmartConnect, Disconnect
+from pyVmomi import vim
+host, port, user, password = sys.argv[1:]
+si = SmartConnect(host=host, port=int(port), user=user, pwd=password, disableSslCertValidation=True)
+content = si.RetrieveContent()
+view = content.viewManager.CreateContainerView(content.rootFolder, [vim.VirtualMachine], True)
+names = sorted(vm.name for vm in view.view if not vm.name.startswith("vm-"))
+vm = [vm for vm in view.view if vm.name == "web-01"][0]
+task = vm.ReconfigVM_Task(vim.vm.ConfigSpec(annotation="seen by pyVmomi"))
+while task.info.state not in ("success", "error"):
+    pass
+print(names, task.info.state, vm.config.annotation, vm.snapshot.rootSnapshotList[0].name)
+Disconnect(si)
+`
+	output, err := exec.Command(python, "-c", script, u.Hostname(), u.Port(), theSite.Ready().User, theSite.Ready().Password).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	want := "['odd%2fname 100%25', 'web-01'] success seen by pyVmomi before"
+	if got := strings.TrimSpace(string(output)); got != want {
+		t.Fatalf("got %s, want %s", got, want)
+	}
+}
