@@ -3,6 +3,7 @@ package site
 import (
 	"net/http"
 
+	"hdm.dev/lab/vcenter/internal/collector"
 	"hdm.dev/lab/vcenter/internal/hook"
 	"hdm.dev/lab/vcenter/internal/ovf"
 )
@@ -30,6 +31,7 @@ func (s *Site) wire(table hook.Dispatcher) error {
 		return err
 	}
 	ovf.Register(table)
+	collector.Register(s.own(), table, s.Sessions)
 	if s.guests, err = s.makeGuests(table); err != nil {
 		return err
 	}
