@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hdm_shared::retry::Backoff;
+use hdm_vsphere::PipeLimits;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -63,6 +64,8 @@ pub struct Config {
     pub lease_ms: u64,
     /// How long a task of vCenter may take.
     pub task_seconds: u64,
+    /// How long nothing may move in a transfer before its connection counts as broken.
+    pub transfer_idle_ms: u64,
     /// How long VMware Tools are waited for after a power-on.
     pub tools_seconds: u64,
 }
@@ -80,6 +83,7 @@ impl Default for Config {
             outage_seconds: 300,
             lease_ms: 30_000,
             task_seconds: 900,
+            transfer_idle_ms: 60_000,
             tools_seconds: 1_800,
         }
     }
@@ -107,6 +111,10 @@ impl Config {
         cold::Settings {
             task: Duration::from_secs(self.task_seconds),
             tools: Duration::from_secs(self.tools_seconds),
+            pipe: PipeLimits {
+                idle: Duration::from_millis(self.transfer_idle_ms.max(100)),
+                ..PipeLimits::default()
+            },
             ..cold::Settings::default()
         }
     }

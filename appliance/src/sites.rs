@@ -45,6 +45,7 @@ struct Known {
 pub struct Sites {
     store: Store,
     sealer: Sealer,
+    appliance: String,
     user_agent: String,
     known: RwLock<BTreeMap<VcenterId, Known>>,
     gate: RwLock<Option<LoginGate>>,
@@ -61,6 +62,7 @@ impl Sites {
         Self {
             store,
             sealer,
+            appliance: appliance.to_owned(),
             user_agent: user_agent(appliance),
             known: RwLock::default(),
             gate: RwLock::new(None),
@@ -114,7 +116,7 @@ impl Sites {
             Credentials { user: record.user.clone(), password },
         )?;
         let inventory = Inventory::start(session.clone());
-        tokio::spawn(end_former(session.clone()));
+        tokio::spawn(end_former(session.clone(), self.appliance.clone()));
         Ok(Site { id: record.id.clone(), role: record.role, session, inventory })
     }
 
@@ -158,18 +160,7 @@ impl Sites {
 
     /// Ends the sessions an appliance has at a vCenter.
     pub async fn end_sessions_of(&self, site: &Site, appliance: &str) -> Result<(), hdm_vsphere::Error> {
-        // Of any version: an update may be why it is gone.
-        let mark = format!("({appliance})");
-        let own = site.session.login().await?;
-        let former: Vec<String> = site
-            .session
-            .sessions()
-            .await?
-            .into_iter()
-            .filter(|s| s.user_agent.starts_with("HDM/") && s.user_agent.ends_with(&mark) && s.key != own)
-            .map(|s| s.key)
-            .collect();
-        site.session.terminate_sessions(&former).await
+        end_sessions(&site.session, appliance).await.map(drop)
     }
 
     /// Ends all logins of this process.
@@ -189,11 +180,27 @@ impl Sites {
     }
 }
 
+/// Ends an appliance's sessions, but for the one that asks, and says how many there were. Of any version: an
+/// update may be why they are still there.
+async fn end_sessions(session: &Session, appliance: &str) -> Result<usize, hdm_vsphere::Error> {
+    let mark = format!("({appliance})");
+    let own = session.login().await?;
+    let former: Vec<String> = session
+        .sessions()
+        .await?
+        .into_iter()
+        .filter(|s| s.user_agent.starts_with("HDM/") && s.user_agent.ends_with(&mark) && s.key != own)
+        .map(|s| s.key)
+        .collect();
+    session.terminate_sessions(&former).await?;
+    Ok(former.len())
+}
+
 /// Ends what an earlier process of this appliance left logged in.
-async fn end_former(session: Session) {
+async fn end_former(session: Session, appliance: String) {
     let mut pause = Duration::from_millis(500);
     loop {
-        match session.end_former_sessions().await {
+        match end_sessions(&session, &appliance).await {
             Ok(n) => {
                 return tracing::debug!(vcenter = %session.endpoint().name, n, "ended sessions of an earlier process");
             }

@@ -29,7 +29,7 @@ impl Database {
     pub async fn postgres() -> Self {
         let base = server();
         let name = format!("t{}", Uuid::new_v4().simple());
-        sqlx_create(&base, &name).await;
+        create_database(&base, &name).await;
         Self { url: format!("{base}/{name}"), _directory: None }
     }
 
@@ -39,7 +39,7 @@ impl Database {
     }
 }
 
-async fn sqlx_create(base: &str, name: &str) {
+async fn create_database(base: &str, name: &str) {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
     loop {
         match Store::create_database(&format!("{base}/postgres"), name).await {

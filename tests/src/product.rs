@@ -73,8 +73,13 @@ impl Appliance {
     fn shorten_waits(&self) {
         let file = self.directory.join("hdm.toml");
         let text = std::fs::read_to_string(&file).unwrap();
-        let short =
-            [("retry_base_ms", 200), ("retry_max_ms", 1_000), ("lease_ms", 3_000), ("poll_max_ms", 500)];
+        let short = [
+            ("retry_base_ms", 200),
+            ("retry_max_ms", 1_000),
+            ("lease_ms", 3_000),
+            ("poll_max_ms", 500),
+            ("transfer_idle_ms", 3_000),
+        ];
         let text: String = text
             .lines()
             .map(|line| {

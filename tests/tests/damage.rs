@@ -30,6 +30,38 @@ async fn a_cut_on_either_side() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stall_that_is_longer_than_a_transfer_may_rest() {
+    survives(false, json!({"on": {"nfc": "export", "after_bytes": 2_000_000}, "do": {"stall_ms": 6_000}}))
+        .await;
+    survives(true, json!({"on": {"nfc": "import", "after_bytes": 2_000_000}, "do": {"stall_ms": 6_000}}))
+        .await;
+}
+
+/// Hosts differ in what they take; the VM arrives whole all the same.
+async fn arrives_with(switch: &str) {
+    let lab = Lab::start_with(json!([vm("db-01", &[3, 3])]), json!({switch: true})).await;
+    let before = Truth::of(&lab).await;
+    let appliance = Appliance::start(&lab).await;
+    // One connection breaks, so that a disk must be sent again.
+    let cut = json!({"on": {"nfc": "import", "after_bytes": 1_000_000}, "do": {"cut": true}});
+    let fault = lab.cloud.arm(cut).await;
+
+    let id = appliance.migrate("db-01", &[]).await;
+    let end = appliance.settled(&id).await;
+
+    assert_eq!(lab.cloud.fired(&fault).await, 1, "{switch}");
+    assert_eq!(end["state"], "done", "{switch}: {end}");
+    judge(&lab, &before, &["db-01"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_wants_lengths_or_takes_a_disk_once_or_does_not_give_its_name() {
+    for switch in ["refuse_chunked", "refuse_second_post", "thumbprint_star"] {
+        arrives_with(switch).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_truncated_export() {
     survives(false, json!({"on": {"nfc": "export", "after_bytes": 2_000_000}, "do": {"truncate": true}}))
         .await;

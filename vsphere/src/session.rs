@@ -71,7 +71,6 @@ pub type LoginGate = Arc<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
 struct Shared {
     http: Http,
     credentials: Credentials,
-    user_agent: String,
     content: OnceCell<Content>,
     login: Mutex<()>,
     state: RwLock<State>,
@@ -112,12 +111,11 @@ impl Session {
         user_agent: String,
     ) -> Result<Self, Error> {
         let calls = Semaphore::new(limits.concurrent_calls);
-        let http = Http::new(endpoint, limits, user_agent.clone())?;
+        let http = Http::new(endpoint, limits, user_agent)?;
         Ok(Self {
             shared: Arc::new(Shared {
                 http,
                 credentials,
-                user_agent,
                 content: OnceCell::new(),
                 login: Mutex::new(()),
                 state: RwLock::default(),
@@ -203,19 +201,6 @@ impl Session {
             }
         }
         Ok(())
-    }
-
-    /// Ends every other login that was opened with exactly our user agent, and returns how many.
-    pub async fn end_former_sessions(&self) -> Result<usize, Error> {
-        let own = self.login().await?;
-        let sessions = self.sessions().await?;
-        let former: Vec<String> = sessions
-            .into_iter()
-            .filter(|session| session.user_agent == self.shared.user_agent && session.key != own)
-            .map(|session| session.key)
-            .collect();
-        self.terminate_sessions(&former).await?;
-        Ok(former.len())
     }
 
     /// Which of these privileges our user lacks on an object.
