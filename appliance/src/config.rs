@@ -64,7 +64,8 @@ pub struct Config {
     pub lease_ms: u64,
     /// How long a task of vCenter may take.
     pub task_seconds: u64,
-    /// How long nothing may move in a transfer before its connection counts as broken.
+    /// How long nothing may move in a transfer before its connection counts as broken. After the last byte
+    /// the importing host has five times as long for its answer.
     pub transfer_idle_ms: u64,
     /// How long VMware Tools are waited for after a power-on.
     pub tools_seconds: u64,
@@ -108,13 +109,11 @@ impl Config {
 
     /// The cold migration's numbers.
     pub fn cold(&self) -> cold::Settings {
+        let idle = Duration::from_millis(self.transfer_idle_ms.max(100));
         cold::Settings {
             task: Duration::from_secs(self.task_seconds),
             tools: Duration::from_secs(self.tools_seconds),
-            pipe: PipeLimits {
-                idle: Duration::from_millis(self.transfer_idle_ms.max(100)),
-                ..PipeLimits::default()
-            },
+            pipe: PipeLimits { idle, answer: idle * 5, ..PipeLimits::default() },
             ..cold::Settings::default()
         }
     }

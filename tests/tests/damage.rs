@@ -37,6 +37,23 @@ async fn a_stall_that_is_longer_than_a_transfer_may_rest() {
         .await;
 }
 
+/// The whole disk fits between the two hosts, so that nothing is left to be read while the host is silent.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_never_answers_after_the_last_byte() {
+    let lab = Lab::start(json!([vm("db-01", &[1])])).await;
+    let before = Truth::of(&lab).await;
+    let appliance = Appliance::start(&lab).await;
+    let rule = json!({"on": {"nfc": "import", "after_bytes": 900_000}, "do": {"stall_ms": 600_000}});
+    let fault = lab.cloud.arm(rule).await;
+
+    let id = appliance.migrate("db-01", &[]).await;
+    let end = appliance.settled(&id).await;
+
+    assert_eq!(lab.cloud.fired(&fault).await, 1);
+    assert_eq!(end["state"], "done", "{end}");
+    judge(&lab, &before, &["db-01"]).await;
+}
+
 /// Hosts differ in what they take; the VM arrives whole all the same.
 async fn arrives_with(switch: &str) {
     let lab = Lab::start_with(json!([vm("db-01", &[3, 3])]), json!({switch: true})).await;

@@ -114,12 +114,21 @@ impl Pipe {
         progress.wire.store(0, Ordering::Relaxed);
         let (sender, receiver) = mpsc::channel::<Piece>(CHUNKS);
         let reader = self.start_reader(Some(sender), progress.clone()).await?;
-        let uploaded = self.upload(receiver, length).await;
+        let read = reader.join();
+        let upload = self.upload(receiver, length);
+        let (mut read, mut upload) = (std::pin::pin!(read), std::pin::pin!(upload));
+        let (read, uploaded) = tokio::select! {
+            uploaded = &mut upload => (read.await, uploaded),
+            read = &mut read => {
+                let answer = tokio::time::timeout(self.limits.answer, upload).await;
+                (read, answer.unwrap_or_else(|_| Err(self.silent())))
+            }
+        };
         // Whatever the reader found comes first: an upload fails because its source did.
-        match (reader.join().await, uploaded) {
-            (Ok(piped), Ok(())) => Ok(piped),
+        match (read, uploaded) {
+            (Ok(piped), Ok(taken_bytes)) if piped.wire_bytes == taken_bytes => Ok(piped),
             (Err(ReadError::Failed(error)), _) | (_, Err(error)) => Err(error),
-            (Err(ReadError::Unread), Ok(())) => {
+            (_, Ok(_)) => {
                 Err(self.nfc(&self.to, "the host answered before it had received the whole file", None))
             }
         }
@@ -154,7 +163,8 @@ impl Pipe {
         Ok(Reader { task: tokio::spawn(read(self.clone(), response, sink, progress)) })
     }
 
-    async fn upload(&self, receiver: mpsc::Receiver<Piece>, length: Option<u64>) -> Result<(), Error> {
+    /// Sends what the queue gives and returns how many bytes of it went into the request.
+    async fn upload(&self, receiver: mpsc::Receiver<Piece>, length: Option<u64>) -> Result<u64, Error> {
         let client = self.client(&self.to)?;
         let url = self.to.url.clone();
         // Disks are posted, other files put; the host knows them apart by that (design of NFC over HTTP).
@@ -168,10 +178,15 @@ impl Pipe {
         }
         // Only a reader that says so has reached the end: one that failed, panicked or was dropped just
         // closes the queue, and that must break the upload rather than end it well.
-        let body = futures_util::stream::unfold(Some(receiver), |receiver| async {
-            let mut receiver = receiver?;
+        let taken = Arc::new(AtomicU64::new(0));
+        let state = Some((receiver, taken.clone()));
+        let body = futures_util::stream::unfold(state, |state| async {
+            let (mut receiver, taken) = state?;
             match receiver.recv().await {
-                Some(Piece::Data(chunk)) => Some((Ok(chunk), Some(receiver))),
+                Some(Piece::Data(chunk)) => {
+                    taken.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+                    Some((Ok(chunk), Some((receiver, taken))))
+                }
                 Some(Piece::End) => None,
                 None => Some((Err(std::io::Error::other("the export failed")), None)),
             }
@@ -182,7 +197,7 @@ impl Pipe {
             .await
             .map_err(|e| self.http(&self.to, &e))?;
         match response.status() {
-            status if status.is_success() => Ok(()),
+            status if status.is_success() => Ok(taken.load(Ordering::Relaxed)),
             StatusCode::LENGTH_REQUIRED if length.is_none() => {
                 Err(Error::LengthRequired { host: host(&self.to), device: self.label.clone() })
             }
@@ -216,6 +231,11 @@ impl Pipe {
 
     fn nfc(&self, device: &LeaseDevice, detail: &str, status: Option<u16>) -> Error {
         Error::Nfc { host: host(device), device: self.label.clone(), detail: detail.to_owned(), status }
+    }
+
+    fn silent(&self) -> Error {
+        let seconds = self.limits.answer.as_secs();
+        self.nfc(&self.to, &format!("the host did not answer within {seconds} s after the last byte"), None)
     }
 
     fn damaged(&self, detail: String) -> Error {
@@ -305,10 +325,10 @@ async fn read(
     }
     .await;
     outcome?;
-    if let Some(sink) = &sink
-        && sink.send(Piece::End).await.is_err()
-    {
-        return Err(ReadError::Unread);
+    if let Some(sink) = &sink {
+        // An upload of known length ends by itself after its last byte and no longer listens; whether it has
+        // taken everything is for the caller to compare.
+        let _ = sink.send(Piece::End).await;
     }
     progress.position.store(pipe.capacity_bytes.unwrap_or_default(), Ordering::Relaxed);
     let mut piped = Piped { sha1: [0; 20], sha256: [0; 32], wire_bytes };
