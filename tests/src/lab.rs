@@ -111,6 +111,12 @@ impl Site {
         self.answer(path, self.http.delete(format!("{}{path}", self.ready.admin_url))).await
     }
 
+    /// Changes the link to the site; it has one if its configuration says so.
+    pub async fn shape_link(&self, shape: Value) {
+        let request = self.http.put(format!("{}/link", self.ready.admin_url)).json(&shape);
+        self.answer("/link", request).await;
+    }
+
     /// The methods that write, with how often each was called, since the counters were last cleared.
     pub async fn writes(&self) -> Vec<(String, u64)> {
         let calls = self.get("/calls").await;

@@ -170,21 +170,26 @@ pub async fn keep_alive(leases: &Leases, percent: impl Fn() -> u8) -> StepError 
             Ok(()) => heard = std::time::Instant::now(),
             Err(error) if error.is_passing() && heard.elapsed() < leases.timeout => {}
             Err(error) if error.is_passing() => return error.into(),
-            Err(error) => return StepError::retry(format!("A lease ended before the transfer: {error}")),
+            Err(error) => {
+                let reason = ended(leases).await.ok().flatten().unwrap_or_else(|| error.to_string());
+                return StepError::retry(format!("A lease ended before the transfer. {reason}"));
+            }
         }
         tokio::time::sleep(pause).await;
     }
 }
 
-/// Whether both leases still hold.
-pub async fn alive(leases: &Leases) -> Result<bool, Error> {
-    for lease in [&leases.export, &leases.import] {
-        match lease.state().await {
-            Ok(LeaseState::Ready) => {}
-            Ok(_) => return Ok(false),
-            Err(error) if error.is_gone() => return Ok(false),
+/// Which lease has ended, and why, in a sentence; `None` while both hold.
+pub async fn ended(leases: &Leases) -> Result<Option<String>, Error> {
+    for (name, lease) in [("export", &leases.export), ("import", &leases.import)] {
+        let why = match lease.state().await {
+            Ok(LeaseState::Ready | LeaseState::Initializing) => continue,
+            Ok(LeaseState::Done) => "it was completed by somebody else".to_owned(),
+            Ok(LeaseState::Error(fault)) => fault.to_string(),
+            Err(error) if error.is_gone() => "vCenter does not know it any more".to_owned(),
             Err(error) => return Err(error),
-        }
+        };
+        return Ok(Some(format!("The {name}'s lease has ended: {why}")));
     }
-    Ok(true)
+    Ok(None)
 }

@@ -82,8 +82,13 @@ async fn send(
             Err(error @ (Error::Damaged { .. } | Error::Certificate { .. })) => return Err(error.into()),
             Err(error) => {
                 // Why it broke matters: a vCenter that is away is waited for, a lease that ended is not.
-                if !leases::alive(leases).await? || sending >= SENDINGS {
-                    return Err(StepError::retry(format!("The transfer of {} broke: {error}.", file.label)));
+                let ended = leases::ended(leases).await?;
+                if ended.is_some() || sending >= SENDINGS {
+                    let ended = ended.map(|reason| format!(" {reason}")).unwrap_or_default();
+                    return Err(StepError::retry(format!(
+                        "The transfer of {} broke: {error}.{ended}",
+                        file.label
+                    )));
                 }
                 let note = format!("{} is sent again, because its transfer broke: {error}", file.label);
                 tracing::info!("{note}");

@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"hdm.dev/lab/vcenter/internal/proxy"
+	"hdm.dev/lab/vcenter/internal/link"
 )
 
 var proxyCommand = command{"proxy", "Forward TCP over a link with a bandwidth, a delay and a cut.", runProxy}
@@ -21,7 +21,7 @@ func runProxy(args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("proxy", flag.ContinueOnError)
 	listen := flags.String("listen", "127.0.0.1:0", "The `address` to listen on.")
 	target := flags.String("target", "", "The `address` to forward to.")
-	admin := flags.String("admin", "127.0.0.1:0", "The `address` of the admin API (GET and PUT /shape).")
+	admin := flags.String("admin", "127.0.0.1:0", "The `address` of the admin API (GET and PUT).")
 	bandwidth := flags.Float64("bandwidth-mbit", 0, "Bandwidth of each direction in Mbit/s; 0 is unlimited.")
 	delay := flags.Int64("delay-ms", 0, "Delay of each direction in milliseconds.")
 	if err := flags.Parse(args); err != nil {
@@ -30,20 +30,24 @@ func runProxy(args []string, stdout io.Writer) error {
 	if *target == "" {
 		return fmt.Errorf("proxy needs --target HOST:PORT")
 	}
-	link, err := proxy.Listen(*listen, *target, proxy.Shape{BandwidthMbit: *bandwidth, DelayMS: *delay})
+	wan, err := link.New(link.Shape{BandwidthMbit: *bandwidth, DelayMS: *delay})
 	if err != nil {
 		return err
 	}
-	defer link.Close()
+	proxy, err := wan.Listen(*listen, *target)
+	if err != nil {
+		return err
+	}
+	defer proxy.Close()
 	adminListener, err := net.Listen("tcp", *admin)
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: link.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: wan.Handler(), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = server.Serve(adminListener) }()
 	defer server.Close()
 
-	ready := map[string]string{"listen": link.Addr(), "admin_url": "http://" + adminListener.Addr().String()}
+	ready := map[string]string{"listen": proxy.Addr(), "admin_url": "http://" + adminListener.Addr().String()}
 	if err := json.NewEncoder(stdout).Encode(ready); err != nil {
 		return err
 	}

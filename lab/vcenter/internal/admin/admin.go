@@ -18,6 +18,7 @@ import (
 	"hdm.dev/lab/vcenter/internal/faults"
 	"hdm.dev/lab/vcenter/internal/hook"
 	"hdm.dev/lab/vcenter/internal/inventory"
+	"hdm.dev/lab/vcenter/internal/link"
 )
 
 // maxBody is the largest request.
@@ -27,12 +28,14 @@ const maxBody = 1 << 20
 type API struct {
 	site   hook.Site
 	faults *faults.Faults
+	link   *link.Link
 	own    func() *simulator.Context
 }
 
-// New returns the API. own makes a context that shares no locks.
-func New(site hook.Site, f *faults.Faults, own func() *simulator.Context) *API {
-	return &API{site: site, faults: f, own: own}
+// New returns the API. link is what the site is reached over, or nil; own makes
+// a context that shares no locks.
+func New(site hook.Site, f *faults.Faults, link *link.Link, own func() *simulator.Context) *API {
+	return &API{site: site, faults: f, link: link, own: own}
 }
 
 func (a *API) context() *simulator.Context { return a.own() }
@@ -62,6 +65,9 @@ func (a *API) Handler(token string) http.Handler {
 	handle("POST /stop", a.stop)
 	handle("POST /vms/{name}/act", a.act)
 	handle("POST /vms/{name}/exec", a.exec)
+	if a.link != nil {
+		mux.Handle("/link", a.link.Handler())
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		given := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 		if subtle.ConstantTimeCompare([]byte(given), []byte(token)) != 1 {

@@ -10,6 +10,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"hdm.dev/lab/vcenter/internal/link"
 )
 
 // Config describes one simulated vCenter.
@@ -47,6 +49,9 @@ type Config struct {
 	// grain order and range, checksums of the compressed data and the end of
 	// the stream. Off, a host stores what it can make of a stream. Default on.
 	VerifyImportHash *bool `json:"verify_import_hash"`
+	// Link is what the vCenter and its hosts are reached over; its shape can be
+	// changed through the admin API. Without it they are reached directly.
+	Link *link.Shape `json:"link"`
 	// Version is about.version and about.apiVersion. Default "8.0.2".
 	Version string `json:"version"`
 	// Inventory is what the vCenter manages.

@@ -39,6 +39,11 @@ func (c *Config) Validate() error {
 	if c.LeaseTimeoutSeconds < 1 || c.LeaseTimeoutSeconds > maxLeaseSeconds {
 		bad("lease_timeout_seconds %d is not within 1 and %d", c.LeaseTimeoutSeconds, maxLeaseSeconds)
 	}
+	if c.Link != nil {
+		if err := c.Link.Check(); err != nil {
+			bad("link: %w", err)
+		}
+	}
 	c.Inventory.validate(bad)
 	return errors.Join(errs...)
 }

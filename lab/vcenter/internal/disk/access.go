@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"hdm.dev/lab/vcenter/internal/hook"
 )
 
 // Reader reads the content of a disk at one point in time.
@@ -79,7 +81,7 @@ func (e *entry) written() (*entry, error) {
 
 // Overwrite opens the file of a disk without parent or delta for an import, as
 // an empty file of the disk's size.
-func (s *Store) Overwrite(file string) (*os.File, error) {
+func (s *Store) Overwrite(file string) (*Writer, error) {
 	e, err := s.entry(file)
 	if err != nil {
 		return nil, err
@@ -103,7 +105,25 @@ func (s *Store) Overwrite(file string) (*os.File, error) {
 		_ = f.Close()
 		return nil, fmt.Errorf("writing disk %s: %w", file, err)
 	}
-	return f, nil
+	return &Writer{File: f, store: s, entry: e}, nil
+}
+
+// Writer writes the content of a disk.
+type Writer struct {
+	*os.File
+	store *Store
+	entry *entry
+}
+
+// WriteAt fails with *hook.NoSpace if the disk is thin, which takes its space as
+// it is written, and its datastore has none at all.
+func (w *Writer) WriteAt(b []byte, at int64) (int, error) {
+	if w.entry.spec.Thin {
+		if _, free, ok := w.store.Space(w.entry.ds); ok && free == 0 {
+			return 0, &hook.NoSpace{Datastore: w.entry.ds, NeededBytes: int64(len(b))}
+		}
+	}
+	return w.File.WriteAt(b, at)
 }
 
 // Attach implements hook.Disks.

@@ -235,8 +235,12 @@ func (t *transfer) refuse(body *incoming, err error) {
 		return
 	}
 	log.Printf("import of %s: %v", t.d.Disk, err)
+	var fault types.BaseMethodFault = new(types.InvalidDiskFormat)
 	message := fmt.Sprintf("The upload of %s failed: %v", t.d.Name, err)
-	t.l.Fail(t.l.m.opts.Context(), new(types.InvalidDiskFormat), message)
+	if full := new(hook.NoSpace); errors.As(err, &full) {
+		fault, message = full.Fault()
+	}
+	t.l.Fail(t.l.m.opts.Context(), fault, message)
 	http.Error(t.w, message, status)
 }
 

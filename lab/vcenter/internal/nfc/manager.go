@@ -10,7 +10,6 @@
 package nfc
 
 import (
-	"os"
 	"sync"
 	"time"
 
@@ -27,7 +26,7 @@ const keepEnded = time.Minute
 // Disks is what leases need of the disk store.
 type Disks interface {
 	Open(file string) (*disk.Reader, error)
-	Overwrite(file string) (*os.File, error)
+	Overwrite(file string) (*disk.Writer, error)
 }
 
 // Options configure a Manager. All but the switches must be set; NFC may be nil.

@@ -9,21 +9,31 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"hdm.dev/lab/vcenter/internal/link"
 )
 
 // listener is an HTTP server that can be closed and opened again on the port
-// it got when it was first opened.
+// it got when it was first opened. With a link it is reached over that.
 type listener struct {
 	handler http.Handler
 	tls     *tls.Config
+	link    *link.Link
 
 	mu      sync.Mutex
 	address string
 	server  *http.Server
+	proxy   *link.Proxy
 }
 
 func newListener(address string, config *tls.Config, handler http.Handler) *listener {
 	return &listener{address: address, tls: config, handler: handler}
+}
+
+// over returns it, reached over a link; nil is none.
+func (l *listener) over(link *link.Link) *listener {
+	l.link = link
+	return l
 }
 
 // open is without effect on an open listener.
@@ -33,11 +43,10 @@ func (l *listener) open() error {
 	if l.server != nil {
 		return nil
 	}
-	tcp, err := net.Listen("tcp", l.address)
+	tcp, err := l.listen()
 	if err != nil {
 		return err
 	}
-	l.address = tcp.Addr().String()
 	l.server = &http.Server{
 		Handler:           l.handler,
 		ReadHeaderTimeout: time.Minute,
@@ -50,6 +59,27 @@ func (l *listener) open() error {
 	return nil
 }
 
+// listen opens the address, and the proxy on it if there is a link.
+func (l *listener) listen() (net.Listener, error) {
+	if l.link == nil {
+		tcp, err := net.Listen("tcp", l.address)
+		if err == nil {
+			l.address = tcp.Addr().String()
+		}
+		return tcp, err
+	}
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	if l.proxy, err = l.link.Listen(l.address, tcp.Addr().String()); err != nil {
+		_ = tcp.Close()
+		return nil, err
+	}
+	l.address = l.proxy.Addr()
+	return tcp, nil
+}
+
 // close breaks all connections.
 func (l *listener) close() {
 	l.mu.Lock()
@@ -57,6 +87,10 @@ func (l *listener) close() {
 	if l.server != nil {
 		_ = l.server.Close()
 		l.server = nil
+	}
+	if l.proxy != nil {
+		_ = l.proxy.Close()
+		l.proxy = nil
 	}
 }
 

@@ -27,6 +27,7 @@ import (
 	"hdm.dev/lab/vcenter/internal/dispatch"
 	"hdm.dev/lab/vcenter/internal/faults"
 	"hdm.dev/lab/vcenter/internal/hook"
+	"hdm.dev/lab/vcenter/internal/link"
 	"hdm.dev/lab/vcenter/internal/nfc"
 	"hdm.dev/lab/vcenter/internal/vim"
 )
@@ -51,6 +52,7 @@ type Site struct {
 	leases  *nfc.Manager
 	vim     *vim.VIM
 	rules   *faults.Faults
+	link    *link.Link
 	hosts   map[types.ManagedObjectReference]*esx
 
 	mu      sync.Mutex
@@ -98,6 +100,11 @@ func New(cfg *config.Config) (*Site, error) {
 	if s.cert, err = certificate(s.certDir(), cfg.Name, net.ParseIP(host)); err != nil {
 		return nil, err
 	}
+	if cfg.Link != nil {
+		if s.link, err = link.New(*cfg.Link); err != nil {
+			return nil, fmt.Errorf("link: %w", err)
+		}
+	}
 	if err := s.makeService(instance); err != nil {
 		return nil, err
 	}
@@ -141,7 +148,7 @@ func (s *Site) makeService(instance string) error {
 	config := &tls.Config{Certificates: []tls.Certificate{s.cert}, MinVersion: tls.VersionTLS12,
 		ClientAuth: tls.RequestClientCert}
 	ctx.Map.SessionManager().TLS = func() *tls.Config { return config }
-	s.soap = newListener(s.cfg.Listen, config, http.HandlerFunc(s.serveSOAP))
+	s.soap = newListener(s.cfg.Listen, config, http.HandlerFunc(s.serveSOAP)).over(s.link)
 	client, err := vim25.NewClient(ctx, s.svc)
 	s.client = client
 	return err

@@ -16,5 +16,5 @@ func (s *Site) makeFaults() (faultHooks, error) {
 
 // makeAdmin returns the handler of the admin API.
 func (s *Site) makeAdmin() (http.Handler, error) {
-	return admin.New(s, s.rules, s.own).Handler(s.cfg.AdminToken), nil
+	return admin.New(s, s.rules, s.link, s.own).Handler(s.cfg.AdminToken), nil
 }

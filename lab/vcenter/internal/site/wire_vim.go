@@ -56,7 +56,7 @@ func (s *Site) makeHosts() error {
 			return err
 		}
 		config := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
-		l := newListener(net.JoinHostPort(s.cfg.NFCListenIP, "0"), config, s.leases.Handler(host.Self))
+		l := newListener(net.JoinHostPort(s.cfg.NFCListenIP, "0"), config, s.leases.Handler(host.Self)).over(s.link)
 		// Once, for its port; from then on with the vCenter.
 		if err := l.open(); err != nil {
 			return fmt.Errorf("host %q: %w", host.Name, err)

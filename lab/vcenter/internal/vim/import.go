@@ -160,8 +160,7 @@ func (v *VIM) checkDisks(ctx *simulator.Context, changes []types.BaseVirtualDevi
 func spaceFault(_ *simulator.Context, err error) (types.BaseMethodFault, string) {
 	var full *hook.NoSpace
 	if errors.As(err, &full) {
-		return &types.NoDiskSpace{FileFault: types.FileFault{File: "[" + full.Datastore + "]"}, Datastore: full.Datastore},
-			"Insufficient disk space on datastore '" + full.Datastore + "': " + full.Error()
+		return full.Fault()
 	}
 	return &types.SystemError{Reason: err.Error()}, err.Error()
 }

@@ -1,4 +1,4 @@
-package proxy
+package link
 
 import (
 	"errors"
@@ -24,7 +24,8 @@ const (
 	maxDelayMS       = 60_000
 )
 
-func (s Shape) check() error {
+// Check tells what no link can do.
+func (s Shape) Check() error {
 	switch {
 	case s.BandwidthMbit < 0 || s.BandwidthMbit > maxBandwidthMbit:
 		return errors.New("bandwidth_mbit must be 0 (unlimited) to 100000")

@@ -1,4 +1,4 @@
-package proxy
+package link
 
 import (
 	"encoding/json"
@@ -15,30 +15,30 @@ type status struct {
 	FromTargetBytes int64 `json:"from_target_bytes"`
 }
 
-// Handler is the admin API: GET /shape and PUT /shape. It is meant for the
-// loopback interface.
-func (p *Proxy) Handler() http.Handler {
+// Handler is the admin API: GET and PUT of the shape, on any path. It is meant
+// for the loopback interface.
+func (l *Link) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /shape", func(w http.ResponseWriter, _ *http.Request) { p.answer(w) })
-	mux.HandleFunc("PUT /shape", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET /", func(w http.ResponseWriter, _ *http.Request) { l.answer(w) })
+	mux.HandleFunc("PUT /", func(w http.ResponseWriter, r *http.Request) {
 		var shape Shape
 		decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBodyBytes))
 		decoder.DisallowUnknownFields()
 		err := decoder.Decode(&shape)
 		if err == nil {
-			err = p.SetShape(shape)
+			err = l.SetShape(shape)
 		}
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		p.answer(w)
+		l.answer(w)
 	})
 	return mux
 }
 
-func (p *Proxy) answer(w http.ResponseWriter) {
-	to, from := p.Passed()
+func (l *Link) answer(w http.ResponseWriter) {
+	to, from := l.Passed()
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(status{p.Shape(), to, from})
+	_ = json.NewEncoder(w).Encode(status{l.Shape(), to, from})
 }

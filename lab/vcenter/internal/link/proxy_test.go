@@ -1,4 +1,4 @@
-package proxy
+package link
 
 import (
 	"bytes"
@@ -37,7 +37,11 @@ func echo(t *testing.T) string {
 
 func start(t *testing.T, shape Shape) *Proxy {
 	t.Helper()
-	p, err := Listen("127.0.0.1:0", echo(t), shape)
+	l, err := New(shape)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := l.Listen("127.0.0.1:0", echo(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +73,7 @@ func TestBytesPassInOrderThroughADelayedLink(t *testing.T) {
 	if err != nil || !bytes.Equal(got, sent) {
 		t.Fatalf("got %d of %d bytes, equal %v, error %v", len(got), len(sent), bytes.Equal(got, sent), err)
 	}
-	if to, from := p.Passed(); to != int64(len(sent)) || from != int64(len(sent)) {
+	if to, from := p.link.Passed(); to != int64(len(sent)) || from != int64(len(sent)) {
 		t.Errorf("counted %d and %d bytes, want %d", to, from, len(sent))
 	}
 }
@@ -83,7 +87,7 @@ func TestACutBreaksAndRefusesUntilItIsMended(t *testing.T) {
 	if _, err := io.ReadFull(conn, make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.SetShape(Shape{Cut: true}); err != nil {
+	if err := p.link.SetShape(Shape{Cut: true}); err != nil {
 		t.Fatal(err)
 	}
 	for _, conn := range []net.Conn{conn, dial(t, p)} {
@@ -91,7 +95,7 @@ func TestACutBreaksAndRefusesUntilItIsMended(t *testing.T) {
 			t.Errorf("a cut link passed %d bytes, error %v", n, err)
 		}
 	}
-	if err := p.SetShape(Shape{}); err != nil {
+	if err := p.link.SetShape(Shape{}); err != nil {
 		t.Fatal(err)
 	}
 	mended := dial(t, p)
@@ -122,10 +126,10 @@ func TestPaceSpreadsBytesOverTime(t *testing.T) {
 
 func TestAdminRefusesNonsenseAndKeepsTheShape(t *testing.T) {
 	p := start(t, Shape{DelayMS: 7})
-	server := httptest.NewServer(p.Handler())
+	server := httptest.NewServer(p.link.Handler())
 	defer server.Close()
 	for _, body := range []string{`{"delay_ms":-1}`, `{"bandwidth_mbit":1e9}`, `{"speed":1}`, `nonsense`} {
-		request, _ := http.NewRequest(http.MethodPut, server.URL+"/shape", strings.NewReader(body))
+		request, _ := http.NewRequest(http.MethodPut, server.URL+"", strings.NewReader(body))
 		answer, err := http.DefaultClient.Do(request)
 		if err != nil {
 			t.Fatal(err)
@@ -135,7 +139,7 @@ func TestAdminRefusesNonsenseAndKeepsTheShape(t *testing.T) {
 			t.Errorf("%s: status %d, want 400", body, answer.StatusCode)
 		}
 	}
-	if p.Shape() != (Shape{DelayMS: 7}) {
-		t.Errorf("the shape became %+v", p.Shape())
+	if p.link.Shape() != (Shape{DelayMS: 7}) {
+		t.Errorf("the shape became %+v", p.link.Shape())
 	}
 }

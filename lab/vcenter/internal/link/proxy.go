@@ -1,12 +1,13 @@
-// Package proxy is a TCP proxy that behaves like a link between two sites: it
-// has a bandwidth and a delay, and it can be cut.
+// Package link behaves like a link between two sites: it has a bandwidth and a
+// delay, and it can be cut. TCP proxies carry connections over it; those of one
+// link share its bandwidth.
 //
 // Each direction of a connection is a reader, a queue and a writer. The reader
 // stamps what it reads with the instant at which it is to arrive, the writer
 // waits for that instant. So a delay holds every byte back once and does not
 // limit the throughput to one buffer per delay; the queue is long enough for
 // what is on its way and then slows the sender, as a link's buffers do.
-package proxy
+package link
 
 import (
 	"context"
@@ -27,18 +28,13 @@ const (
 	dialTimeout = 10 * time.Second
 )
 
-// Proxy forwards connections to one target.
-type Proxy struct {
-	target   string
-	listener net.Listener
-
-	mu    sync.Mutex
-	shape Shape
-	conns map[net.Conn]struct{}
-	done  bool
+// Link is what connections are carried over.
+type Link struct {
+	mu      sync.Mutex
+	shape   Shape
+	proxies map[*Proxy]struct{}
 
 	toTarget, fromTarget direction
-	wait                 sync.WaitGroup
 }
 
 type direction struct {
@@ -46,11 +42,61 @@ type direction struct {
 	bytes atomic.Int64
 }
 
-// Listen starts a proxy from listen to target, both "host:port".
-func Listen(listen, target string, shape Shape) (*Proxy, error) {
-	if err := shape.check(); err != nil {
+// New makes a link.
+func New(shape Shape) (*Link, error) {
+	if err := shape.Check(); err != nil {
 		return nil, err
 	}
+	return &Link{shape: shape, proxies: map[*Proxy]struct{}{}}, nil
+}
+
+// Shape is what the link does now.
+func (l *Link) Shape() Shape {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.shape
+}
+
+// SetShape changes the link for all connections at once.
+func (l *Link) SetShape(shape Shape) error {
+	if err := shape.Check(); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	l.shape = shape
+	proxies := make([]*Proxy, 0, len(l.proxies))
+	for p := range l.proxies {
+		proxies = append(proxies, p)
+	}
+	l.mu.Unlock()
+	if shape.Cut {
+		for _, p := range proxies {
+			p.breakAll()
+		}
+	}
+	return nil
+}
+
+// Passed counts the bytes that were delivered towards the targets and back.
+func (l *Link) Passed() (toTarget, fromTarget int64) {
+	return l.toTarget.bytes.Load(), l.fromTarget.bytes.Load()
+}
+
+// Proxy forwards connections to one target.
+type Proxy struct {
+	link     *Link
+	target   string
+	listener net.Listener
+
+	mu    sync.Mutex
+	conns map[net.Conn]struct{}
+	done  bool
+
+	wait sync.WaitGroup
+}
+
+// Listen starts a proxy from listen to target, both "host:port".
+func (l *Link) Listen(listen, target string) (*Proxy, error) {
 	if _, _, err := net.SplitHostPort(target); err != nil {
 		return nil, err
 	}
@@ -58,7 +104,10 @@ func Listen(listen, target string, shape Shape) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Proxy{target: target, listener: listener, shape: shape, conns: map[net.Conn]struct{}{}}
+	p := &Proxy{link: l, target: target, listener: listener, conns: map[net.Conn]struct{}{}}
+	l.mu.Lock()
+	l.proxies[p] = struct{}{}
+	l.mu.Unlock()
 	p.wait.Add(1)
 	go p.accept()
 	return p, nil
@@ -67,37 +116,14 @@ func Listen(listen, target string, shape Shape) (*Proxy, error) {
 // Addr is the address it listens on.
 func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
-// Shape is what the link does now.
-func (p *Proxy) Shape() Shape {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.shape
-}
-
-// SetShape changes the link for all connections at once.
-func (p *Proxy) SetShape(shape Shape) error {
-	if err := shape.check(); err != nil {
-		return err
-	}
-	p.mu.Lock()
-	p.shape = shape
-	p.mu.Unlock()
-	if shape.Cut {
-		p.breakAll()
-	}
-	return nil
-}
-
-// Passed counts the bytes that were delivered towards the target and back.
-func (p *Proxy) Passed() (toTarget, fromTarget int64) {
-	return p.toTarget.bytes.Load(), p.fromTarget.bytes.Load()
-}
-
 // Close ends the proxy and all its connections.
 func (p *Proxy) Close() error {
 	p.mu.Lock()
 	p.done = true
 	p.mu.Unlock()
+	p.link.mu.Lock()
+	delete(p.link.proxies, p)
+	p.link.mu.Unlock()
 	err := p.listener.Close()
 	p.breakAll()
 	p.wait.Wait()
@@ -117,7 +143,7 @@ func (p *Proxy) breakAll() {
 func (p *Proxy) track(conn net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.done || p.shape.Cut {
+	if p.done || p.link.Shape().Cut {
 		return false
 	}
 	p.conns[conn] = struct{}{}
@@ -164,8 +190,8 @@ func (p *Proxy) serve(client net.Conn) {
 	}
 	var both sync.WaitGroup
 	both.Add(2)
-	go func() { defer both.Done(); p.carry(target, client, &p.toTarget) }()
-	go func() { defer both.Done(); p.carry(client, target, &p.fromTarget) }()
+	go func() { defer both.Done(); p.carry(target, client, &p.link.toTarget) }()
+	go func() { defer both.Done(); p.carry(client, target, &p.link.fromTarget) }()
 	both.Wait()
 }
 
@@ -187,7 +213,7 @@ func (p *Proxy) carry(to, from net.Conn, way *direction) {
 			data := make([]byte, bufferBytes)
 			n, err := from.Read(data)
 			if n > 0 {
-				shape := p.Shape()
+				shape := p.link.Shape()
 				due := way.pace.reserve(n, shape.BandwidthMbit, time.Now())
 				due = due.Add(time.Duration(shape.DelayMS) * time.Millisecond)
 				select {
