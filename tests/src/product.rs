@@ -59,11 +59,16 @@ impl Appliance {
 
     /// Makes an appliance's folder, with waits that suit a test.
     pub async fn init(directory: &Path) -> Self {
-        let directory = directory.join("appliance");
+        Self::init_with(directory.join("appliance"), "sqlite:hdm.db").await
+    }
+
+    /// The same in a folder and with a database of one's choice.
+    pub async fn init_with(directory: PathBuf, database: &str) -> Self {
         let appliance = Self { directory, process: None };
         let listen = free_address();
         let mut command = Self::command();
-        command.args(["appliance", "init", "--listen", &listen, "--dir"]).arg(&appliance.directory);
+        command.args(["appliance", "init", "--database", database, "--listen", &listen, "--dir"]);
+        command.arg(&appliance.directory);
         outcome(&mut command, "").await.ok();
         appliance.shorten_waits();
         appliance
@@ -91,6 +96,11 @@ impl Appliance {
             })
             .collect();
         std::fs::write(file, text).unwrap();
+    }
+
+    /// Takes over the key of another appliance, as those need that share a database.
+    pub fn share_key_of(&self, other: &Self) {
+        std::fs::copy(other.directory.join("secret.key"), self.directory.join("secret.key")).unwrap();
     }
 
     /// Starts the process, with further environment, and waits until it answers.
@@ -148,9 +158,15 @@ impl Appliance {
 
     /// Ends the process as an administrator would.
     pub async fn stop(&mut self) {
-        let pid = self.pid().to_string();
-        Command::new("kill").args(["-TERM", &pid]).status().await.unwrap();
+        self.signal("TERM").await;
         self.ended().await;
+    }
+
+    /// Sends a signal, such as `STOP`.
+    pub async fn signal(&self, name: &str) {
+        let pid = self.pid().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status().await.unwrap();
+        assert!(sent.success(), "SIG{name} could not be sent");
     }
 
     /// What it logged.

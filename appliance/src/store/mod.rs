@@ -84,16 +84,6 @@ impl Store {
         Ok(Self { pool })
     }
 
-    /// Makes a database on a PostgreSQL server.
-    #[cfg(test)]
-    pub(crate) async fn create_database(server: &str, name: &str) -> Result<(), StoreError> {
-        sqlx::any::install_default_drivers();
-        let pool = AnyPoolOptions::new().max_connections(1).connect(server).await?;
-        sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await?;
-        pool.close().await;
-        Ok(())
-    }
-
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query("SELECT 1").execute(&self.pool).await?;
