@@ -10,6 +10,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 
 use crate::dump::Dump;
+use crate::wait;
 
 /// Where set-up puts the simulated vCenter.
 pub fn binary() -> PathBuf {
@@ -127,6 +128,21 @@ impl Site {
             .collect()
     }
 
+    /// Runs a command in a guest, once it is up, and returns what it printed.
+    pub async fn exec(&self, vm: &str, command: &str) -> String {
+        let ran = wait::until("the guest runs the command", async || {
+            let url = format!("{}/vms/{vm}/exec", self.ready.admin_url);
+            let request = self.http.post(url).json(&json!({"command": command, "timeout_ms": 60_000}));
+            let answer = request.bearer_auth(&self.ready.admin_token).send().await.unwrap();
+            let well = answer.status().is_success();
+            let said: Value = answer.json().await.unwrap();
+            if well { Ok(said) } else { Err(said) }
+        })
+        .await;
+        assert_eq!(ran["code"], 0, "'{command}' in the guest of {vm}: {ran}");
+        ran["stdout"].as_str().unwrap_or_default().to_owned()
+    }
+
     async fn answer(&self, path: &str, request: reqwest::RequestBuilder) -> Value {
         let answer = request.bearer_auth(&self.ready.admin_token).send().await.unwrap();
         let status = answer.status();
@@ -198,6 +214,26 @@ fn site(name: &str, vms: Value, extra: &Value) -> Value {
         config.extend(extra.clone());
     }
     config
+}
+
+/// The disk that a guest boots from, where set-up puts it.
+pub fn guest_image() -> PathBuf {
+    let path = std::env::var_os("HDM_GUEST_IMAGE")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../.hdm/guest.raw"), PathBuf::from);
+    assert!(path.is_file(), "{} is missing: run `cargo xtask setup`", path.display());
+    path.canonicalize().unwrap()
+}
+
+/// A VM that really boots, and runs when the site is up.
+pub fn guest(name: &str) -> Value {
+    let image = guest_image();
+    let mut running = vm(name, &[1]);
+    running["bootable"] = json!(true);
+    running["power"] = json!("on");
+    running["memory_mib"] = json!(256);
+    running["disks"][0]["size_bytes"] = json!(std::fs::metadata(&image).unwrap().len());
+    running["disks"][0]["content"] = json!(format!("file:{}", image.display()));
+    running
 }
 
 /// A VM with these disks (MiB each, random content of the name's own), one adapter, powered off.

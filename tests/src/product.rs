@@ -84,6 +84,7 @@ impl Appliance {
             ("lease_ms", 3_000),
             ("poll_max_ms", 500),
             ("transfer_idle_ms", 3_000),
+            ("tools_seconds", 120),
         ];
         let text: String = text
             .lines()

@@ -221,6 +221,8 @@ func (f *Faults) Outcome(ctx *simulator.Context, method string, _ types.ManagedO
 		return &hook.TaskOutcome{Kind: hook.TaskHangs}
 	case "late":
 		return &hook.TaskOutcome{Kind: hook.TaskEndsLate, Delay: do.delay()}
+	case "ask":
+		return &hook.TaskOutcome{Kind: hook.TaskAsks, Message: do.Message}
 	}
 	name := do.TaskFault
 	if name == "" {

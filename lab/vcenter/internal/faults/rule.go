@@ -55,7 +55,7 @@ type Do struct {
 	LoseAnswer bool `json:"lose_answer,omitempty"`
 	// DelayMS comes before the effect, or makes a task late.
 	DelayMS int `json:"delay_ms,omitempty"`
-	// Task is "fail", "hang" or "late".
+	// Task is "fail", "hang", "late", or "ask": its VM asks Message first.
 	Task      string `json:"task,omitempty"`
 	TaskFault string `json:"task_fault,omitempty"`
 	// ExpireSessions ends every session before the call.
@@ -101,8 +101,12 @@ func (r *Rule) validate() error {
 	}
 	switch r.Do.Task {
 	case "", "fail", "hang", "late":
+	case "ask":
+		if r.Do.Message == "" {
+			return errors.New("a task that asks needs its question as the message")
+		}
 	default:
-		return fmt.Errorf("a task can fail, hang or be late, not %q", r.Do.Task)
+		return fmt.Errorf("a task can fail, hang, be late or ask, not %q", r.Do.Task)
 	}
 	switch r.Do.KillWhen {
 	case "", "before", "after":

@@ -49,12 +49,15 @@ const (
 	TaskHangs
 	// TaskEndsLate has its effect at once and ends after the delay.
 	TaskEndsLate
+	// TaskAsks has its VM ask a question, and its effect once that is answered.
+	TaskAsks
 )
 
 // TaskOutcome replaces the ordinary outcome of a *_Task method.
 type TaskOutcome struct {
 	Kind TaskKind
-	// Fault and Message are the error of TaskFails.
+	// Fault and Message are the error of TaskFails; Message is the question of
+	// TaskAsks.
 	Fault   types.BaseMethodFault
 	Message string
 	// Delay is how late TaskEndsLate is.

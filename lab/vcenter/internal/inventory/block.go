@@ -25,14 +25,7 @@ func (b *builder) block(p *place, c *cluster, vm *simulator.VirtualMachine, cfg 
 	}
 	vm.Runtime.ConsolidationNeeded = cfg.ConsolidationNeeded
 	if cfg.Question != "" {
-		vm.Runtime.Question = &types.VirtualMachineQuestionInfo{
-			Id: "1", Text: cfg.Question,
-			Choice: types.ChoiceOption{ChoiceInfo: []types.BaseElementDescription{
-				&types.ElementDescription{Key: "0", Description: types.Description{Label: "Cancel"}},
-				&types.ElementDescription{Key: "1", Description: types.Description{Label: "I moved it"}},
-				&types.ElementDescription{Key: "2", Description: types.Description{Label: "I copied it"}},
-			}, DefaultIndex: 2},
-		}
+		vm.Runtime.Question = Question(cfg.Question)
 	}
 	vm.DisabledMethod = append(vm.DisabledMethod, cfg.DisabledMethods...)
 	blockDevices(vm, cfg)
@@ -131,4 +124,17 @@ func remove(list []types.ManagedObjectReference, ref types.ManagedObjectReferenc
 		}
 	}
 	return rest
+}
+
+// Question is what a VM asks; its choices are those of a VM that was found
+// moved, key "0" being the one that ends what waits for the answer.
+func Question(text string) *types.VirtualMachineQuestionInfo {
+	return &types.VirtualMachineQuestionInfo{
+		Id: "1", Text: text,
+		Choice: types.ChoiceOption{ChoiceInfo: []types.BaseElementDescription{
+			&types.ElementDescription{Key: "0", Description: types.Description{Label: "Cancel"}},
+			&types.ElementDescription{Key: "1", Description: types.Description{Label: "I moved it"}},
+			&types.ElementDescription{Key: "2", Description: types.Description{Label: "I copied it"}},
+		}, DefaultIndex: 2},
+	}
 }

@@ -289,6 +289,13 @@ func (v *VIM) consolidate(ctx *simulator.Context, this types.ManagedObjectRefere
 	return &methods.ConsolidateVMDisks_TaskBody{Res: &types.ConsolidateVMDisks_TaskResponse{Returnval: task.obj.Self}}
 }
 
+// ask has a VM ask; answered is called with the key of the choice. The VM's lock
+// is held.
+func (v *VIM) ask(ctx *simulator.Context, this types.ManagedObjectReference, text string, answered func(choice string)) {
+	v.asking.Store(this, answered)
+	ctx.Update(machine(ctx, this), []types.PropertyChange{{Name: "runtime.question", Val: inventory.Question(text)}})
+}
+
 func (v *VIM) answer(ctx *simulator.Context, this types.ManagedObjectReference, request types.AnyType) soap.HasFault {
 	req, _ := request.(*types.AnswerVM)
 	vm := machine(ctx, this)
@@ -299,6 +306,9 @@ func (v *VIM) answer(ctx *simulator.Context, this types.ManagedObjectReference, 
 	for _, choice := range question.Choice.ChoiceInfo {
 		if choice.GetElementDescription().Key == req.AnswerChoice {
 			ctx.Update(vm, []types.PropertyChange{{Name: "runtime.question", Val: nil}})
+			if answered, waits := v.asking.LoadAndDelete(this); waits {
+				go answered.(func(string))(req.AnswerChoice)
+			}
 			return &methods.AnswerVMBody{Res: new(types.AnswerVMResponse)}
 		}
 	}

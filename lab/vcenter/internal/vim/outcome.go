@@ -96,6 +96,22 @@ func (v *VIM) another(ctx *simulator.Context, method string, this types.ManagedO
 			}
 			task.result(result, fault, message)
 		}()
+	case hook.TaskAsks:
+		v.ask(ctx, this, outcome.Message, func(choice string) {
+			if choice == "0" {
+				task.finish(new(types.RequestCanceled), "The operation was cancelled by the answer to a question.")
+				return
+			}
+			forked := fork(ctx)
+			var res soap.HasFault
+			forked.WithLock(machine(ctx, this), func() { res = next(forked, this, req) })
+			result, fault := await(forked, res)
+			message := ""
+			if fault != nil {
+				message = fmt.Sprintf("%T", fault)
+			}
+			task.result(result, fault, message)
+		})
 	case hook.TaskHangs:
 		// Runs until somebody cancels it.
 	}

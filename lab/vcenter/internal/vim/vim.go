@@ -4,6 +4,7 @@ package vim
 
 import (
 	"reflect"
+	"sync"
 
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/mo"
@@ -36,6 +37,8 @@ type VIM struct {
 	Options
 	watch *watch
 	log   taskLog
+	// asking holds, by VM, what waits for the answer to its question.
+	asking sync.Map
 }
 
 // New registers the changed methods with the dispatcher and starts to watch the
