@@ -118,6 +118,33 @@ async fn a_name_or_a_mac_that_is_taken() {
     refused(&again, &["web-01", "--rename", "00:50:56", "--mac new"]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stays_behind_is_listed_before_the_start() {
+    let mut laden = vm("laden", &[1]);
+    laden["tags"] = json!(["Backup/Gold", "Owner/Shop"]);
+    laden["permissions"] = json!(["LAB\\operators"]);
+    laden["storage_policy"] = json!("Mirrored twice");
+    laden["snapshots"] = json!(["before the update"]);
+    let lab = Lab::start(json!([laden, vm("plain", &[1])])).await;
+    let appliance = Appliance::start(&lab).await;
+
+    let dry = |name| [&migrate_arguments(name)[..], &["--dry-run"]].concat();
+    let said = appliance.hdm(&dry("laden")).await.ok().stdout;
+    for word in ["Backup/Gold", "Owner/Shop", "LAB\\operators", "Mirrored twice", "before the update"] {
+        assert!(said.contains(word), "'{word}' is missing in:\n{said}");
+    }
+    let said = appliance.hdm(&dry("plain")).await.ok().stdout;
+    assert!(!said.contains("not carried"), "{said}");
+
+    // A vCenter that does not tell: then that is said.
+    let fault =
+        json!({"on": {"method": "RetrieveEntityPermissions", "times": 9}, "do": {"fault": "NoPermission"}});
+    lab.onprem.arm(fault).await;
+    let said = appliance.hdm(&dry("laden")).await.ok().stdout;
+    assert!(said.contains("Backup/Gold") && said.contains("permissions of its own"), "{said}");
+    assert!(!said.contains("operators"), "{said}");
+}
+
 /// Each blocker of the VM itself, as the lab's configuration names it, with the word the refusal must use.
 fn blockers() -> Vec<(&'static str, Value, &'static str)> {
     vec![

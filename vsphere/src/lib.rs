@@ -41,7 +41,7 @@ pub use property::{
 pub use session::{About, Credentials, LoginGate, Session, SessionInfo};
 pub use task::{NewTask, TaskInfo, TaskResult, TaskState};
 pub use verb::{
-    EventEx, EventRecord, EventSeverity, ExtensionInfo, ExtensionSpec, NicChange, VmConfigChange,
+    Attached, EventEx, EventRecord, EventSeverity, ExtensionInfo, ExtensionSpec, NicChange, VmConfigChange,
 };
 pub use wire::{Endpoint, Limits, PresentedCertificate, Secret, Thumbprint, probe};
 

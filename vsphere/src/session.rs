@@ -5,11 +5,15 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
+use reqwest::Method;
 use tokio::sync::{Mutex, OnceCell, RwLock, Semaphore};
 
 use crate::MoRef;
 use crate::error::{Error, Fault};
-use crate::wire::{Answer, Endpoint, Http, Limits, Node, Secret, XmlWriter, envelope, read_answer};
+use crate::wire::{
+    Answer, Endpoint, Http, Limits, Node, RestAuth, Secret, Service, XmlWriter, envelope, read_answer,
+    storage_envelope,
+};
 
 /// A user name and its password.
 #[derive(Clone, Debug)]
@@ -317,6 +321,33 @@ impl Session {
         })
     }
 
+    /// Makes a call of the storage policies' service under our session.
+    pub(crate) async fn storage_call(
+        &self,
+        operation: &str,
+        this: &MoRef,
+        arguments: impl FnOnce(&mut XmlWriter),
+    ) -> Result<Node, Error> {
+        self.login().await?;
+        let (_, cookie) = self.current_cookie().await?;
+        let body = storage_envelope(&cookie, operation, this, arguments);
+        let _permit = self.shared.calls.acquire().await.ok();
+        let http = &self.shared.http;
+        let answer = http.post(Service::Storage, operation, None, body, self.limits().call).await?;
+        self.answer(operation, this, &answer.body, answer.status)
+    }
+
+    /// Opens a session of the REST API, for calls whose results vary with our user alone. Close it again.
+    pub(crate) async fn rest_login(&self) -> Result<RestSession<'_>, Error> {
+        self.login().await?;
+        let Credentials { user, password } = &self.shared.credentials;
+        let auth = RestAuth::Basic(user, password.reveal());
+        let answer = self.shared.http.rest(Method::POST, REST_SESSION, auth, None).await?;
+        let id =
+            answer["value"].as_str().ok_or_else(|| Self::protocol(REST_SESSION, "there is no id in it"))?;
+        Ok(RestSession { session: self, id: id.to_owned() })
+    }
+
     async fn current_cookie(&self) -> Result<(u64, String), Error> {
         let state = self.shared.state.read().await;
         let cookie = state.cookie.clone();
@@ -346,7 +377,7 @@ impl Session {
             w.value("userName", user);
             w.value("password", password.reveal());
         });
-        let answer = self.shared.http.post("Login", None, body, self.limits().call).await?;
+        let answer = self.shared.http.post(Service::Vim, "Login", None, body, self.limits().call).await?;
         let cookie = answer.cookie.clone();
         let node = self.answer("Login", &manager, &answer.body, answer.status).map_err(|e| {
             match e.fault_kind() {
@@ -391,7 +422,7 @@ impl Session {
         // A long poll holds no permit: it would keep others from calling for half a minute.
         let long = timeout > self.limits().call;
         let _permit = if long { None } else { self.shared.calls.acquire().await.ok() };
-        let answer = self.shared.http.post(operation, cookie.as_deref(), body, timeout).await?;
+        let answer = self.shared.http.post(Service::Vim, operation, cookie.as_deref(), body, timeout).await?;
         self.answer(operation, this, &answer.body, answer.status)
     }
 
@@ -422,6 +453,37 @@ impl Session {
             Ok(value) => Ok(Some(value)),
             Err(e) if e.is_gone() => Ok(None),
             Err(e) => Err(e),
+        }
+    }
+}
+
+/// Where sessions of the REST API are made (vSphere Automation API: `com.vmware.cis.session`).
+const REST_SESSION: &str = "/rest/com/vmware/cis/session";
+
+/// A session of the REST API.
+pub(crate) struct RestSession<'a> {
+    session: &'a Session,
+    id: String,
+}
+
+impl RestSession<'_> {
+    /// Makes a call and returns the `value` of its answer.
+    pub(crate) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&serde_json::Value>,
+    ) -> Result<serde_json::Value, Error> {
+        let _permit = self.session.shared.calls.acquire().await.ok();
+        let auth = RestAuth::Session(&self.id);
+        let mut answer = self.session.shared.http.rest(method, path, auth, body).await?;
+        Ok(answer["value"].take())
+    }
+
+    /// Ends it.
+    pub(crate) async fn close(self) {
+        if let Err(error) = self.call(Method::DELETE, REST_SESSION, None).await {
+            tracing::debug!(%error, "the REST session ends by itself");
         }
     }
 }

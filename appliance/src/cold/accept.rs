@@ -152,12 +152,28 @@ async fn prepare(cold: &Cold, request: &ColdRequest) -> Result<(Site, Site, Vec<
         .iter()
         .map(|asked| (asked.clone(), pick(sought, asked, &candidates).map(|c| c.object.clone())))
         .collect();
-    let prepared: Vec<Prepared> = futures_util::stream::iter(picked)
+    let mut prepared: Vec<Prepared> = futures_util::stream::iter(picked)
         .map(|(asked, picked)| look_up(request, &from, &to, &view, asked, picked))
         .buffered(AT_ONCE)
         .try_collect()
         .await?;
+    look_beside(&from, &mut prepared).await;
     Ok((from, to, twice(prepared)))
+}
+
+/// Adds what hangs on the VMs and stays behind, for the warnings before the start.
+async fn look_beside(from: &Site, prepared: &mut [Prepared]) {
+    let found = prepared.iter().filter_map(|one| one.found.as_ref());
+    let vms: Vec<(MoRef, Vec<i32>)> =
+        found.map(|f| (f.details.vm.clone(), f.details.disks.iter().map(|d| d.key).collect())).collect();
+    let attached = from.session.attached(&vms).await;
+    for found in prepared.iter_mut().filter_map(|one| one.found.as_mut()) {
+        if let Some(attached) = attached.get(&found.details.vm).cloned() {
+            found.source.tags = attached.tags;
+            found.source.permissions = attached.permissions;
+            found.source.storage_policies = attached.storage_policies;
+        }
+    }
 }
 
 /// A VM named twice would be moved twice.

@@ -1,5 +1,6 @@
 //! Typed operations on VMs, snapshots, pools, events and extensions.
 
+mod attached;
 mod event;
 mod extension;
 mod pool;
@@ -7,6 +8,7 @@ mod power;
 mod reconfigure;
 mod snapshot;
 
+pub use attached::Attached;
 pub use event::{EventEx, EventRecord, EventSeverity};
 pub use extension::{ExtensionInfo, ExtensionSpec};
 pub(crate) use reconfigure::{DEVICE_ORDER, connectable};

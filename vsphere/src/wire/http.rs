@@ -72,6 +72,23 @@ pub(crate) struct HttpAnswer {
     pub(crate) body: String,
 }
 
+/// The SOAP services of a vCenter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Service {
+    /// The vSphere API (`/sdk`).
+    Vim,
+    /// Storage policies (SPBM, `/pbm`).
+    Storage,
+}
+
+/// How a REST call is authorised.
+pub(crate) enum RestAuth<'a> {
+    /// By user name and password: to open a session.
+    Basic(&'a str, &'a str),
+    /// By the session's id.
+    Session(&'a str),
+}
+
 /// The name of vCenter's session cookie.
 const COOKIE: &str = "vmware_soap_session";
 
@@ -91,16 +108,21 @@ impl Http {
     /// Posts an envelope. `timeout` is for the whole call.
     pub(crate) async fn post(
         &self,
+        service: Service,
         operation: &str,
         cookie: Option<&str>,
         body: String,
         timeout: Duration,
     ) -> Result<HttpAnswer, Error> {
+        let (url, action) = match service {
+            Service::Vim => (self.endpoint.url.clone(), "urn:vim25/7.0"),
+            Service::Storage => (self.beside("/pbm")?, "urn:pbm/2.0"),
+        };
         let mut request = self
             .client
-            .post(self.endpoint.url.clone())
+            .post(url)
             .header("Content-Type", "text/xml; charset=utf-8")
-            .header("SOAPAction", "urn:vim25/7.0")
+            .header("SOAPAction", action)
             .header("User-Agent", &self.user_agent)
             .timeout(timeout)
             .body(body);
@@ -116,6 +138,44 @@ impl Http {
         });
         let body = self.read(operation, response).await?;
         Ok(HttpAnswer { status, cookie, body })
+    }
+
+    /// Makes a call of the REST API and returns the JSON it answers with, `null` if there is none.
+    pub(crate) async fn rest(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        auth: RestAuth<'_>,
+        body: Option<&serde_json::Value>,
+    ) -> Result<serde_json::Value, Error> {
+        let mut request = self
+            .client
+            .request(method, self.beside(path)?)
+            .header("User-Agent", &self.user_agent)
+            .timeout(self.limits.call);
+        request = match auth {
+            RestAuth::Basic(user, password) => request.basic_auth(user, Some(password)),
+            RestAuth::Session(id) => request.header("vmware-api-session-id", id),
+        };
+        if let Some(body) = body {
+            request = request.header("Content-Type", "application/json").body(body.to_string());
+        }
+        let response = request.send().await.map_err(|e| self.error(path, e))?;
+        let status = response.status();
+        let text = self.read(path, response).await?;
+        let protocol = |detail: String| Error::Protocol { operation: path.to_owned(), detail };
+        if !status.is_success() {
+            return Err(protocol(format!("HTTP status {status}")));
+        }
+        if text.is_empty() {
+            return Ok(serde_json::Value::Null);
+        }
+        serde_json::from_str(&text).map_err(|e| protocol(e.to_string()))
+    }
+
+    /// Another path of the same server.
+    fn beside(&self, path: &str) -> Result<Url, Error> {
+        self.endpoint.url.join(path).map_err(|_| Error::BadUrl(path.to_owned()))
     }
 
     async fn read(&self, operation: &str, response: reqwest::Response) -> Result<String, Error> {

@@ -15,8 +15,8 @@ pub use thumbprint::Thumbprint;
 pub use tls::{PresentedCertificate, probe};
 
 pub use http::Endpoint;
-pub(crate) use http::{Http, certificate_error, client};
-pub(crate) use soap::{Answer, envelope, read_answer, read_fault};
+pub(crate) use http::{Http, RestAuth, Service, certificate_error, client};
+pub(crate) use soap::{Answer, envelope, read_answer, read_fault, storage_envelope};
 pub(crate) use xml::Node;
 #[cfg(any(test, fuzzing))]
 pub(crate) use xml::read as read_xml;

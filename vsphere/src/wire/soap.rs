@@ -10,6 +10,29 @@ use crate::error::Fault;
 
 /// The envelope of a call.
 pub(crate) fn envelope(operation: &str, this: &MoRef, arguments: impl FnOnce(&mut XmlWriter)) -> String {
+    wrap("urn:vim25", "", operation, this, arguments)
+}
+
+/// The envelope of a call of the storage policies' service, which takes the vSphere API's session in a header
+/// (vSphere Storage Policy programming guide: sharing a session).
+pub(crate) fn storage_envelope(
+    cookie: &str,
+    operation: &str,
+    this: &MoRef,
+    arguments: impl FnOnce(&mut XmlWriter),
+) -> String {
+    let mut header = XmlWriter::default();
+    header.element("soapenv:Header", |w| w.value("vcSessionCookie", cookie.trim_matches('"')));
+    wrap("urn:pbm", &header.finish(), operation, this, arguments)
+}
+
+fn wrap(
+    namespace: &str,
+    header: &str,
+    operation: &str,
+    this: &MoRef,
+    arguments: impl FnOnce(&mut XmlWriter),
+) -> String {
     let mut writer = XmlWriter::default();
     writer.moref("_this", this);
     arguments(&mut writer);
@@ -18,7 +41,7 @@ pub(crate) fn envelope(operation: &str, this: &MoRef, arguments: impl FnOnce(&mu
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\
          <soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\" \
          xmlns:xsd=\"http://www.w3.org/2001/XMLSchema\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\">\
-         <soapenv:Body><{operation} xmlns=\"urn:vim25\">{body}</{operation}></soapenv:Body></soapenv:Envelope>"
+         {header}<soapenv:Body><{operation} xmlns=\"{namespace}\">{body}</{operation}></soapenv:Body></soapenv:Envelope>"
     )
 }
 

@@ -134,6 +134,11 @@ type VM struct {
 	VApp                string   `json:"vapp"`
 	LinkedClone         bool     `json:"linked_clone"`
 	ConsolidationNeeded bool     `json:"consolidation_needed"`
+	// Tags are "Category/Tag"; Permissions are users that have a role on the VM
+	// itself; StoragePolicy is the policy of its disks, by name.
+	Tags          []string `json:"tags"`
+	Permissions   []string `json:"permissions"`
+	StoragePolicy string   `json:"storage_policy"`
 }
 
 // NIC is one virtual network card.

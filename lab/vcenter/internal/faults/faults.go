@@ -74,7 +74,7 @@ func (f *Faults) ClearCalls() {
 var reads = []string{"Retrieve", "Continue", "WaitForUpdates", "CheckForUpdates", "CancelWaitForUpdates", "Create" + "ContainerView",
 	"CreateFilter", "CreatePropertyCollector", "CreateCollector", "CreateListView", "CreateInventoryView", "Destroy" + "Property",
 	"DestroyView", "DestroyCollector", "ReadNext", "ReadPrevious", "Query", "Find", "Login", "Logout", "SessionIsActive", "CurrentTime",
-	"HasPrivilege", "CreateImportSpec", "CreateDescriptor", "ParseDescriptor", "TerminateSession", "HttpNfcLeaseGetManifest",
+	"HasPrivilege", "Pbm", "CreateImportSpec", "CreateDescriptor", "ParseDescriptor", "TerminateSession", "HttpNfcLeaseGetManifest",
 	"HttpNfcLeaseSetManifestChecksumType", "ModifyListView", "AcquireCloneTicket", "CloneSession"}
 
 func writes(method string) bool {

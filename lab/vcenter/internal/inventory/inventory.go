@@ -28,8 +28,21 @@ type builder struct {
 	cfg    *config.Config
 	disks  *disk.Store
 	places map[string]*place
-	// on are the VMs to be powered on once everything is wired.
-	on []types.ManagedObjectReference
+	built  Built
+}
+
+// Built is what is left to be done once everything is wired.
+type Built struct {
+	// On are the VMs to be powered on.
+	On []types.ManagedObjectReference
+	// Attached are the VMs with tags, permissions or a policy of their own.
+	Attached []Attached
+}
+
+// Attached is a VM with what is not part of it.
+type Attached struct {
+	Ref types.ManagedObjectReference
+	VM  *config.VM
 }
 
 // place is one datacenter with its objects by name.
@@ -47,26 +60,25 @@ type cluster struct {
 	next  int
 }
 
-// Build makes everything and returns the VMs that are to be powered on, once
-// power-on does what the lab makes of it.
-func Build(ctx *simulator.Context, client *vim25.Client, cfg *config.Config, disks *disk.Store) ([]types.ManagedObjectReference, error) {
+// Build makes everything but what it returns.
+func Build(ctx *simulator.Context, client *vim25.Client, cfg *config.Config, disks *disk.Store) (Built, error) {
 	b := &builder{ctx: ctx, client: client, cfg: cfg, disks: disks, places: make(map[string]*place)}
 	for n := range cfg.Inventory.Datacenters {
 		dc := &cfg.Inventory.Datacenters[n]
 		if err := b.datacenter(dc); err != nil {
-			return nil, fmt.Errorf("datacenter %q: %w", dc.Name, err)
+			return Built{}, fmt.Errorf("datacenter %q: %w", dc.Name, err)
 		}
 	}
 	for n := range cfg.Inventory.VMs {
 		vm := &cfg.Inventory.VMs[n]
 		if err := b.machine(vm); err != nil {
-			return nil, fmt.Errorf("VM %q: %w", vm.Name, err)
+			return Built{}, fmt.Errorf("VM %q: %w", vm.Name, err)
 		}
 	}
 	if cfg.Inventory.GeneratedVMs.Count > 0 {
 		if err := b.generate(); err != nil {
-			return nil, fmt.Errorf("generated VMs: %w", err)
+			return Built{}, fmt.Errorf("generated VMs: %w", err)
 		}
 	}
-	return b.on, nil
+	return b.built, nil
 }

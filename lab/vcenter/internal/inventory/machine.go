@@ -88,7 +88,10 @@ func (b *builder) machine(cfg *config.VM) error {
 		return err
 	}
 	if cfg.Power == "on" {
-		b.on = append(b.on, ref)
+		b.built.On = append(b.built.On, ref)
+	}
+	if len(cfg.Tags)+len(cfg.Permissions) > 0 || cfg.StoragePolicy != "" {
+		b.built.Attached = append(b.built.Attached, Attached{ref, cfg})
 	}
 	return nil
 }

@@ -53,7 +53,10 @@ type Site struct {
 	vim     *vim.VIM
 	rules   *faults.Faults
 	link    *link.Link
-	hosts   map[types.ManagedObjectReference]*esx
+	// policies and vapi are what VMs get their storage policies and tags from.
+	policies *policies
+	vapi     http.Handler
+	hosts    map[types.ManagedObjectReference]*esx
 
 	mu      sync.Mutex
 	running bool
@@ -141,7 +144,10 @@ func (s *Site) makeService(instance string) error {
 	s.svc.Listen = &url.URL{Scheme: "https", Host: s.cfg.Listen, Path: vim25.Path,
 		User: url.UserPassword(s.cfg.User, s.cfg.Password)}
 	s.svc.RegisterSDK(ctx.Map, ctx.Map.Path+"/vimService")
-	s.svc.RegisterSDK(pbm.New())
+	storage := pbm.New()
+	s.policies = makePolicies(storage)
+	s.svc.RegisterSDK(storage)
+	s.makeVAPI(ctx.Map)
 	s.svc.ServeMux.HandleFunc(ctx.Map.Path+"/vimServiceVersions.xml", s.svc.ServiceVersions)
 	s.svc.ServeMux.HandleFunc("/folder/", s.svc.ServeDatastore)
 	s.svc.ServeMux.HandleFunc("/about", s.svc.About)

@@ -5,7 +5,10 @@ import "hdm.dev/lab/vcenter/internal/inventory"
 // buildInventory fills the registry with what the configuration asks for and
 // defines every disk.
 func (s *Site) buildInventory() error {
-	var err error
-	s.powerOn, err = inventory.Build(s.svc.Context, s.client, s.cfg, s.disks)
-	return err
+	built, err := inventory.Build(s.svc.Context, s.client, s.cfg, s.disks)
+	if err != nil {
+		return err
+	}
+	s.powerOn = built.On
+	return s.attach(built.Attached)
 }
