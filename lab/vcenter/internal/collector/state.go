@@ -59,7 +59,7 @@ func (s *state) add(ref types.ManagedObjectReference, spec types.PropertyFilterS
 		switch {
 		case len(set.SelectSet) == 0 && !skip:
 			f.roots = append(f.roots, set.Obj)
-		case skip && viewOnly(set):
+		case viewOnly(set) && (skip || !asked(spec.PropSet, set.Obj)):
 			f.views = append(f.views, set.Obj)
 		default:
 			f.ours = false
@@ -69,6 +69,16 @@ func (s *state) add(ref types.ManagedObjectReference, spec types.PropertyFilterS
 		s.foreign++
 	}
 	s.filters = append(s.filters, f)
+}
+
+// asked tells whether properties of an object of this type are asked for.
+func asked(specs []types.PropertySpec, ref types.ManagedObjectReference) bool {
+	for _, spec := range specs {
+		if isKind(spec.Type, ref.Type) {
+			return true
+		}
+	}
+	return false
 }
 
 // viewOnly tells whether a set means the members of a view and nothing else.

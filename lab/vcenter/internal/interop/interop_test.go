@@ -21,6 +21,9 @@ import (
 	"github.com/vmware/govmomi/find"
 	"github.com/vmware/govmomi/nfc"
 	"github.com/vmware/govmomi/object"
+	"github.com/vmware/govmomi/ovf"
+	"github.com/vmware/govmomi/property"
+	"github.com/vmware/govmomi/view"
 	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
@@ -267,5 +270,203 @@ Disconnect(si)
 	want := "['odd%2fname 100%25', 'web-01'] success seen by pyVmomi before"
 	if got := strings.TrimSpace(string(output)); got != want {
 		t.Fatalf("got %s, want %s", got, want)
+	}
+}
+
+// admin posts to the lab's own API.
+func admin(t *testing.T, path, body string) {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodPost, theSite.Ready().AdminURL+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+theSite.Ready().AdminToken)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s", path, res.Status)
+	}
+}
+
+func TestACallWhoseAnswerIsLostHasTakenEffect(t *testing.T) {
+	ctx, client := login(t)
+	vm, err := find.NewFinder(client.Client).VirtualMachine(ctx, "/DC0/vm/vm-00002")
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin(t, "/faults", `{"on": {"method": "CreateSnapshot_Task"}, "do": {"lose_answer": true}}`)
+	if _, err := vm.CreateSnapshot(ctx, "lost", "", false, false); err == nil {
+		t.Fatal("the answer came")
+	}
+	var properties mo.VirtualMachine
+	for properties.Snapshot == nil {
+		if err := vm.Properties(ctx, vm.Reference(), []string{"snapshot"}, &properties); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := properties.Snapshot.RootSnapshotList[0].Name; got != "lost" {
+		t.Fatalf("the snapshot is %q", got)
+	}
+}
+
+func TestAFilterOverAViewTellsOneChangeAndNoMore(t *testing.T) {
+	ctx, client := login(t)
+	viewer, err := view.NewManager(client.Client).CreateContainerView(ctx, client.ServiceContent.RootFolder, []string{"VirtualMachine"}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	filter := new(property.WaitFilter).Add(viewer.Reference(), "VirtualMachine", []string{"config.annotation"}, viewer.TraversalSpec())
+	vm, err := find.NewFinder(client.Client).VirtualMachine(ctx, "/DC0/vm/vm-00003")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := len(dump(t)["vms"].([]any))
+	var first, changed int
+	err = property.WaitForUpdates(ctx, property.DefaultCollector(client.Client), filter, func(updates []types.ObjectUpdate) bool {
+		// What is there comes in pages.
+		if first < all {
+			first += len(updates)
+			if first < all {
+				return false
+			}
+			task, err := vm.Reconfigure(ctx, types.VirtualMachineConfigSpec{Annotation: "changed"})
+			if err != nil || task.Wait(ctx) != nil {
+				t.Error("the change was refused")
+			}
+			return false
+		}
+		changed = len(updates)
+		if updates[0].Obj != vm.Reference() || updates[0].ChangeSet[0].Val != "changed" {
+			t.Errorf("the update is %+v", updates[0])
+		}
+		return true
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first != all || changed != 1 {
+		t.Errorf("first %d of %d objects, then %d; want all, then one", first, all, changed)
+	}
+}
+
+// An import through govc's own path: descriptor, spec, lease, upload, manifest.
+func TestAnImportKeepsTheBytesAndDropsWhatARealOneDrops(t *testing.T) {
+	ctx, client := login(t)
+	finder := find.NewFinder(client.Client)
+	source, err := finder.VirtualMachine(ctx, "/DC0/vm/web-01")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lease, err := source.Export(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := lease.Wait(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stream bytes.Buffer
+	var files []types.OvfFile
+	for _, item := range info.Items {
+		if !strings.HasSuffix(item.Path, ".vmdk") {
+			continue
+		}
+		reader, _, err := client.Download(ctx, item.URL, &soap.DefaultDownload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(&stream, reader); err != nil {
+			t.Fatal(err)
+		}
+		_ = reader.Close()
+		files = append(files, types.OvfFile{DeviceId: item.DeviceId, Path: "disk-0.vmdk"})
+	}
+	if err := lease.Complete(ctx); err != nil {
+		t.Fatal(err)
+	}
+	readable(t, stream.Bytes())
+
+	manager := ovf.NewManager(client.Client)
+	described, err := manager.CreateDescriptor(ctx, source, types.OvfCreateDescriptorParams{Name: "copy", OvfFiles: files})
+	if err != nil {
+		t.Fatal(err)
+	}
+	datastore, err := finder.DefaultDatastore(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool, err := finder.ResourcePool(ctx, "/DC0/host/C0/Resources")
+	if err != nil {
+		t.Fatal(err)
+	}
+	network, err := finder.DefaultNetwork(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec, err := manager.CreateImportSpec(ctx, described.OvfDescriptor, pool, datastore, &types.OvfCreateImportSpecParams{
+		EntityName:     "copy",
+		NetworkMapping: []types.OvfNetworkMapping{{Name: "VM Network", Network: network.Reference()}},
+	})
+	if err != nil || len(spec.Error) > 0 {
+		t.Fatalf("%v %+v", err, spec)
+	}
+	config := spec.ImportSpec.(*types.VirtualMachineImportSpec).ConfigSpec
+	if config.Uuid != "" || config.Annotation != "" || len(config.ExtraConfig) > 0 {
+		t.Errorf("the spec carries what a descriptor does not: %q %q %v", config.Uuid, config.Annotation, config.ExtraConfig)
+	}
+	folder, err := finder.Folder(ctx, "/DC0/vm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	into, err := pool.ImportVApp(ctx, spec.ImportSpec, folder, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ready, err := into.Wait(ctx, spec.FileItem)
+	if err != nil {
+		t.Fatal(err)
+	}
+	updater := into.StartUpdater(ctx, ready)
+	defer updater.Done()
+	upload := soap.Upload{ContentLength: int64(stream.Len())}
+	if err := into.Upload(ctx, ready.Items[0], bytes.NewReader(stream.Bytes()), upload); err != nil {
+		t.Fatal(err)
+	}
+	if err := into.Complete(ctx); err != nil {
+		t.Fatal(err)
+	}
+	all := dump(t)
+	disk := func(name string) any { return vmOf(t, all, name)["disks"].([]any)[0].(map[string]any)["sha256"] }
+	if disk("copy") != disk("web-01") {
+		t.Error("the copy's disk differs")
+	}
+	copied, err := finder.VirtualMachine(ctx, "/DC0/vm/copy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if task, err := copied.Destroy(ctx); err != nil || task.Wait(ctx) != nil {
+		t.Error("the copy cannot be removed")
+	}
+}
+
+// readable asks qemu-img, which knows the format from elsewhere.
+func readable(t *testing.T, stream []byte) {
+	t.Helper()
+	program, err := exec.LookPath("qemu-img")
+	if err != nil {
+		t.Skip("qemu-img is missing; `cargo xtask setup` installs it")
+	}
+	file := filepath.Join(t.TempDir(), "export.vmdk")
+	if err := os.WriteFile(file, stream, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if output, err := exec.Command(program, "check", "-f", "vmdk", file).CombinedOutput(); err != nil && !strings.Contains(string(output), "does not support checks") {
+		t.Errorf("qemu-img check: %v: %s", err, output)
+	}
+	if output, err := exec.Command(program, "convert", "-f", "vmdk", "-O", "raw", file, file+".raw").CombinedOutput(); err != nil {
+		t.Errorf("qemu-img convert: %v: %s", err, output)
 	}
 }

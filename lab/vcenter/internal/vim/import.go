@@ -41,7 +41,7 @@ func (v *VIM) importVApp(ctx *simulator.Context, this types.ManagedObjectReferen
 	lease := v.Leases.New(ctx, nfc.Import, types.ManagedObjectReference{}, task.finish)
 	go v.create(fork(ctx), lease, folder, &types.CreateVM_Task{
 		This: folder.Self, Config: spec.ConfigSpec, Pool: this, Host: req.Host})
-	return &methods.ImportVAppBody{Res: &types.ImportVAppResponse{Returnval: lease.Reference()}}
+	return &methods.ImportVAppBody{Res: &types.ImportVAppResponse{Returnval: lease.Self}}
 }
 
 func importFolder(ctx *simulator.Context, pool types.ManagedObjectReference, asked *types.ManagedObjectReference) (*simulator.Folder, soap.HasFault) {

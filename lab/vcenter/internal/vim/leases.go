@@ -25,8 +25,8 @@ func (v *VIM) registerLeases(table hook.Dispatcher) {
 				vm = snapshot.Vm
 			}
 			if lease := v.Leases.Holding(vm); lease != nil {
-				return dispatch.Fault(fmt.Sprintf("%s is held by %s.", vm.Value, lease.Reference().Value),
-					&types.MethodDisabled{Source: lease.Reference().Value})
+				return dispatch.Fault(fmt.Sprintf("%s is held by %s.", vm.Value, lease.Self.Value),
+					&types.MethodDisabled{Source: lease.Self.Value})
 			}
 			return next(ctx, this, req)
 		}
@@ -56,7 +56,7 @@ func (v *VIM) exportVM(ctx *simulator.Context, this types.ManagedObjectReference
 	if fault != nil {
 		return fault
 	}
-	return &methods.ExportVmBody{Res: &types.ExportVmResponse{Returnval: lease.Reference()}}
+	return &methods.ExportVmBody{Res: &types.ExportVmResponse{Returnval: lease.Self}}
 }
 
 func (v *VIM) exportSnapshot(ctx *simulator.Context, this types.ManagedObjectReference, _ types.AnyType) soap.HasFault {
@@ -72,13 +72,13 @@ func (v *VIM) exportSnapshot(ctx *simulator.Context, this types.ManagedObjectRef
 	if fault != nil {
 		return fault
 	}
-	return &methods.ExportSnapshotBody{Res: &types.ExportSnapshotResponse{Returnval: lease.Reference()}}
+	return &methods.ExportSnapshotBody{Res: &types.ExportSnapshotResponse{Returnval: lease.Self}}
 }
 
 // export makes a lease of the disks of a configuration.
 func (v *VIM) export(ctx *simulator.Context, vm *simulator.VirtualMachine, config *types.VirtualMachineConfigInfo) (*nfc.Lease, soap.HasFault) {
 	if held := v.Leases.Holding(vm.Self); held != nil {
-		return nil, dispatch.Fault(fmt.Sprintf("%s is held by %s.", vm.Name, held.Reference().Value), new(types.InvalidState))
+		return nil, dispatch.Fault(fmt.Sprintf("%s is held by %s.", vm.Name, held.Self.Value), new(types.InvalidState))
 	}
 	if vm.Runtime.Host == nil {
 		return nil, dispatch.Fault("The VM has no host.", new(types.InvalidState))

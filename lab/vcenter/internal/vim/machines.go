@@ -269,17 +269,32 @@ func (v *VIM) reconfigure(next hook.Call) hook.Call {
 			go task.finish(new(types.ConcurrentAccess), "The virtual machine was changed meanwhile.")
 			return &methods.ReconfigVM_TaskBody{Res: &types.ReconfigVM_TaskResponse{Returnval: task.obj.Self}}
 		}
-		if req.Spec.Annotation != emptied {
-			return next(ctx, this, request)
+		empty := req.Spec.Annotation == emptied
+		if empty {
+			req.Spec.Annotation = ""
 		}
-		req.Spec.Annotation = ""
 		res := next(ctx, this, request)
-		if res.Fault() == nil {
+		if res.Fault() != nil {
+			return res
+		}
+		if empty {
 			// The VM's lock is handed to the task, so that this comes first or last, never between.
 			ctx.Update(vm, []types.PropertyChange{{Name: "config.annotation", Val: ""}, {Name: "summary.config.annotation", Val: ""}})
 		}
+		go v.announce(fork(ctx), vm, res)
 		return res
 	}
+}
+
+// announce tells those who wait for changes of a reconfiguration once it is
+// done: vcsim changes most of the configuration without a word.
+func (v *VIM) announce(ctx *simulator.Context, vm *simulator.VirtualMachine, res soap.HasFault) {
+	if _, fault := await(ctx, res); fault != nil {
+		return
+	}
+	ctx.WithLock(vm, func() {
+		ctx.Update(vm, []types.PropertyChange{{Name: "config.changeVersion", Val: vm.Config.ChangeVersion}})
+	})
 }
 
 func (v *VIM) consolidate(ctx *simulator.Context, this types.ManagedObjectReference, _ types.AnyType) soap.HasFault {

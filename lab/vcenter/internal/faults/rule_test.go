@@ -1,0 +1,60 @@
+package faults
+
+import "testing"
+
+func always(*Rule) bool { return true }
+
+func TestARuleFiresOnItsNthMatchAsOftenAsItMay(t *testing.T) {
+	var b book
+	if _, err := b.arm(Rule{On: On{Method: "PowerOnVM_Task", Nth: 2, Times: 2}, Do: Do{LoseAnswer: true}}); err != nil {
+		t.Fatal(err)
+	}
+	var fired []bool
+	for range 5 {
+		fired = append(fired, b.fire(always) != nil)
+	}
+	for n, want := range []bool{false, true, true, false, false} {
+		if fired[n] != want {
+			t.Errorf("match %d fired: %v", n+1, fired[n])
+		}
+	}
+	if rule := b.list()[0]; rule.Matched != 5 || rule.Fired != 2 {
+		t.Errorf("it counted %d matches and %d firings", rule.Matched, rule.Fired)
+	}
+}
+
+func TestOfTwoRulesTheFirstFiresAndBothCount(t *testing.T) {
+	var b book
+	first, _ := b.arm(Rule{On: On{Method: "M"}, Do: Do{HTTPStatus: 503}})
+	_, _ = b.arm(Rule{On: On{Method: "M", Nth: 2}, Do: Do{HTTPStatus: 500}})
+	for n, want := range []int{503, 500} {
+		if do := b.fire(always); do == nil || do.HTTPStatus != want {
+			t.Errorf("match %d: %+v, want %d", n+1, do, want)
+		}
+	}
+	if !b.disarm(first) || b.disarm(first) || len(b.list()) != 1 {
+		t.Error("a rule is disarmed once")
+	}
+}
+
+func TestWhatMakesNoSenseIsRefused(t *testing.T) {
+	bad := map[string]Rule{
+		"neither method nor transfer": {Do: Do{Cut: true}},
+		"both":                        {On: On{Method: "M", NFC: "export"}, Do: Do{Cut: true}},
+		"no side":                     {On: On{NFC: "sideways"}, Do: Do{Cut: true}},
+		"nothing happens":             {On: On{Method: "M"}},
+		"no such fault":               {On: On{Method: "M"}, Do: Do{Fault: "Toothache"}},
+		"no such outcome":             {On: On{Method: "M_Task"}, Do: Do{Task: "explode"}},
+		"a question without words":    {On: On{Method: "M_Task"}, Do: Do{Task: "ask"}},
+		"no such moment":              {On: On{Method: "M"}, Do: Do{KillPID: 1, KillWhen: "during"}},
+	}
+	var b book
+	for what, rule := range bad {
+		if _, err := b.arm(rule); err == nil {
+			t.Errorf("%s: it was armed", what)
+		}
+	}
+	if len(b.list()) != 0 {
+		t.Error("something refused was kept")
+	}
+}
