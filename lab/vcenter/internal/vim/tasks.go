@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25"
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
@@ -29,6 +30,9 @@ func (v *VIM) registerTasks(table hook.Dispatcher) {
 	table.Around("Task", "CancelTask", v.cancelTask)
 	table.Around("TaskManager", "CreateCollectorForTasks", v.createCollector)
 	table.Around("TaskHistoryCollector", "ReadNextTasks", v.readNext)
+	// Without the collector's lock, which tasks take under the manager's.
+	table.Around("TaskHistoryCollector", "DestroyCollector", v.destroyCollector)
+	table.Unlocked("TaskHistoryCollector", "DestroyCollector")
 }
 
 // createTask makes a task of a type that an extension has registered.
@@ -61,8 +65,14 @@ func (v *VIM) createTask(ctx *simulator.Context, _ types.ManagedObjectReference,
 	return &methods.CreateTaskBody{Res: &types.CreateTaskResponse{Returnval: task.Info}}
 }
 
+// content names the managers.
+func content(ctx *simulator.Context) *types.ServiceContent {
+	instance, _ := ctx.Map.Get(vim25.ServiceInstance).(*simulator.ServiceInstance)
+	return &instance.Content
+}
+
 func registered(ctx *simulator.Context, taskType string) bool {
-	manager, ok := ctx.Map.Get(*ctx.Map.Get(types.ManagedObjectReference{Type: "ServiceInstance", Value: "ServiceInstance"}).(*simulator.ServiceInstance).Content.ExtensionManager).(*simulator.ExtensionManager)
+	manager, ok := ctx.Map.Get(*content(ctx).ExtensionManager).(*simulator.ExtensionManager)
 	if !ok {
 		return false
 	}
@@ -95,7 +105,7 @@ func (v *VIM) cancelTask(next hook.Call) hook.Call {
 func (v *VIM) createCollector(next hook.Call) hook.Call {
 	return func(ctx *simulator.Context, this types.ManagedObjectReference, request types.AnyType) soap.HasFault {
 		req, _ := request.(*types.CreateCollectorForTasks)
-		res := next(ctx, this, request)
+		res := alone(ctx, next, this, request)
 		filter := req.Filter
 		body, made := res.(*methods.CreateCollectorForTasksBody)
 		if made && body.Res != nil && len(filter.ActivationId) > 0 {
@@ -105,6 +115,26 @@ func (v *VIM) createCollector(next hook.Call) hook.Call {
 		}
 		return res
 	}
+}
+
+func (v *VIM) destroyCollector(next hook.Call) hook.Call {
+	return func(ctx *simulator.Context, this types.ManagedObjectReference, request types.AnyType) soap.HasFault {
+		v.log.mu.Lock()
+		delete(v.log.collectors, this)
+		v.log.mu.Unlock()
+		return alone(ctx, next, this, request)
+	}
+}
+
+// alone makes a call that changes which collectors there are. Every new task goes
+// through them under the manager's own mutex, which vcsim forgets here: Go ends a
+// process that changes a map somebody else walks through.
+func alone(ctx *simulator.Context, next hook.Call, this types.ManagedObjectReference, request types.AnyType) soap.HasFault {
+	if manager, ok := ctx.Map.Get(*content(ctx).TaskManager).(*simulator.TaskManager); ok {
+		manager.Lock()
+		defer manager.Unlock()
+	}
+	return next(ctx, this, request)
 }
 
 // readNext answers a collector that asks for activation ids: everything at
