@@ -5,7 +5,7 @@
 
 use hdm_tests::judge::{Truth, judge};
 use hdm_tests::lab::vm;
-use hdm_tests::{Appliance, Lab, wait};
+use hdm_tests::{Appliance, Lab, Site, wait};
 use serde_json::json;
 
 /// A call of each step that can be held up, so that the cancel comes while the step runs.
@@ -43,6 +43,63 @@ async fn while_any_step_before_the_commit_runs() {
         assert_eq!(end["state"], "cancelled", "{method}: {end}");
         judge(&lab, &before, &[]).await;
     }
+}
+
+/// The migration's own task, or that of its attempt.
+async fn task(site: &Site, id: &str, of_attempt: bool) -> String {
+    let tasks = site.dump().await.tasks;
+    let ours = tasks.iter().find(|task| {
+        task.activation_id.starts_with(id) && task.state == "running" && task.parent.is_empty() != of_attempt
+    });
+    ours.unwrap_or_else(|| panic!("no task of {id} in {tasks:?}")).moid.clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn from_the_list_of_tasks_of_either_vcenter() {
+    let lab = Lab::start(json!([vm("vm-0", &[6]), vm("vm-1", &[6])])).await;
+    let before = Truth::of(&lab).await;
+    let appliance = Appliance::start(&lab).await;
+    for (n, site) in [&lab.onprem, &lab.cloud].into_iter().enumerate() {
+        let rule = json!({"on": {"nfc": "import", "after_bytes": 2_000_000}, "do": {"stall_ms": 2_500}});
+        let fault = lab.cloud.arm(rule).await;
+        let id = appliance.migrate(&format!("vm-{n}"), &[]).await;
+        wait::until(
+            "the transfer runs",
+            async || {
+                if lab.cloud.fired(&fault).await > 0 { Ok(()) } else { Err(()) }
+            },
+        )
+        .await;
+        site.post(&format!("/tasks/{}/cancel", task(site, &id, false).await), json!({})).await;
+
+        let end = appliance.settled(&id).await;
+
+        assert_eq!(end["state"], "cancelled", "{end}");
+        judge(&lab, &before, &[]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_an_attempt_makes_the_next_one_begin() {
+    let lab = Lab::start(json!([vm("vm-0", &[6])])).await;
+    let before = Truth::of(&lab).await;
+    let appliance = Appliance::start(&lab).await;
+    let rule = json!({"on": {"nfc": "import", "after_bytes": 2_000_000}, "do": {"stall_ms": 2_500}});
+    let fault = lab.cloud.arm(rule).await;
+    let id = appliance.migrate("vm-0", &[]).await;
+    wait::until(
+        "the transfer runs",
+        async || {
+            if lab.cloud.fired(&fault).await > 0 { Ok(()) } else { Err(()) }
+        },
+    )
+    .await;
+    lab.onprem.post(&format!("/tasks/{}/cancel", task(&lab.onprem, &id, true).await), json!({})).await;
+
+    let end = appliance.settled(&id).await;
+
+    assert_eq!((&end["state"], &end["attempt"]), (&json!("done"), &json!(2)), "{end}");
+    judge(&lab, &before, &["vm-0"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -62,6 +62,10 @@ func (a *API) Handler(token string) http.Handler {
 	handle("POST /datastores/{name}/free", a.setFree)
 	handle("POST /sessions/expire", func(*http.Request) (any, error) { a.site.ExpireSessions(); return ok, nil })
 	handle("POST /tasks/forget", func(*http.Request) (any, error) { a.site.ForgetTasks(); return ok, nil })
+	handle("POST /tasks/{id}/cancel", func(r *http.Request) (any, error) {
+		task := types.ManagedObjectReference{Type: "Task", Value: r.PathValue("id")}
+		return ok, object.NewTask(a.site.Client(), task).Cancel(r.Context())
+	})
 	handle("POST /stop", a.stop)
 	handle("POST /vms/{name}/act", a.act)
 	handle("POST /vms/{name}/exec", a.exec)

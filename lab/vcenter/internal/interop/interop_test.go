@@ -19,7 +19,6 @@ import (
 
 	"github.com/vmware/govmomi"
 	"github.com/vmware/govmomi/find"
-	"github.com/vmware/govmomi/nfc"
 	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/ovf"
 	"github.com/vmware/govmomi/property"
@@ -127,6 +126,22 @@ func TestAnExportIsTheDisksContent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	stream, _ := export(ctx, t, client, vm, func() {
+		if task, err := vm.PowerOn(ctx); err == nil {
+			if err = task.Wait(ctx); err == nil {
+				t.Fatal("a VM under a lease was powered on")
+			}
+		}
+	})
+	want := vmOf(t, dump(t), "web-01")["disks"].([]any)[0].(map[string]any)["sha256"]
+	if got := sum(decoded(t, stream)); got != want {
+		t.Fatalf("the export has %s, the disk %s", got, want)
+	}
+}
+
+// export downloads the disk of a VM that has one, and does something meanwhile.
+func export(ctx context.Context, t *testing.T, client *govmomi.Client, vm *object.VirtualMachine, meanwhile func()) ([]byte, []types.OvfFile) {
+	t.Helper()
 	lease, err := vm.Export(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -135,22 +150,9 @@ func TestAnExportIsTheDisksContent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = lease.Complete(ctx) }()
-	if task, err := vm.PowerOn(ctx); err == nil {
-		if err = task.Wait(ctx); err == nil {
-			t.Fatal("a VM under a lease was powered on")
-		}
-	}
-	raw := download(ctx, t, client, info)
-	want := vmOf(t, dump(t), "web-01")["disks"].([]any)[0].(map[string]any)["sha256"]
-	if got := sum(raw); got != want {
-		t.Fatalf("the export has %s, the disk %s", got, want)
-	}
-}
-
-func download(ctx context.Context, t *testing.T, client *govmomi.Client, info *nfc.LeaseInfo) []byte {
-	t.Helper()
+	meanwhile()
 	var stream bytes.Buffer
+	var files []types.OvfFile
 	for _, item := range info.Items {
 		if !strings.HasSuffix(item.Path, ".vmdk") {
 			continue
@@ -163,13 +165,23 @@ func download(ctx context.Context, t *testing.T, client *govmomi.Client, info *n
 			t.Fatal(err)
 		}
 		_ = reader.Close()
+		files = append(files, types.OvfFile{DeviceId: item.DeviceId, Path: "disk-0.vmdk"})
 	}
+	if err := lease.Complete(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return stream.Bytes(), files
+}
+
+// decoded is the content of a stream.
+func decoded(t *testing.T, stream []byte) []byte {
+	t.Helper()
 	file, err := os.Create(filepath.Join(t.TempDir(), "disk.raw"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	if _, err := vmdk.Decode(file, &stream, vmdk.Options{SizeBytes: diskBytes}); err != nil {
+	if _, err := vmdk.Decode(file, bytes.NewReader(stream), vmdk.Options{SizeBytes: diskBytes}); err != nil {
 		t.Fatal(err)
 	}
 	raw, err := os.ReadFile(file.Name())
@@ -360,34 +372,8 @@ func TestAnImportKeepsTheBytesAndDropsWhatARealOneDrops(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lease, err := source.Export(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	info, err := lease.Wait(ctx, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var stream bytes.Buffer
-	var files []types.OvfFile
-	for _, item := range info.Items {
-		if !strings.HasSuffix(item.Path, ".vmdk") {
-			continue
-		}
-		reader, _, err := client.Download(ctx, item.URL, &soap.DefaultDownload)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.Copy(&stream, reader); err != nil {
-			t.Fatal(err)
-		}
-		_ = reader.Close()
-		files = append(files, types.OvfFile{DeviceId: item.DeviceId, Path: "disk-0.vmdk"})
-	}
-	if err := lease.Complete(ctx); err != nil {
-		t.Fatal(err)
-	}
-	readable(t, stream.Bytes())
+	stream, files := export(ctx, t, client, source, func() {})
+	readable(t, stream)
 
 	manager := ovf.NewManager(client.Client)
 	described, err := manager.CreateDescriptor(ctx, source, types.OvfCreateDescriptorParams{Name: "copy", OvfFiles: files})
@@ -431,8 +417,8 @@ func TestAnImportKeepsTheBytesAndDropsWhatARealOneDrops(t *testing.T) {
 	}
 	updater := into.StartUpdater(ctx, ready)
 	defer updater.Done()
-	upload := soap.Upload{ContentLength: int64(stream.Len())}
-	if err := into.Upload(ctx, ready.Items[0], bytes.NewReader(stream.Bytes()), upload); err != nil {
+	upload := soap.Upload{ContentLength: int64(len(stream))}
+	if err := into.Upload(ctx, ready.Items[0], bytes.NewReader(stream), upload); err != nil {
 		t.Fatal(err)
 	}
 	if err := into.Complete(ctx); err != nil {
