@@ -35,6 +35,12 @@ pub struct Vm {
     pub cpu: u32,
     pub memory_mib: u64,
     pub firmware: String,
+    #[serde(default)]
+    pub nvram: String,
+    pub cores_per_socket: u32,
+    pub secure_boot: bool,
+    pub hot_add: bool,
+    pub boot_order: Vec<String>,
     pub extra_config: BTreeMap<String, String>,
     pub nics: Vec<Nic>,
     pub disks: Vec<Disk>,
@@ -64,6 +70,7 @@ impl Vm {
 #[derive(Clone, Debug, Deserialize)]
 #[allow(missing_docs, reason = "as above")]
 pub struct Nic {
+    pub key: i32,
     #[serde(rename = "type")]
     pub kind: String,
     pub network: String,

@@ -70,6 +70,56 @@ async fn the_target_is_powered_on_and_becomes_what_was_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn everything_the_source_is_configured_as_arrives() {
+    let mut full = vm("full", &[2, 1, 1, 3]);
+    for (disk, controller) in ["lsilogic", "pvscsi", "sata", "nvme"].into_iter().enumerate() {
+        full["disks"][disk]["controller"] = json!(controller);
+    }
+    full["disks"][1]["thin"] = json!(false);
+    full["firmware"] = json!("efi");
+    full["nvram"] = json!("what the firmware remembers");
+    full["secure_boot"] = json!(true);
+    full["boot_order"] = json!(["nic-0", "disk-1"]);
+    full["cpu"] = json!(4);
+    full["cores_per_socket"] = json!(2);
+    full["hot_add"] = json!(true);
+    full["annotation"] = json!("Ask the shop's team before you touch it.");
+    full["extra_config"] =
+        json!({"guestinfo.role": "database", "disk.EnableUUID": "TRUE", "migrate.hostlog": "x"});
+    full["nics"].as_array_mut().unwrap().push(json!({
+        "network": "Prod LAN", "type": "e1000e", "start_connected": false, "mac": "00:50:56:0a:0b:0c"
+    }));
+    let lab = Lab::start(json!([full])).await;
+    let before = Truth::of(&lab).await;
+    let appliance = Appliance::start(&lab).await;
+    let id = appliance.migrate("full", &[]).await;
+
+    let end = appliance.settled(&id).await;
+
+    assert_eq!(end["state"], "done", "{end}");
+    judge(&lab, &before, &["full"]).await;
+    let now = lab.cloud.dump().await;
+    let (then, copy) = (before.onprem.vm("full"), now.vm("full"));
+    assert_eq!((&copy.firmware, copy.secure_boot, &copy.nvram), (&then.firmware, true, &then.nvram));
+    assert_eq!((copy.cpu, copy.cores_per_socket, copy.hot_add), (4, 2, true));
+    assert_eq!((&copy.annotation, &copy.boot_order), (&then.annotation, &then.boot_order));
+    assert_eq!(copy.extra_config["guestinfo.role"], "database");
+    assert_eq!(copy.extra_config["disk.EnableUUID"], "TRUE");
+    assert!(!copy.extra_config.contains_key("migrate.hostlog"), "what is about the old host stays there");
+    let disks = |vm: &hdm_tests::dump::Vm| -> Vec<_> {
+        vm.disks.iter().map(|d| (d.label.clone(), d.controller.clone(), d.unit, d.thin)).collect()
+    };
+    assert_eq!(disks(copy), disks(then));
+    // By key, which is the order a guest sees.
+    let nics = |vm: &hdm_tests::dump::Vm| -> std::collections::BTreeMap<_, _> {
+        let of =
+            |n: &hdm_tests::dump::Nic| (n.kind.clone(), n.network.clone(), n.mac.clone(), n.start_connected);
+        vm.nics.iter().map(|n| (n.key, of(n))).collect()
+    };
+    assert_eq!(nics(copy), nics(then));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn odd_names_and_missing_adapters_are_no_obstacle() {
     let odd = ["100% done", "a/b", "quote'\"<&>", "größe-仮想"];
     let mut vms: Vec<_> = odd.iter().map(|name| vm(name, &[1])).collect();

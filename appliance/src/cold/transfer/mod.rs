@@ -71,8 +71,8 @@ async fn transfer(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
     .await?;
     let leases = leases::open(cold, cx, &source, &wanted, number).await?;
     let passed = pipes::run(cold, cx, &leases).await?;
-    let strength = verify(&leases, &passed).await?;
-    tell_checksums(cx, &passed, strength).await?;
+    let strengths = verify(&leases, &passed).await?;
+    tell_checksums(cx, &passed, &strengths).await?;
     finish(cold, cx, &leases).await
 }
 
@@ -99,21 +99,31 @@ fn show(cx: &ColdCx<'_>, wanted: &Wanted) {
     cx.progress().set(disks);
 }
 
-/// Compares both manifests with what passed; the weakest checksum used counts.
-async fn verify(leases: &Leases, passed: &[Passed]) -> Result<Strength, StepError> {
-    let mut weakest = Strength::Sha256;
+/// Compares both manifests with what passed; of each file, the weaker of the two checksums.
+async fn verify(leases: &Leases, passed: &[Passed]) -> Result<Vec<Strength>, StepError> {
+    let mut weaker = vec![Strength::Sha256; passed.len()];
     for (side, lease) in [(Side::Export, &leases.export), (Side::Import, &leases.import)] {
         let manifest = lease.manifest().await?;
-        let strength = manifest::compare(side, &manifest, passed)
+        let strengths = manifest::compare(side, &manifest, passed)
             .map_err(|error| StepError::retry(format!("A disk was damaged on its way. {error}.")))?;
-        weakest = weakest.min(strength);
+        for (known, strength) in weaker.iter_mut().zip(strengths) {
+            *known = strength.min(*known);
+        }
     }
-    Ok(weakest)
+    Ok(weaker)
 }
 
 /// Shows and logs what was agreed on.
-async fn tell_checksums(cx: &mut ColdCx<'_>, passed: &[Passed], strength: Strength) -> Result<(), StepError> {
-    for file in passed {
+async fn tell_checksums(
+    cx: &mut ColdCx<'_>,
+    passed: &[Passed],
+    strengths: &[Strength],
+) -> Result<(), StepError> {
+    let mut weak = Vec::new();
+    for (file, strength) in passed.iter().zip(strengths) {
+        if *strength == Strength::Sha1 {
+            weak.push(file.label.as_str());
+        }
         let checksum = strength.of(file);
         cx.log(format!("{}: both hosts and HDM agree on {checksum}.", file.label)).await?;
         cx.progress().update(|disks| {
@@ -124,11 +134,9 @@ async fn tell_checksums(cx: &mut ColdCx<'_>, passed: &[Passed], strength: Streng
             }
         });
     }
-    if strength == Strength::Sha1 {
-        cx.log(
-            "A host gave SHA-1 checksums only, although SHA-256 was asked for; they were accepted.".into(),
-        )
-        .await?;
+    if !weak.is_empty() {
+        let files = weak.join(", ");
+        cx.log(format!("A host gave SHA-1 checksums only for {files}; they were accepted.")).await?;
     }
     Ok(())
 }

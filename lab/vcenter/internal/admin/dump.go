@@ -4,10 +4,13 @@ package admin
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 
+	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/types"
@@ -35,26 +38,33 @@ type Dump struct {
 // VM is a virtual machine. Pool is "" for a template; Path has slashes in names
 // as %2f.
 type VM struct {
-	Ref         string            `json:"ref"`
-	Name        string            `json:"name"`
-	Path        string            `json:"path"`
-	UUID        string            `json:"uuid"`
-	Power       string            `json:"power"`
-	Pool        string            `json:"pool"`
-	Cluster     string            `json:"cluster"`
-	Folder      string            `json:"folder"`
-	Annotation  string            `json:"annotation"`
-	CPU         int32             `json:"cpu"`
-	MemoryMiB   int32             `json:"memory_mib"`
-	Firmware    string            `json:"firmware"`
-	ExtraConfig map[string]string `json:"extra_config"`
-	NICs        []NIC             `json:"nics"`
-	Disks       []Disk            `json:"disks"`
-	Snapshots   []Snapshot        `json:"snapshots"`
+	Ref        string `json:"ref"`
+	Name       string `json:"name"`
+	Path       string `json:"path"`
+	UUID       string `json:"uuid"`
+	Power      string `json:"power"`
+	Pool       string `json:"pool"`
+	Cluster    string `json:"cluster"`
+	Folder     string `json:"folder"`
+	Annotation string `json:"annotation"`
+	CPU        int32  `json:"cpu"`
+	MemoryMiB  int32  `json:"memory_mib"`
+	Firmware   string `json:"firmware"`
+	// NVRAM is what an EFI firmware has written.
+	NVRAM          string            `json:"nvram,omitempty"`
+	CoresPerSocket int32             `json:"cores_per_socket"`
+	SecureBoot     bool              `json:"secure_boot"`
+	HotAdd         bool              `json:"hot_add"`
+	BootOrder      []string          `json:"boot_order"`
+	ExtraConfig    map[string]string `json:"extra_config"`
+	NICs           []NIC             `json:"nics"`
+	Disks          []Disk            `json:"disks"`
+	Snapshots      []Snapshot        `json:"snapshots"`
 }
 
 // NIC is a network card.
 type NIC struct {
+	Key            int32  `json:"key"`
 	Type           string `json:"type"`
 	Network        string `json:"network"`
 	MAC            string `json:"mac"`
@@ -171,6 +181,19 @@ func (a *API) machine(ctx *simulator.Context, vm *simulator.VirtualMachine) VM {
 		}
 		out.Cluster = clusterOf(ctx, *vm.ResourcePool)
 	}
+	out.CoresPerSocket = 1
+	if cores := vm.Config.Hardware.NumCoresPerSocket; cores != nil {
+		out.CoresPerSocket = *cores
+	}
+	out.HotAdd = isTrue(vm.Config.CpuHotAddEnabled) && isTrue(vm.Config.MemoryHotAddEnabled)
+	out.BootOrder = []string{}
+	if boot := vm.Config.BootOptions; boot != nil {
+		out.SecureBoot = isTrue(boot.EfiSecureBootEnabled)
+		for _, device := range boot.BootOrder {
+			out.BootOrder = append(out.BootOrder, bootName(vm, device))
+		}
+	}
+	out.NVRAM = a.nvram(vm)
 	for _, option := range vm.Config.ExtraConfig {
 		o := option.GetOptionValue()
 		out.ExtraConfig[o.Key] = fmt.Sprint(o.Value)
@@ -189,8 +212,37 @@ func (a *API) machine(ctx *simulator.Context, vm *simulator.VirtualMachine) VM {
 	return out
 }
 
+func isTrue(flag *bool) bool { return flag != nil && *flag }
+
+// bootName names a device that is booted from by its label.
+func bootName(vm *simulator.VirtualMachine, device types.BaseVirtualMachineBootOptionsBootableDevice) string {
+	key := int32(0)
+	switch d := device.(type) {
+	case *types.VirtualMachineBootOptionsBootableDiskDevice:
+		key = d.DeviceKey
+	case *types.VirtualMachineBootOptionsBootableEthernetDevice:
+		key = d.DeviceKey
+	}
+	for _, device := range vm.Config.Hardware.Device {
+		if d := device.GetVirtualDevice(); d.Key == key && d.DeviceInfo != nil {
+			return d.DeviceInfo.GetDescription().Label
+		}
+	}
+	return fmt.Sprintf("%T", device)
+}
+
+// nvram reads what the firmware has written; vcsim makes an empty file for each VM.
+func (a *API) nvram(vm *simulator.VirtualMachine) string {
+	var vmx object.DatastorePath
+	if !vmx.FromString(vm.Config.Files.VmPathName) {
+		return ""
+	}
+	data, _ := os.ReadFile(filepath.Join(a.site.Disks().Dir(vmx.Datastore), inventory.NVRAM(vmx.Path)))
+	return string(data)
+}
+
 func nic(device types.BaseVirtualDevice, card *types.VirtualEthernetCard) NIC {
-	out := NIC{Type: reflect.TypeOf(device).Elem().Name(), MAC: card.MacAddress, AddressType: strings.ToLower(card.AddressType)}
+	out := NIC{Key: card.Key, Type: reflect.TypeOf(device).Elem().Name(), MAC: card.MacAddress, AddressType: strings.ToLower(card.AddressType)}
 	if backing, ok := card.Backing.(*types.VirtualEthernetCardNetworkBackingInfo); ok {
 		out.Network = backing.DeviceName
 	}

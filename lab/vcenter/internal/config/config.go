@@ -104,8 +104,15 @@ type VM struct {
 	Datastore string `json:"datastore"`
 	CPU       int32  `json:"cpu"`
 	MemoryMiB int64  `json:"memory_mib"`
-	// Firmware is "bios" or "efi".
+	// Firmware is "bios" or "efi"; NVRAM is what an EFI firmware has written.
 	Firmware string `json:"firmware"`
+	NVRAM    string `json:"nvram"`
+	// CoresPerSocket defaults to 1. BootOrder names disks ("disk-0") and network
+	// cards ("nic-0") by their place in the configuration.
+	CoresPerSocket int32    `json:"cores_per_socket"`
+	SecureBoot     bool     `json:"secure_boot"`
+	HotAdd         bool     `json:"hot_add"`
+	BootOrder      []string `json:"boot_order"`
 	// Power is "on" or "off".
 	Power string `json:"power"`
 	NICs  []NIC  `json:"nics"`

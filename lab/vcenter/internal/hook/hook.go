@@ -134,6 +134,8 @@ type Disks interface {
 	SHA256(file string) (string, error)
 	// Space returns capacity and free space of a datastore; false if unknown.
 	Space(datastore string) (capacityBytes, freeBytes int64, ok bool)
+	// Dir is where the files of a datastore are.
+	Dir(datastore string) string
 	// SetFree overrides the free space of a datastore; -1 is back to real.
 	SetFree(datastore string, freeBytes int64) error
 }

@@ -3,6 +3,8 @@ package inventory
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/vmware/govmomi/object"
@@ -37,9 +39,12 @@ func (b *builder) machine(cfg *config.VM) error {
 	}
 	spec := types.VirtualMachineConfigSpec{
 		Name: Plain(cfg.Name), GuestId: string(types.VirtualMachineGuestOsIdentifierOtherLinux64Guest),
-		NumCPUs: cfg.CPU, NumCoresPerSocket: types.NewInt32(1), MemoryMB: cfg.MemoryMiB,
+		NumCPUs: cfg.CPU, NumCoresPerSocket: types.NewInt32(max(1, cfg.CoresPerSocket)), MemoryMB: cfg.MemoryMiB,
 		Firmware: cfg.Firmware, Annotation: cfg.Annotation, Version: cfg.HWVersion,
 		Files: &types.VirtualMachineFileInfo{VmPathName: "[" + cfg.Datastore + "]"},
+	}
+	if cfg.HotAdd {
+		spec.CpuHotAddEnabled, spec.MemoryHotAddEnabled = &cfg.HotAdd, &cfg.HotAdd
 	}
 	for _, key := range sortedKeys(cfg.ExtraConfig) {
 		spec.ExtraConfig = append(spec.ExtraConfig, &types.OptionValue{Key: key, Value: cfg.ExtraConfig[key]})
@@ -74,6 +79,9 @@ func (b *builder) machine(cfg *config.VM) error {
 		return err
 	}
 	finishNICs(vm, cfg)
+	if err := b.firmware(vm, cfg); err != nil {
+		return err
+	}
 	Label(vm)
 	for _, name := range cfg.Snapshots {
 		task, err := object.NewVirtualMachine(b.client, ref).CreateSnapshot(ctx, name, "", false, false)
@@ -190,6 +198,35 @@ func (b *builder) defineDisks(vm *simulator.VirtualMachine, cfg *config.VM) erro
 		return fmt.Errorf("it has %d disks instead of %d", n, len(cfg.Disks))
 	}
 	return nil
+}
+
+// firmware sets what the firmware boots from and what it remembers.
+func (b *builder) firmware(vm *simulator.VirtualMachine, cfg *config.VM) error {
+	vm.Config.BootOptions = &types.VirtualMachineBootOptions{EfiSecureBootEnabled: &cfg.SecureBoot}
+	keys := make(map[string]types.BaseVirtualMachineBootOptionsBootableDevice)
+	disks, nics := 0, 0
+	for _, device := range vm.Config.Hardware.Device {
+		key := device.GetVirtualDevice().Key
+		switch device.(type) {
+		case *types.VirtualDisk:
+			keys[fmt.Sprintf("disk-%d", disks)] = &types.VirtualMachineBootOptionsBootableDiskDevice{DeviceKey: key}
+			disks++
+		case types.BaseVirtualEthernetCard:
+			keys[fmt.Sprintf("nic-%d", nics)] = &types.VirtualMachineBootOptionsBootableEthernetDevice{DeviceKey: key}
+			nics++
+		}
+	}
+	for _, name := range cfg.BootOrder {
+		if keys[name] == nil {
+			return fmt.Errorf("it cannot boot from %q", name)
+		}
+		vm.Config.BootOptions.BootOrder = append(vm.Config.BootOptions.BootOrder, keys[name])
+	}
+	var vmx object.DatastorePath
+	if cfg.NVRAM == "" || !vmx.FromString(vm.Config.Files.VmPathName) {
+		return nil
+	}
+	return os.WriteFile(filepath.Join(b.disks.Dir(vmx.Datastore), NVRAM(vmx.Path)), []byte(cfg.NVRAM), 0o600)
 }
 
 // finishNICs sets the connect flags, which CreateVM leaves to itself.

@@ -34,3 +34,7 @@ func Rename(ctx *simulator.Context, vm *simulator.VirtualMachine, name string) {
 		{Name: "summary.config.name", Val: escaped},
 	})
 }
+
+// NVRAM is the path of the file with the firmware's variables beside a VM's own,
+// such as "web/web.vmx".
+func NVRAM(vmx string) string { return strings.TrimSuffix(vmx, ".vmx") + ".nvram" }

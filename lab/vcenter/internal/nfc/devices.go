@@ -8,6 +8,9 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 )
 
+// NVRAM is how the key of the file with the firmware's variables ends.
+const NVRAM = "/nvram"
+
 // DeviceKey names a disk in leases and import specs the way vCenter does: the
 // VM, the controller's type and number, and the unit on it, such as
 // "/web-01/ParaVirtualSCSIController0:0". owner is the VM's id in a key and its

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"html"
 	"reflect"
+	"strings"
 	"text/template"
 
 	"github.com/vmware/govmomi/simulator"
@@ -64,6 +65,8 @@ type document struct {
 	Files                  []file
 	Networks               []string
 	Items                  []item
+	// NVRAM is the id of the file with the firmware's variables, if it is offered.
+	NVRAM string
 }
 
 var page = template.Must(template.New("ovf").Funcs(template.FuncMap{"x": html.EscapeString}).Parse(`<?xml version="1.0" encoding="UTF-8"?>
@@ -102,7 +105,8 @@ var page = template.Must(template.New("ovf").Funcs(template.FuncMap{"x": html.Es
         <rasd:ResourceSubType>{{.SubType}}</rasd:ResourceSubType>{{end}}
         <rasd:ResourceType>{{.Type}}</rasd:ResourceType>{{if eq .Type 3 4}}
         <rasd:VirtualQuantity>{{.Quantity}}</rasd:VirtualQuantity>{{end}}
-      </Item>{{end}}
+      </Item>{{end}}{{if .NVRAM}}
+      <vmw:ExtraConfig ovf:required="false" vmw:key="nvram" vmw:value="ovf:/file/{{x .NVRAM}}"/>{{end}}
     </VirtualHardwareSection>
   </VirtualSystem>
 </Envelope>
@@ -161,6 +165,9 @@ func describe(vm *simulator.VirtualMachine, cdp *types.OvfCreateDescriptorParams
 			doc.Items = append(doc.Items, item{ID: id, Type: hardDisk, Name: fmt.Sprintf("Hard Disk %d", n+1),
 				HostResource: "ovf:/disk/" + entry.DiskID, Parent: fmt.Sprint(parents[disk.ControllerKey]), Address: fmt.Sprint(unit)})
 			id++
+		}
+		if strings.HasSuffix(f.DeviceId, nfc.NVRAM) {
+			doc.NVRAM = entry.ID
 		}
 		doc.Files = append(doc.Files, entry)
 	}

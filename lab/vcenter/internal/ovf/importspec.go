@@ -227,9 +227,22 @@ func (r *reader) nic(it *ovf.ResourceAllocationSettingData) error {
 	return nil
 }
 
-// fileItems names for each disk the file it comes from.
+// fileItems names for each disk, and the firmware's variables, the file they come
+// from.
 func (r *reader) fileItems(hardware *ovf.VirtualHardwareSection) {
 	name := inventory.Unescape(r.config.Name)
+	for _, option := range hardware.ExtraConfig {
+		id, is := strings.CutPrefix(option.Value, "ovf:/file/")
+		if !is || option.Key != "nvram" {
+			continue
+		}
+		for _, f := range r.env.References {
+			if f.ID == id {
+				r.result.FileItem = append(r.result.FileItem, types.OvfFileItem{
+					DeviceId: "/" + name + nfc.NVRAM, Path: f.Href, Size: int64(f.Size), Create: true})
+			}
+		}
+	}
 	for n := range hardware.Item {
 		it := &hardware.Item[n]
 		if it.ResourceType == nil || int(*it.ResourceType) != hardDisk {

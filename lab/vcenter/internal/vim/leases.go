@@ -96,13 +96,10 @@ func (v *VIM) devices(vm types.ManagedObjectReference, name string, config *type
 	devices := nfc.DiskDevices(vm, inventory.Unescape(name), config.Hardware.Device)
 	var vmx object.DatastorePath
 	if config.Firmware == string(types.GuestOsDescriptorFirmwareTypeEfi) && vmx.FromString(config.Files.VmPathName) {
-		dir := vmx.Path
-		if path.Ext(dir) == ".vmx" {
-			dir = path.Dir(dir)
-		}
+		name := inventory.Unescape(name)
 		devices = append(devices, &nfc.Device{
-			Key: "/" + vm.Value + "/nvram", ImportKey: "/" + name + "/nvram", Name: "nvram.nvram", Index: -1,
-			File: path.Join(v.DatastoreDir(vmx.Datastore), dir, config.Name+".nvram"),
+			Key: "/" + vm.Value + nfc.NVRAM, ImportKey: "/" + name + nfc.NVRAM, Name: "nvram.nvram", Index: -1,
+			File: path.Join(v.DatastoreDir(vmx.Datastore), inventory.NVRAM(vmx.Path)),
 		})
 	}
 	return devices

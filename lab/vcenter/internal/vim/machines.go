@@ -269,6 +269,7 @@ func (v *VIM) reconfigure(next hook.Call) hook.Call {
 			go task.finish(new(types.ConcurrentAccess), "The virtual machine was changed meanwhile.")
 			return &methods.ReconfigVM_TaskBody{Res: &types.ReconfigVM_TaskResponse{Returnval: task.obj.Self}}
 		}
+		mergeBoot(req.Spec.BootOptions, vm.Config.BootOptions)
 		empty := req.Spec.Annotation == emptied
 		if empty {
 			req.Spec.Annotation = ""
@@ -283,6 +284,25 @@ func (v *VIM) reconfigure(next hook.Call) hook.Call {
 		}
 		go v.announce(fork(ctx), vm, res)
 		return res
+	}
+}
+
+// mergeBoot leaves as it is what a spec does not set; vcsim replaces all of it.
+func mergeBoot(spec, now *types.VirtualMachineBootOptions) {
+	if spec == nil || now == nil {
+		return
+	}
+	if spec.BootDelay == 0 {
+		spec.BootDelay = now.BootDelay
+	}
+	if spec.EfiSecureBootEnabled == nil {
+		spec.EfiSecureBootEnabled = now.EfiSecureBootEnabled
+	}
+	if spec.EnterBIOSSetup == nil {
+		spec.EnterBIOSSetup = now.EnterBIOSSetup
+	}
+	if len(spec.BootOrder) == 0 {
+		spec.BootOrder = now.BootOrder
 	}
 }
 
