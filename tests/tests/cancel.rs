@@ -5,44 +5,114 @@
 
 use hdm_tests::judge::{Truth, judge};
 use hdm_tests::lab::vm;
-use hdm_tests::{Appliance, Lab, Site, wait};
-use serde_json::json;
+use hdm_tests::{Appliance, Lab, Outcome, Site, wait};
+use serde_json::{Value, json};
 
-/// A call of each step that can be held up, so that the cancel comes while the step runs.
-const HOLDS: [(bool, &str); 7] = [
-    (false, "CreateTask"),
-    (false, "MoveIntoResourcePool"),
-    (false, "CreateSnapshot_Task"),
-    (false, "ExportSnapshot"),
-    (true, "ImportVApp"),
-    (true, "HttpNfcLeaseComplete"),
-    (false, "ReconfigVM_Task"),
+/// A call of each step that can be held up, so that the cancel comes while the step runs: on the cloud's side
+/// or not, and which call of the method.
+const BEFORE_THE_COMMIT: [(bool, &str, u32); 10] = [
+    (false, "CreateTask", 1),
+    (false, "ShutdownGuest", 1),
+    (false, "MoveIntoResourcePool", 1),
+    (false, "CreateSnapshot_Task", 1),
+    (false, "ExportSnapshot", 1),
+    (true, "ImportVApp", 1),
+    (true, "HttpNfcLeaseComplete", 1),
+    // Completes the copy, whose boot order no import carries.
+    (true, "ReconfigVM_Task", 1),
+    (false, "ReconfigVM_Task", 1),
+    // Connects the copy.
+    (true, "ReconfigVM_Task", 2),
 ];
+
+/// The same while the source is put away.
+const AT_THE_END: [(bool, &str, u32); 3] =
+    [(false, "RemoveSnapshot_Task", 1), (false, "MoveIntoResourcePool", 2), (false, "ReconfigVM_Task", 2)];
+
+/// A VM that runs, with Tools, and has something for every step to do.
+fn running(name: &str) -> Value {
+    let mut running = vm(name, &[3]);
+    running["power"] = json!("on");
+    running["tools"] = json!(true);
+    running["boot_order"] = json!(["nic-0", "disk-0"]);
+    running
+}
+
+/// Asks to cancel a migration while a call is held up; returns its id and what was answered.
+async fn cancel_during(
+    lab: &Lab,
+    appliance: &Appliance,
+    vm: &str,
+    held: (bool, &str, u32),
+) -> (String, Outcome) {
+    let (cloud, method, nth) = held;
+    let site = if cloud { &lab.cloud } else { &lab.onprem };
+    let on = json!({"method": method, "user_agent": "HDM/", "nth": nth});
+    let fault = site.arm(json!({"on": on, "do": {"delay_ms": 1_000}})).await;
+    let id = appliance.migrate(vm, &["--power-on"]).await;
+    wait::until("the step runs", async || if site.fired(&fault).await > 0 { Ok(()) } else { Err(held) })
+        .await;
+    let answered = appliance.hdm(&["cancel", &id]).await;
+    (id, answered)
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_any_step_before_the_commit_runs() {
-    let vms: Vec<_> = (0..HOLDS.len()).map(|n| vm(&format!("vm-{n}"), &[3])).collect();
-    let lab = Lab::start(json!(vms)).await;
+    let names: Vec<_> = (0..BEFORE_THE_COMMIT.len()).map(|n| format!("vm-{n}")).collect();
+    let lab = Lab::start(json!(names.iter().map(|name| running(name)).collect::<Vec<_>>())).await;
     let before = Truth::of(&lab).await;
     let appliance = Appliance::start(&lab).await;
-    for (n, (cloud, method)) in HOLDS.iter().enumerate() {
-        let site = if *cloud { &lab.cloud } else { &lab.onprem };
-        let fault = site
-            .arm(json!({"on": {"method": method, "user_agent": "HDM/"}, "do": {"delay_ms": 1_000}}))
-            .await;
-        let id = appliance.migrate(&format!("vm-{n}"), &["--power-on"]).await;
-        wait::until(
-            "the step runs",
-            async || if site.fired(&fault).await > 0 { Ok(()) } else { Err(*method) },
-        )
-        .await;
-        appliance.hdm(&["cancel", &id]).await.ok();
+    for (name, held) in names.iter().zip(BEFORE_THE_COMMIT) {
+        let (id, answered) = cancel_during(&lab, &appliance, name, held).await;
+        answered.ok();
 
         let end = appliance.settled(&id).await;
 
-        assert_eq!(end["state"], "cancelled", "{method}: {end}");
+        assert_eq!(end["state"], "cancelled", "{held:?}: {end}");
         judge(&lab, &before, &[]).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_copy_is_powered_on_leaves_the_choice_to_a_person() {
+    let lab = Lab::start(json!([running("vm-0")])).await;
+    let before = Truth::of(&lab).await;
+    let appliance = Appliance::start(&lab).await;
+    let (id, answered) = cancel_during(&lab, &appliance, "vm-0", (true, "PowerOnVM_Task", 1)).await;
+    answered.ok();
+
+    let end = appliance.settled(&id).await;
+
+    assert_eq!(end["state"], "needs-operator", "{end}");
+    let now = Truth::of(&lab).await;
+    let (source, target) = (now.onprem.vm("vm-0"), now.cloud.vm("vm-0"));
+    assert!(!source.is_on() && !source.would_connect(), "{source:?}");
+    assert!(target.is_on() && target.would_connect(), "{target:?}");
+    appliance.hdm(&["retry", &id]).await.ok();
+    wait::until("the retry ends", async || {
+        let now = appliance.status(&id).await;
+        if now["state"] == "done" { Ok(()) } else { Err(now) }
+    })
+    .await;
+    judge(&lab, &before, &["vm-0"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_source_is_put_away_is_refused() {
+    let names: Vec<_> = (0..AT_THE_END.len()).map(|n| format!("vm-{n}")).collect();
+    let lab = Lab::start(json!(names.iter().map(|name| running(name)).collect::<Vec<_>>())).await;
+    let before = Truth::of(&lab).await;
+    let appliance = Appliance::start(&lab).await;
+    for (name, held) in names.iter().zip(AT_THE_END) {
+        let (id, answered) = cancel_during(&lab, &appliance, name, held).await;
+        assert_ne!(answered.code, 0, "{held:?}: {answered:?}");
+        assert!(answered.stderr.contains("moved already"), "{held:?}: {answered:?}");
+
+        let end = appliance.settled(&id).await;
+        assert_eq!(end["state"], "done", "{held:?}: {end}");
+    }
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    judge(&lab, &before, &names).await;
 }
 
 /// The migration's own task, or that of its attempt.

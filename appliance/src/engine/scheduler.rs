@@ -430,8 +430,16 @@ impl<W: Workflow> Engine<W> {
                 self.ask_cancel(id, by).await?;
                 self.go_on(id, MigrationState::Running, by).await
             }
+            _ if record.committed && !Self::heeds_cancel(&record) => Err(wrong(
+                "the VM has been moved already, and only its source is being put away. To go back, wait for the end, power off the copy and use hdm source release.",
+            )),
             _ => self.ask_cancel(id, by).await,
         }
+    }
+
+    /// Whether a cancel past the point of no return can still make a difference.
+    fn heeds_cancel(record: &Record) -> bool {
+        W::steps().iter().skip(record.steps_done).any(|step| W::heeds_cancel(*step))
     }
 
     async fn ask_cancel(&self, id: MigrationId, by: &str) -> Result<(), EngineError> {
