@@ -308,14 +308,7 @@ async fn read(
             }
             progress.wire.store(wire_bytes, Ordering::Relaxed);
             if let Some(sink) = &sink {
-                match tokio::time::timeout(idle, sink.send(Piece::Data(chunk))).await {
-                    Ok(Ok(())) => {}
-                    Ok(Err(_)) => return Err(ReadError::Unread),
-                    Err(_) => {
-                        let detail = format!("the host took nothing for {} s", idle.as_secs());
-                        return Err(ReadError::Failed(pipe.nfc(&pipe.to, &detail, None)));
-                    }
-                }
+                hand_over(&pipe, sink, Piece::Data(chunk)).await?;
             }
         }
         match &mut checker {
@@ -326,13 +319,87 @@ async fn read(
     .await;
     outcome?;
     if let Some(sink) = &sink {
-        // An upload of known length ends by itself after its last byte and no longer listens; whether it has
-        // taken everything is for the caller to compare.
-        let _ = sink.send(Piece::End).await;
+        match hand_over(&pipe, sink, Piece::End).await {
+            // An upload of known length ends by itself after its last byte and no longer listens; whether it
+            // has taken everything is for the caller to compare.
+            Ok(()) | Err(ReadError::Unread) => {}
+            Err(failed) => return Err(failed),
+        }
     }
     progress.position.store(pipe.capacity_bytes.unwrap_or_default(), Ordering::Relaxed);
     let mut piped = Piped { sha1: [0; 20], sha256: [0; 32], wire_bytes };
     piped.sha1.copy_from_slice(sha1.finish().as_ref());
     piped.sha256.copy_from_slice(sha256.finish().as_ref());
     Ok(piped)
+}
+
+/// Queues a piece for the importing host, unless that takes nothing for too long.
+async fn hand_over(pipe: &Pipe, sink: &mpsc::Sender<Piece>, piece: Piece) -> Result<(), ReadError> {
+    let idle = pipe.limits.idle;
+    let Ok(sent) = tokio::time::timeout(idle, sink.send(piece)).await else {
+        let detail = format!("the host took nothing for {} s", idle.as_secs());
+        return Err(ReadError::Failed(pipe.nfc(&pipe.to, &detail, None)));
+    };
+    sent.map_err(|_| ReadError::Unread)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    fn device(url: &str) -> LeaseDevice {
+        LeaseDevice {
+            key: "k".into(),
+            import_key: "i".into(),
+            url: url.parse().unwrap(),
+            thumbprint: None,
+            is_disk: false,
+            target_id: "nvram".into(),
+            file_size: None,
+        }
+    }
+
+    /// A host that answers one request with three bytes.
+    async fn export() -> (reqwest::Response, Pipe) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let (mut connection, _) = listener.accept().await.unwrap();
+            let _ = connection.read(&mut [0; 1_024]).await.unwrap();
+            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc";
+            connection.write_all(answer).await.unwrap();
+        });
+        let limits = PipeLimits { idle: Duration::from_millis(200), ..PipeLimits::default() };
+        let (from, to) = (device(&url), device("https://target/"));
+        let pipe = Pipe { label: "nvram".into(), from, to, capacity_bytes: None, limits };
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        (client.get(url).send().await.unwrap(), pipe)
+    }
+
+    #[tokio::test]
+    async fn a_queue_that_is_full_at_the_end_does_not_hold_the_reader_for_ever() {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let (response, pipe) = export().await;
+        // There is room for the data and not for the end mark, and nobody takes anything.
+        let (sender, _receiver) = mpsc::channel(1);
+        let reading = read(pipe, response, Some(sender), Arc::default());
+        let end = tokio::time::timeout(Duration::from_secs(20), reading).await.unwrap();
+        let Err(ReadError::Failed(error)) = end else { panic!("it was read as whole") };
+        assert!(error.to_string().contains("took nothing"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn an_upload_that_has_all_bytes_need_not_hear_of_the_end() {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let (response, pipe) = export().await;
+        let (sender, mut receiver) = mpsc::channel(1);
+        let reading = tokio::spawn(read(pipe, response, Some(sender), Arc::default()));
+        assert!(matches!(receiver.recv().await, Some(Piece::Data(_))));
+        drop(receiver);
+        let Ok(Ok(piped)) = reading.await else { panic!("it was not read as whole") };
+        assert_eq!(piped.wire_bytes, 3);
+    }
 }
