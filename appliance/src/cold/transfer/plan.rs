@@ -9,7 +9,7 @@ use hdm_vsphere::{FileItem, LeaseDevice, OvfFile};
 /// One file on its way.
 #[derive(Clone, Debug)]
 pub struct File {
-    /// For people: the disk's label, or the file's kind.
+    /// For people: the disk's label, or the file's name.
     pub label: String,
     /// Index among the VM's disks; absent for other files.
     pub disk: Option<usize>,
@@ -109,7 +109,7 @@ pub fn pair(
         let item = items.iter().find(|i| i.path == offer.path);
         let to = item.and_then(|i| import.iter().find(|d| d.import_key == i.device_id));
         let named = offer.disk.and_then(|n| disks.get(n));
-        let label = named.map_or_else(|| offer.path.clone(), |disk| disk.label.clone());
+        let label = named.map_or_else(|| from.target_id.clone(), |disk| disk.label.clone());
         match (to, offer.disk) {
             (Some(to), disk) => files.push(File {
                 label,

@@ -5,12 +5,10 @@ package admin
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 
-	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/types"
@@ -233,11 +231,7 @@ func bootName(vm *simulator.VirtualMachine, device types.BaseVirtualMachineBootO
 
 // nvram reads what the firmware has written; vcsim makes an empty file for each VM.
 func (a *API) nvram(vm *simulator.VirtualMachine) string {
-	var vmx object.DatastorePath
-	if !vmx.FromString(vm.Config.Files.VmPathName) {
-		return ""
-	}
-	data, _ := os.ReadFile(filepath.Join(a.site.Disks().Dir(vmx.Datastore), inventory.NVRAM(vmx.Path)))
+	data, _ := os.ReadFile(inventory.NVRAMFile(a.site.Disks().Dir, vm.Config.Files.VmPathName))
 	return string(data)
 }
 

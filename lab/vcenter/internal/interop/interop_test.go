@@ -78,10 +78,10 @@ func login(t *testing.T) (context.Context, *govmomi.Client) {
 	return ctx, client
 }
 
-// dump reads the truth.
-func dump(t *testing.T) map[string]any {
+// admin calls the lab's own API and reads the answer into a value, if there is one.
+func admin(t *testing.T, method, path, body string, into any) {
 	t.Helper()
-	req, err := http.NewRequest(http.MethodGet, theSite.Ready().AdminURL+"/dump?disks=1", nil)
+	req, err := http.NewRequest(method, theSite.Ready().AdminURL+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,10 +91,21 @@ func dump(t *testing.T) map[string]any {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	var all map[string]any
-	if err := json.NewDecoder(res.Body).Decode(&all); err != nil {
+	if res.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s", path, res.Status)
+	}
+	if into == nil {
+		return
+	}
+	if err := json.NewDecoder(res.Body).Decode(into); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// dump reads the truth.
+func dump(t *testing.T) (all map[string]any) {
+	t.Helper()
+	admin(t, http.MethodGet, "/dump?disks=1", "", &all)
 	return all
 }
 
@@ -285,31 +296,13 @@ Disconnect(si)
 	}
 }
 
-// admin posts to the lab's own API.
-func admin(t *testing.T, path, body string) {
-	t.Helper()
-	req, err := http.NewRequest(http.MethodPost, theSite.Ready().AdminURL+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+theSite.Ready().AdminToken)
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		t.Fatalf("%s: %s", path, res.Status)
-	}
-}
-
 func TestACallWhoseAnswerIsLostHasTakenEffect(t *testing.T) {
 	ctx, client := login(t)
 	vm, err := find.NewFinder(client.Client).VirtualMachine(ctx, "/DC0/vm/vm-00002")
 	if err != nil {
 		t.Fatal(err)
 	}
-	admin(t, "/faults", `{"on": {"method": "CreateSnapshot_Task"}, "do": {"lose_answer": true}}`)
+	admin(t, http.MethodPost, "/faults", `{"on": {"method": "CreateSnapshot_Task"}, "do": {"lose_answer": true}}`, nil)
 	if _, err := vm.CreateSnapshot(ctx, "lost", "", false, false); err == nil {
 		t.Fatal("the answer came")
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/vmware/govmomi/object"
@@ -222,11 +221,10 @@ func (b *builder) firmware(vm *simulator.VirtualMachine, cfg *config.VM) error {
 		}
 		vm.Config.BootOptions.BootOrder = append(vm.Config.BootOptions.BootOrder, keys[name])
 	}
-	var vmx object.DatastorePath
-	if cfg.NVRAM == "" || !vmx.FromString(vm.Config.Files.VmPathName) {
+	if cfg.NVRAM == "" {
 		return nil
 	}
-	return os.WriteFile(filepath.Join(b.disks.Dir(vmx.Datastore), NVRAM(vmx.Path)), []byte(cfg.NVRAM), 0o600)
+	return os.WriteFile(NVRAMFile(b.disks.Dir, vm.Config.Files.VmPathName), []byte(cfg.NVRAM), 0o600)
 }
 
 // finishNICs sets the connect flags, which CreateVM leaves to itself.

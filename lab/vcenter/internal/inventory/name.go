@@ -1,8 +1,10 @@
 package inventory
 
 import (
+	"path/filepath"
 	"strings"
 
+	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/types"
 )
@@ -35,6 +37,12 @@ func Rename(ctx *simulator.Context, vm *simulator.VirtualMachine, name string) {
 	})
 }
 
-// NVRAM is the path of the file with the firmware's variables beside a VM's own,
-// such as "web/web.vmx".
-func NVRAM(vmx string) string { return strings.TrimSuffix(vmx, ".vmx") + ".nvram" }
+// NVRAMFile is the local file with the firmware's variables of a VM whose own
+// file is "[ds0] web/web.vmx"; dir tells where the files of a datastore are.
+func NVRAMFile(dir func(datastore string) string, vmx string) string {
+	var p object.DatastorePath
+	if !p.FromString(vmx) {
+		return ""
+	}
+	return filepath.Join(dir(p.Datastore), strings.TrimSuffix(p.Path, ".vmx")+".nvram")
+}

@@ -37,7 +37,7 @@ func (s *Site) wireVim(table hook.Dispatcher) error {
 	})
 	s.vim = vim.New(vim.Options{
 		Context: s.own, Disks: s.disks, Leases: s.leases, Guests: s.Guests, Tasks: s.faults.tasks,
-		DatastoreDir: s.disks.Dir, SpaceChanged: s.RefreshDatastores,
+		SpaceChanged: s.RefreshDatastores,
 	}, table)
 	return s.makeHosts()
 }

@@ -2,9 +2,7 @@ package vim
 
 import (
 	"fmt"
-	"path"
 
-	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/soap"
@@ -94,12 +92,10 @@ func (v *VIM) export(ctx *simulator.Context, vm *simulator.VirtualMachine, confi
 // devices are the disks and, with EFI, the variables of the firmware.
 func (v *VIM) devices(vm types.ManagedObjectReference, name string, config *types.VirtualMachineConfigInfo) []*nfc.Device {
 	devices := nfc.DiskDevices(vm, inventory.Unescape(name), config.Hardware.Device)
-	var vmx object.DatastorePath
-	if config.Firmware == string(types.GuestOsDescriptorFirmwareTypeEfi) && vmx.FromString(config.Files.VmPathName) {
-		name := inventory.Unescape(name)
+	if config.Firmware == string(types.GuestOsDescriptorFirmwareTypeEfi) {
 		devices = append(devices, &nfc.Device{
-			Key: "/" + vm.Value + nfc.NVRAM, ImportKey: "/" + name + nfc.NVRAM, Name: "nvram.nvram", Index: -1,
-			File: path.Join(v.DatastoreDir(vmx.Datastore), inventory.NVRAM(vmx.Path)),
+			Key: "/" + vm.Value + nfc.NVRAM, ImportKey: "/" + inventory.Unescape(name) + nfc.NVRAM, Name: "nvram.nvram", Index: -1,
+			File: inventory.NVRAMFile(v.Disks.Dir, config.Files.VmPathName),
 		})
 	}
 	return devices

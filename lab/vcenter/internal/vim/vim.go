@@ -26,8 +26,6 @@ type Options struct {
 	Leases  *nfc.Manager
 	Guests  func() hook.Guests
 	Tasks   hook.Tasks
-	// DatastoreDir is the local directory of a datastore.
-	DatastoreDir func(name string) string
 	// SpaceChanged is called when disks have come or gone.
 	SpaceChanged func()
 }
