@@ -96,6 +96,12 @@ impl Site {
         rule["fired"].as_u64().unwrap_or_else(|| panic!("no count in {rule}"))
     }
 
+    /// Waits until a fault has fired.
+    pub async fn has_fired(&self, id: &str) {
+        wait::until("the fault happens", async || if self.fired(id).await > 0 { Ok(()) } else { Err(id) })
+            .await;
+    }
+
     /// Posts to the admin API; panics unless it answers with success.
     pub async fn post(&self, path: &str, body: Value) -> Value {
         let request = self.http.post(format!("{}{path}", self.ready.admin_url)).json(&body);

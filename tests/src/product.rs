@@ -207,6 +207,16 @@ impl Appliance {
         self.hdm(&["-o", "json", "status", id]).await.ok().json()
     }
 
+    /// Lets a migration that waits for a person go on, and waits until it is done.
+    pub async fn finish_by_retry(&self, id: &str) {
+        self.hdm(&["retry", id]).await.ok();
+        wait::until("the retry ends", async || {
+            let now = self.status(id).await;
+            if now["state"] == "done" { Ok(()) } else { Err(now) }
+        })
+        .await;
+    }
+
     /// Waits until a migration has settled, that is ended or waits for a person, and returns it.
     pub async fn settled(&self, id: &str) -> Value {
         wait::until("the migration settles", async || {

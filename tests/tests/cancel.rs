@@ -5,7 +5,7 @@
 
 use hdm_tests::judge::{Truth, judge};
 use hdm_tests::lab::vm;
-use hdm_tests::{Appliance, Lab, Outcome, Site, wait};
+use hdm_tests::{Appliance, Lab, Outcome, Site};
 use serde_json::{Value, json};
 
 /// A call of each step that can be held up, so that the cancel comes while the step runs: on the cloud's side
@@ -50,8 +50,7 @@ async fn cancel_during(
     let on = json!({"method": method, "user_agent": "HDM/", "nth": nth});
     let fault = site.arm(json!({"on": on, "do": {"delay_ms": 1_000}})).await;
     let id = appliance.migrate(vm, &["--power-on"]).await;
-    wait::until("the step runs", async || if site.fired(&fault).await > 0 { Ok(()) } else { Err(held) })
-        .await;
+    site.has_fired(&fault).await;
     let answered = appliance.hdm(&["cancel", &id]).await;
     (id, answered)
 }
@@ -88,12 +87,7 @@ async fn while_the_copy_is_powered_on_leaves_the_choice_to_a_person() {
     let (source, target) = (now.onprem.vm("vm-0"), now.cloud.vm("vm-0"));
     assert!(!source.is_on() && !source.would_connect(), "{source:?}");
     assert!(target.is_on() && target.would_connect(), "{target:?}");
-    appliance.hdm(&["retry", &id]).await.ok();
-    wait::until("the retry ends", async || {
-        let now = appliance.status(&id).await;
-        if now["state"] == "done" { Ok(()) } else { Err(now) }
-    })
-    .await;
+    appliance.finish_by_retry(&id).await;
     judge(&lab, &before, &["vm-0"]).await;
 }
 
@@ -133,13 +127,7 @@ async fn from_the_list_of_tasks_of_either_vcenter() {
         let rule = json!({"on": {"nfc": "import", "after_bytes": 2_000_000}, "do": {"stall_ms": 2_500}});
         let fault = lab.cloud.arm(rule).await;
         let id = appliance.migrate(&format!("vm-{n}"), &[]).await;
-        wait::until(
-            "the transfer runs",
-            async || {
-                if lab.cloud.fired(&fault).await > 0 { Ok(()) } else { Err(()) }
-            },
-        )
-        .await;
+        lab.cloud.has_fired(&fault).await;
         site.post(&format!("/tasks/{}/cancel", task(site, &id, false).await), json!({})).await;
 
         let end = appliance.settled(&id).await;
@@ -157,13 +145,7 @@ async fn of_an_attempt_makes_the_next_one_begin() {
     let rule = json!({"on": {"nfc": "import", "after_bytes": 2_000_000}, "do": {"stall_ms": 2_500}});
     let fault = lab.cloud.arm(rule).await;
     let id = appliance.migrate("vm-0", &[]).await;
-    wait::until(
-        "the transfer runs",
-        async || {
-            if lab.cloud.fired(&fault).await > 0 { Ok(()) } else { Err(()) }
-        },
-    )
-    .await;
+    lab.cloud.has_fired(&fault).await;
     lab.onprem.post(&format!("/tasks/{}/cancel", task(&lab.onprem, &id, true).await), json!({})).await;
 
     let end = appliance.settled(&id).await;
@@ -219,11 +201,6 @@ async fn after_the_commit_both_copies_are_kept() {
     assert!(target.would_connect());
 
     lab.cloud.delete("/faults").await;
-    appliance.hdm(&["retry", &id]).await.ok();
-    let end = wait::until("the retry ends", async || {
-        let now = appliance.status(&id).await;
-        if now["state"] == "done" { Ok(now) } else { Err(now) }
-    })
-    .await;
+    appliance.finish_by_retry(&id).await;
     assert_eq!(end["committed"], true);
 }

@@ -153,13 +153,7 @@ async fn a_source_that_somebody_powers_on_meanwhile() {
     let rule = json!({"on": {"method": "ReconfigVM_Task", "user_agent": "HDM/"}, "do": {"delay_ms": 2_000}});
     let fault = lab.cloud.arm(rule).await;
     let id = appliance.migrate("db-01", &["--power-on"]).await;
-    wait::until(
-        "the copy is completed",
-        async || {
-            if lab.cloud.fired(&fault).await > 0 { Ok(()) } else { Err(()) }
-        },
-    )
-    .await;
+    lab.cloud.has_fired(&fault).await;
     lab.onprem.post("/vms/db-01/act", json!({"do": "power_on"})).await;
 
     let end = appliance.settled(&id).await;

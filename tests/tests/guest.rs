@@ -60,13 +60,7 @@ async fn that_is_cancelled_runs_again_at_the_source() {
     let fault = lab.cloud.arm(rule).await;
 
     let id = appliance.migrate("web-01", &["--power-on"]).await;
-    wait::until(
-        "the transfer runs",
-        async || {
-            if lab.cloud.fired(&fault).await == 1 { Ok(()) } else { Err(()) }
-        },
-    )
-    .await;
+    lab.cloud.has_fired(&fault).await;
     appliance.hdm(&["cancel", &id]).await.ok();
     let end = appliance.settled(&id).await;
 
@@ -104,12 +98,7 @@ async fn that_goes_off_is_restarted_only_if_that_was_asked_for() {
     assert!(!now.cloud.vm("web-02").is_on());
     lab.cloud.post("/vms/web-02/act", json!({"do": "power_on"})).await;
     lab.cloud.exec("web-02", "true").await;
-    appliance.hdm(&["retry", left["id"].as_str().unwrap()]).await.ok();
-    wait::until("the second is done", async || {
-        let now = appliance.status(left["id"].as_str().unwrap()).await;
-        if now["state"] == "done" { Ok(()) } else { Err(now) }
-    })
-    .await;
+    appliance.finish_by_retry(left["id"].as_str().unwrap()).await;
     judge(&lab, &before, &["web-01", "web-02"]).await;
 }
 

@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use std::time::Duration;
-
 use hdm_tests::judge::{Truth, judge};
 use hdm_tests::lab::vm;
 use hdm_tests::{Appliance, Lab, wait};
@@ -36,8 +34,12 @@ async fn a_thin_link_that_is_cut_and_mended() {
     let waiting = until(&appliance, &id, "the cut is shown", |now| now["state"] == "waiting").await;
     assert_eq!(waiting["waiting_for"], "cloud", "{waiting}");
     assert!(waiting["waiting_since"].is_string(), "{waiting}");
-    // Long enough for the import's lease, which lives 10 s, to be gone in one run and not in another.
-    tokio::time::sleep(Duration::from_secs(8)).await;
+    // The lease of the import runs out meanwhile, so that what has arrived is lost.
+    wait::until("the import's lease is gone", async || {
+        let leases = lab.cloud.dump().await.leases;
+        if leases.is_empty() { Ok(()) } else { Err(leases) }
+    })
+    .await;
     lab.cloud.shape_link(json!({})).await;
     let end = appliance.settled(&id).await;
 
