@@ -120,6 +120,30 @@ async fn everything_the_source_is_configured_as_arrives() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn without_drs_the_vm_stays_in_its_pool_and_a_host_is_chosen() {
+    let mut lonely = vm("lonely", &[2]);
+    lonely["cluster"] = json!("C1");
+    let lab = Lab::start(json!([lonely])).await;
+    let before = Truth::of(&lab).await;
+    let appliance = Appliance::start(&lab).await;
+    let to = ["migrate", "cold", "lonely", "--cloud", "cloud", "--cluster", "C1", "--datastore", "ds0"];
+    let asked = [&["-o", "json"], &to[..], &["--network", "VM Network=VM Network", "--power-on"]].concat();
+    let accepted = appliance.hdm(&asked).await.ok().json();
+    let id = accepted[0]["id"].as_str().unwrap_or_else(|| panic!("no id in {accepted}"));
+
+    let end = appliance.settled(id).await;
+
+    assert_eq!(end["state"], "done", "{end}");
+    assert!(end["warnings"].to_string().contains("DRS"), "it was told before the start: {end}");
+    judge(&lab, &before, &["lonely"]).await;
+    let now = Truth::of(&lab).await;
+    assert_eq!(now.onprem.vm("lonely").pool, before.onprem.vm("lonely").pool);
+    assert!(now.onprem.pools.iter().all(|pool| pool.cluster != "C1" || !pool.name.starts_with("HDM_")));
+    assert!(now.onprem.vm("lonely").annotation.contains("hdm source release"));
+    assert_eq!(now.cloud.vm("lonely").cluster, "C1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn odd_names_and_missing_adapters_are_no_obstacle() {
     let odd = ["100% done", "a/b", "quote'\"<&>", "größe-仮想"];
     let mut vms: Vec<_> = odd.iter().map(|name| vm(name, &[1])).collect();

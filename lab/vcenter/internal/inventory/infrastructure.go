@@ -65,10 +65,13 @@ func parentOf(full string) string {
 
 func (b *builder) cluster(parent *object.Folder, cfg *config.Cluster) (*cluster, error) {
 	ctx := context.Background()
-	spec := types.ClusterConfigSpecEx{DrsConfig: &types.ClusterDrsConfigInfo{Enabled: types.NewBool(cfg.DRS)}}
-	made, err := parent.CreateCluster(ctx, Escape(cfg.Name), spec)
+	made, err := parent.CreateCluster(ctx, Escape(cfg.Name), types.ClusterConfigSpecEx{})
 	if err != nil {
 		return nil, err
+	}
+	// vcsim turns DRS on whatever the spec of a new cluster says.
+	if simulated, ok := b.ctx.Map.Get(made.Reference()).(*simulator.ClusterComputeResource); ok {
+		simulated.ConfigurationEx.(*types.ClusterConfigInfoEx).DrsConfig.Enabled = &cfg.DRS
 	}
 	c := &cluster{pools: make(map[string]*object.ResourcePool)}
 	for n := range cfg.Hosts {
