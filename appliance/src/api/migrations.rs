@@ -125,7 +125,7 @@ pub async fn look(api: &Api, id: MigrationId) -> Result<MigrationView, ApiError>
 pub async fn log(State(api): Shared, Path(text): Path<String>) -> Result<Json<Vec<LogLine>>, ApiError> {
     let id = id(&text)?;
     api.engine.look(id).await?;
-    Ok(Json(api.store.log(id).await?))
+    Ok(Json(api.store.log(id, 0, crate::store::MAX_PAGE).await?))
 }
 
 /// Cancels a migration: everything is undone. Refused past the point of no return.
@@ -144,18 +144,26 @@ pub async fn cancel(
 /// Takes a queued migration out of the queue until it is resumed.
 #[utoipa::path(post, path = "/api/v1/migrations/{id}/pause", tag = "migrations", params(("id" = String, Path)),
     responses((status = 200, body = MigrationView), (status = 404, body = Problem), (status = 409, body = Problem)))]
-pub async fn pause(State(api): Shared, Path(text): Path<String>) -> Result<Json<MigrationView>, ApiError> {
+pub async fn pause(
+    State(api): Shared,
+    headers: HeaderMap,
+    Path(text): Path<String>,
+) -> Result<Json<MigrationView>, ApiError> {
     let id = id(&text)?;
-    api.engine.pause(id).await?;
+    api.engine.pause(id, &user(&headers)).await?;
     Ok(Json(look(&api, id).await?))
 }
 
 /// Puts a paused migration back into the queue, at its place.
 #[utoipa::path(post, path = "/api/v1/migrations/{id}/resume", tag = "migrations", params(("id" = String, Path)),
     responses((status = 200, body = MigrationView), (status = 404, body = Problem), (status = 409, body = Problem)))]
-pub async fn resume(State(api): Shared, Path(text): Path<String>) -> Result<Json<MigrationView>, ApiError> {
+pub async fn resume(
+    State(api): Shared,
+    headers: HeaderMap,
+    Path(text): Path<String>,
+) -> Result<Json<MigrationView>, ApiError> {
     let id = id(&text)?;
-    api.engine.resume(id).await?;
+    api.engine.resume(id, &user(&headers)).await?;
     Ok(Json(look(&api, id).await?))
 }
 
@@ -203,7 +211,8 @@ pub async fn release(
     let record = cold::find_moved(&api.store, &request.vm).await?;
     let id = record.id;
     let cold = api.engine.workflow();
-    let message = api.engine.under_lease(id, async |cx| cold::release(cold, cx).await).await?;
+    let released = api.engine.under_lease(id, async |cx| cold::release(cold, cx).await);
+    let message = Box::pin(released).await?;
     let event = NewEvent {
         type_id: events::RELEASED.into(),
         severity: EventSeverity::Info,

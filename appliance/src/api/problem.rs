@@ -83,6 +83,9 @@ impl IntoResponse for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
+        if matches!(error, StoreError::QueueFull) {
+            return Self::conflict(format!("{error}."));
+        }
         let detail = format!("{error}. Ask again in a moment; if it stays, look at the appliance's log.");
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "database", "The database cannot be asked", detail)
     }
@@ -92,8 +95,11 @@ impl From<EngineError> for ApiError {
     fn from(error: EngineError) -> Self {
         match error {
             EngineError::Store(error) => error.into(),
-            EngineError::Unknown(_) => Self::not_found(error.to_string()),
-            EngineError::WrongState { .. } | EngineError::Driven(_) => Self::conflict(error.to_string()),
+            EngineError::Unknown(_) | EngineError::NotFound(_) => Self::not_found(error.to_string()),
+            EngineError::WrongState { .. }
+            | EngineError::Driven(_)
+            | EngineError::Full
+            | EngineError::Clock(..) => Self::conflict(error.to_string()),
             EngineError::Step(StepError::Passing { why, .. }) => Self::vcenter(why),
             EngineError::Step(step) => Self::conflict(step.to_string()),
         }

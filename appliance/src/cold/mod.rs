@@ -123,7 +123,7 @@ impl Cold {
     fn site(&self, id: &hdm_shared::VcenterId) -> Result<Site, StepError> {
         self.sites.get(id).ok_or_else(|| {
             StepError::operator(format!(
-                "The vCenter '{id}' was removed. Add it again under this name, then retry."
+                "The vCenter '{id}' was removed or cannot be used. Add it again under this name, then retry."
             ))
         })
     }
