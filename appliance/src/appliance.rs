@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
+use tokio::sync::Semaphore;
 
-use crate::api::{Api, router};
+use crate::api::{Api, MAX_STREAMS, router};
 use crate::cold::Cold;
 use crate::config::{ConfigError, Folder};
 use crate::engine::{Clock, Engine, EngineError, SystemClock};
@@ -68,6 +69,7 @@ pub async fn run(folder: &Folder, stop: impl Future<Output = ()> + Send + 'stati
         clock,
         attempts: config.engine().attempts,
         token: folder.token()?,
+        streams: Arc::new(Semaphore::new(MAX_STREAMS)),
     });
     let tls = RustlsConfig::from_pem_file(folder.file("tls/certificate.pem"), folder.file("tls/key.pem"))
         .await

@@ -66,6 +66,9 @@ pub use release_source::release;
 pub use step::ColdStep;
 pub use view::{find_moved, request_of, view};
 
+#[cfg(test)]
+pub(crate) use input::tests::FIRST as FIRST_INPUT;
+
 use input::ColdInput;
 use memo::ColdMemo;
 
