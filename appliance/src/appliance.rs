@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
+use tokio::sync::Semaphore;
 
-use crate::api::{Api, router};
+use crate::api::{Api, MAX_STREAMS, router};
 use crate::cold::Cold;
 use crate::config::{ConfigError, Folder};
-use crate::engine::{Clock, Engine, SystemClock};
+use crate::engine::{Clock, Engine, EngineError, SystemClock};
 use crate::secret::{Sealer, SecretError};
 use crate::sites::{SiteError, Sites};
 use crate::store::{Store, StoreError};
@@ -31,6 +32,8 @@ pub enum RunError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Site(#[from] SiteError),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     #[error("the API cannot listen on {listen}: {source}")]
     Listen { listen: std::net::SocketAddr, source: std::io::Error },
     #[error("the API's certificate cannot be used: {0}")]
@@ -50,6 +53,7 @@ pub async fn run(folder: &Folder, stop: impl Future<Output = ()> + Send + 'stati
     let sites = Arc::new(Sites::new(store.clone(), sealer, &owner));
     let cold = Cold { sites: sites.clone(), store: store.clone(), settings: config.cold() };
     let engine = Engine::new(store.clone(), cold, clock.clone(), config.engine(), owner);
+    engine.check_clock().await?;
     // Before each login: what this process has lost is ended first, so that a session that its new owner has
     // ended does not come back to life.
     let gate = engine.clone();
@@ -65,6 +69,7 @@ pub async fn run(folder: &Folder, stop: impl Future<Output = ()> + Send + 'stati
         clock,
         attempts: config.engine().attempts,
         token: folder.token()?,
+        streams: Arc::new(Semaphore::new(MAX_STREAMS)),
     });
     let tls = RustlsConfig::from_pem_file(folder.file("tls/certificate.pem"), folder.file("tls/key.pem"))
         .await
@@ -78,13 +83,17 @@ pub async fn run(folder: &Folder, stop: impl Future<Output = ()> + Send + 'stati
     });
     let driving = tokio::spawn({
         let engine = engine.clone();
-        async move { engine.run().await }
+        async move { Box::pin(engine.run()).await }
     });
     let refreshing = tokio::spawn({
         let sites = sites.clone();
+        let engine = engine.clone();
         async move {
             loop {
                 tokio::time::sleep(REFRESH).await;
+                if let Err(error) = engine.check_clock().await {
+                    tracing::error!(%error, "no migration is taken up");
+                }
                 if let Err(error) = sites.refresh().await {
                     tracing::warn!(%error, "the list of vCenters is read again later");
                 }

@@ -48,7 +48,8 @@ pub struct Config {
     pub id: Uuid,
     /// Where the API listens.
     pub listen: SocketAddr,
-    /// `sqlite:PATH` (relative to the folder) or `postgres://…`.
+    /// `sqlite:PATH` (relative to the folder) or `postgres://…`. TLS as in libpq: `?sslmode=require` encrypts,
+    /// `?sslmode=verify-full&sslrootcert=FILE` also checks the server's certificate.
     pub database: String,
     /// How many attempts a migration has.
     pub attempts: u32,
@@ -69,6 +70,9 @@ pub struct Config {
     pub transfer_idle_ms: u64,
     /// How long VMware Tools are waited for after a power-on.
     pub tools_seconds: u64,
+    /// How long migrations that have ended, their logs and events are kept. A VM whose migration is forgotten
+    /// can no longer be released by HDM.
+    pub keep_days: u64,
 }
 
 impl Default for Config {
@@ -86,6 +90,7 @@ impl Default for Config {
             task_seconds: 900,
             transfer_idle_ms: 60_000,
             tools_seconds: 1_800,
+            keep_days: 400,
         }
     }
 }
@@ -104,6 +109,8 @@ impl Config {
             outage: Duration::from_secs(self.outage_seconds),
             lease: Duration::from_millis(self.lease_ms.max(500)),
             interrupts: poll_max.min(Duration::from_secs(3)),
+            keep: Duration::from_secs(self.keep_days.clamp(1, 36_500) * 86_400),
+            ..engine::Settings::default()
         }
     }
 

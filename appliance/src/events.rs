@@ -10,6 +10,8 @@ pub const ATTEMPT_FAILED: &str = "com.hdm.migration.AttemptFailed";
 pub const WAITING: &str = "com.hdm.migration.Waiting";
 /// It has passed the point of no return.
 pub const COMMITTED: &str = "com.hdm.migration.Committed";
+/// A person took it out of the queue.
+pub const PAUSED: &str = "com.hdm.migration.Paused";
 /// A person must decide.
 pub const NEEDS_OPERATOR: &str = "com.hdm.migration.NeedsOperator";
 /// A person let it go on.
@@ -37,6 +39,7 @@ pub fn texts() -> Vec<(&'static str, &'static str)> {
         (ATTEMPT_FAILED, "HDM: attempt of a migration failed"),
         (WAITING, "HDM: migration waits"),
         (COMMITTED, "HDM: migration passed the point of no return"),
+        (PAUSED, "HDM: migration paused"),
         (NEEDS_OPERATOR, "HDM: migration needs an operator"),
         (RESUMED, "HDM: migration goes on"),
         (UNWINDING, "HDM: migration is being undone"),

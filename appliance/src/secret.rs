@@ -55,7 +55,7 @@ impl Sealer {
         Self::from_text(&text).ok_or(SecretError::BadKey(name))
     }
 
-    fn from_text(text: &str) -> Option<Self> {
+    pub(crate) fn from_text(text: &str) -> Option<Self> {
         let bytes = STANDARD.decode(text.trim()).ok()?;
         Some(Self { key: RandomizedNonceKey::new(&AES_256_GCM, &bytes).ok()? })
     }

@@ -38,7 +38,8 @@ pub enum SiteError {
 
 struct Known {
     record: VcenterRecord,
-    site: Site,
+    /// Or why there is none.
+    site: Result<Site, String>,
 }
 
 /// All vCenters.
@@ -48,6 +49,8 @@ pub struct Sites {
     appliance: String,
     user_agent: String,
     known: RwLock<BTreeMap<VcenterId, Known>>,
+    /// Held from the reading of the store until the list is changed: an older reading must not undo a newer.
+    refreshing: tokio::sync::Mutex<()>,
     gate: RwLock<Option<LoginGate>>,
 }
 
@@ -65,6 +68,7 @@ impl Sites {
             appliance: appliance.to_owned(),
             user_agent: user_agent(appliance),
             known: RwLock::default(),
+            refreshing: tokio::sync::Mutex::default(),
             gate: RwLock::new(None),
         }
     }
@@ -76,8 +80,11 @@ impl Sites {
         }
     }
 
-    /// Makes the list what the store says: another appliance may have added or removed a vCenter.
+    /// Makes the list what the store says: another appliance may have added or removed a vCenter. One that
+    /// cannot be used, because its password was sealed with another key, hinders no other: see
+    /// [`Sites::unusable`].
     pub async fn refresh(&self) -> Result<(), SiteError> {
+        let refreshing = self.refreshing.lock().await;
         let records = self.store.vcenters().await?;
         let mut gone = Vec::new();
         {
@@ -87,16 +94,20 @@ impl Sites {
                 let same =
                     records.iter().any(|r| r.id == id && known.get(&id).is_some_and(|k| k.record == *r));
                 if !same && let Some(old) = known.remove(&id) {
-                    gone.push(old.site);
+                    gone.extend(old.site.ok());
                 }
             }
             for record in records {
                 if !known.contains_key(&record.id) {
-                    let site = self.open(&record)?;
+                    let site = self.open(&record).map_err(|error| {
+                        tracing::error!(vcenter = %record.id, %error, "a vCenter cannot be used");
+                        error.to_string()
+                    });
                     known.insert(record.id.clone(), Known { record, site });
                 }
             }
         }
+        drop(refreshing);
         for site in gone {
             let session = site.session.clone();
             drop(site);
@@ -144,13 +155,19 @@ impl Sites {
     /// A vCenter by name.
     pub fn get(&self, id: &VcenterId) -> Option<Site> {
         let known = self.known.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        known.get(id).map(|k| k.site.clone())
+        known.get(id)?.site.clone().ok()
     }
 
-    /// All vCenters with their records, by name.
+    /// Those that are stored and cannot be used, with the reason.
+    pub fn unusable(&self) -> Vec<(VcenterRecord, String)> {
+        let known = self.known.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        known.values().filter_map(|k| Some((k.record.clone(), k.site.clone().err()?))).collect()
+    }
+
+    /// All vCenters that can be used with their records, by name.
     pub fn all(&self) -> Vec<(VcenterRecord, Site)> {
         let known = self.known.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        known.values().map(|k| (k.record.clone(), k.site.clone())).collect()
+        known.values().filter_map(|k| Some((k.record.clone(), k.site.clone().ok()?))).collect()
     }
 
     /// All of a role.
@@ -167,7 +184,7 @@ impl Sites {
     pub async fn logout(&self) {
         let sites: Vec<_> = {
             let mut known = self.known.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-            std::mem::take(&mut *known).into_values().map(|k| k.site).collect()
+            std::mem::take(&mut *known).into_values().filter_map(|k| k.site.ok()).collect()
         };
         for site in sites {
             let session = site.session.clone();
@@ -211,5 +228,136 @@ async fn end_former(session: Session, appliance: String) {
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(30));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::sync::Arc;
+
+    use hdm_tests::Lab;
+    use jiff::Timestamp;
+    use serde_json::json;
+
+    use super::*;
+    use crate::secret::new_key;
+    use crate::testing::Database;
+
+    fn sealer() -> Sealer {
+        Sealer::from_text(&new_key().unwrap()).unwrap()
+    }
+
+    fn record(id: &str, sealer: &Sealer) -> VcenterRecord {
+        VcenterRecord {
+            id: id.parse().unwrap(),
+            role: VcenterRole::Source,
+            url: "https://127.0.0.1:1/sdk".into(),
+            user: "ann".into(),
+            sealed_password: sealer.seal(id, &hdm_vsphere::Secret::new("secret".to_owned())).unwrap(),
+            thumbprint: ["AA"; 32].join(":"),
+            instance_uuid: id.into(),
+            added_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    async fn sites(sealer: Sealer) -> (Sites, Store, Database) {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let database = Database::sqlite();
+        let store = database.open().await;
+        (Sites::new(store.clone(), sealer, "test"), store, database)
+    }
+
+    #[tokio::test]
+    async fn a_vcenter_whose_password_cannot_be_opened_hinders_no_other() {
+        let key = new_key().unwrap();
+        let own = Sealer::from_text(&key).unwrap();
+        let (sites, store, _database) = sites(Sealer::from_text(&key).unwrap()).await;
+        store.add_vcenter(&record("a-foreign", &sealer())).await.unwrap();
+        store.add_vcenter(&record("b-own", &own)).await.unwrap();
+        sites.refresh().await.unwrap();
+        assert!(sites.get(&"b-own".parse().unwrap()).is_some());
+        assert!(sites.get(&"a-foreign".parse().unwrap()).is_none());
+        let unusable = sites.unusable();
+        assert_eq!(unusable.len(), 1);
+        assert!(unusable[0].1.contains("sealed with another key"), "{}", unusable[0].1);
+        store.remove_vcenter(&"a-foreign".parse().unwrap()).await.unwrap();
+        sites.refresh().await.unwrap();
+        assert!(sites.unusable().is_empty());
+    }
+
+    /// Who has added a vCenter and refreshed the list finds it there, whoever refreshes meanwhile.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_older_reading_does_not_undo_a_newer() {
+        let key = new_key().unwrap();
+        let own = Sealer::from_text(&key).unwrap();
+        let (sites, store, _database) = sites(Sealer::from_text(&key).unwrap()).await;
+        let sites = Arc::new(sites);
+        let others: Vec<_> = (0..4)
+            .map(|_| {
+                let sites = sites.clone();
+                tokio::spawn(async move {
+                    loop {
+                        sites.refresh().await.unwrap();
+                    }
+                })
+            })
+            .collect();
+        for n in 0..25 {
+            let record = record(&format!("vc-{n}"), &own);
+            store.add_vcenter(&record).await.unwrap();
+            sites.refresh().await.unwrap();
+            for _ in 0..20 {
+                assert!(sites.get(&record.id).is_some(), "{}", record.id);
+                tokio::task::yield_now().await;
+            }
+            store.remove_vcenter(&record.id).await.unwrap();
+        }
+        others.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+
+    /// How many sessions of this appliance a vCenter knows.
+    async fn open(site: &hdm_tests::Site) -> usize {
+        site.dump().await.sessions.iter().filter(|s| s.user_agent == user_agent("test")).count()
+    }
+
+    /// A login that took effect and whose answer nobody got is ended with the next login, by its user agent.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn logins_whose_answers_are_lost_do_not_add_up() {
+        let lab = Lab::start(json!([])).await;
+        let (sites, _store, _database) = sites(sealer()).await;
+        let ready = &lab.onprem.ready;
+        let login = Credentials {
+            user: ready.user.clone(),
+            password: hdm_vsphere::Secret::new(ready.password.clone()),
+        };
+        let session = sites.session("onprem", &ready.url, ready.sha256.parse().unwrap(), login).unwrap();
+
+        for _ in 0..3 {
+            let lost = json!({"on": {"method": "Login", "nth": 1}, "do": {"lose_answer": true}});
+            lab.onprem.arm(lost).await;
+            session.login().await.unwrap_err();
+        }
+        assert_eq!(open(&lab.onprem).await, 3, "the lab keeps them");
+        session.current_time().await.unwrap();
+        assert_eq!(open(&lab.onprem).await, 1);
+        session.logout().await.unwrap();
+
+        let slow = json!({"on": {"method": "Login", "nth": 1}, "do": {"delay_ms": 500}});
+        let slow = lab.onprem.arm(slow).await;
+        // Nobody waits for the answer any more, as when a driver is ended.
+        tokio::select! {
+            _ = session.login() => panic!("it is held up"),
+            () = lab.onprem.has_fired(&slow) => {}
+        }
+        hdm_tests::wait::until("the login takes effect", async || {
+            let known = open(&lab.onprem).await;
+            if known == 1 { Ok(()) } else { Err(known) }
+        })
+        .await;
+        session.current_time().await.unwrap();
+        assert_eq!(open(&lab.onprem).await, 1);
+        session.logout().await.unwrap();
     }
 }

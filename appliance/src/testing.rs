@@ -1,9 +1,48 @@
-//! Databases for tests: a SQLite file, and one of a PostgreSQL server.
+//! Databases for tests: a SQLite file, and one of a PostgreSQL server; and a clock that only the test moves.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use tempfile::TempDir;
+use std::time::Duration;
 
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+use crate::engine::Clock;
 use crate::store::Store;
+
+/// A clock that stands still until it is advanced. Who sleeps by it waits for that and for no real time.
+#[derive(Debug)]
+pub struct ManualClock {
+    now_ms: watch::Sender<i64>,
+}
+
+impl ManualClock {
+    /// At some time that no machine has.
+    pub fn new() -> Self {
+        Self { now_ms: watch::Sender::new(1_000_000_000) }
+    }
+
+    /// Moves it on.
+    pub fn advance(&self, time: Duration) {
+        self.now_ms.send_modify(|now| *now += i64::try_from(time.as_millis()).unwrap());
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millisecond(*self.now_ms.borrow()).unwrap()
+    }
+
+    fn sleep(&self, time: Duration) -> BoxFuture<'static, ()> {
+        let mut now = self.now_ms.subscribe();
+        let end = now.borrow().saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
+        Box::pin(async move {
+            // The clock outlives its tests' engines.
+            let _ = now.wait_for(|now| *now >= end).await;
+        })
+    }
+}
 
 /// A fresh database; it goes with the value.
 pub struct Database {

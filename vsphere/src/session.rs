@@ -1,6 +1,7 @@
 //! One login at one vCenter, and the mechanism every call goes through.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -78,6 +79,9 @@ struct Shared {
     content: OnceCell<Content>,
     login: Mutex<()>,
     state: RwLock<State>,
+    user_agent: String,
+    /// A login may have been opened whose key nobody knows: its answer was lost, or nobody waited for it.
+    stray: AtomicBool,
     gate: std::sync::RwLock<Option<LoginGate>>,
     calls: Semaphore,
 }
@@ -115,7 +119,7 @@ impl Session {
         user_agent: String,
     ) -> Result<Self, Error> {
         let calls = Semaphore::new(limits.concurrent_calls);
-        let http = Http::new(endpoint, limits, user_agent)?;
+        let http = Http::new(endpoint, limits, user_agent.clone())?;
         Ok(Self {
             shared: Arc::new(Shared {
                 http,
@@ -123,6 +127,8 @@ impl Session {
                 content: OnceCell::new(),
                 login: Mutex::new(()),
                 state: RwLock::default(),
+                user_agent,
+                stray: AtomicBool::new(false),
                 gate: std::sync::RwLock::new(None),
                 calls,
             }),
@@ -292,6 +298,9 @@ impl Session {
             self.log_in_after(generation).await?;
             self.current_cookie().await?
         };
+        if self.shared.stray.swap(false, Ordering::Relaxed) {
+            Box::pin(self.end_strays()).await;
+        }
         match self.send_body(operation, this, body.clone(), Some(cookie), timeout).await {
             Err(e) if e.fault_kind() == Some("NotAuthenticated") => {
                 self.log_in_after(generation).await?;
@@ -304,6 +313,32 @@ impl Session {
                 }
             }
             other => other,
+        }
+    }
+
+    /// Ends logins with our user agent other than the current one. What cannot be asked now is asked before
+    /// the next call.
+    async fn end_strays(&self) {
+        let ended = async {
+            let own = self.login().await?;
+            let strays: Vec<String> = self
+                .sessions()
+                .await?
+                .into_iter()
+                .filter(|known| known.user_agent == self.shared.user_agent && known.key != own)
+                .map(|known| known.key)
+                .collect();
+            self.terminate_sessions(&strays).await?;
+            Ok::<_, Error>(strays.len())
+        };
+        match ended.await {
+            Ok(count) => {
+                tracing::debug!(vcenter = self.name(), count, "ended logins whose answers were lost");
+            }
+            Err(error) if error.is_passing() => self.shared.stray.store(true, Ordering::Relaxed),
+            Err(error) => {
+                tracing::warn!(vcenter = self.name(), %error, "a login whose answer was lost ends by itself");
+            }
         }
     }
 
@@ -377,7 +412,23 @@ impl Session {
             w.value("userName", user);
             w.value("password", password.reveal());
         });
-        let answer = self.shared.http.post(Service::Vim, "Login", None, body, self.limits().call).await?;
+        // Until an answer says otherwise there may be a login, also if nobody waits for the answer any more. After
+        // a login that was lost the vCenter may still hold the old one.
+        let lost_one = self.shared.state.read().await.key.is_some();
+        let was_stray = self.shared.stray.swap(true, Ordering::Relaxed);
+        let sent = self.shared.http.post(Service::Vim, "Login", None, body, self.limits().call).await;
+        let no_login = match &sent {
+            Ok(answer) => {
+                (400..600).contains(&answer.status)
+                    && answer.cookie.is_none()
+                    && answer.body.contains("Fault>")
+            }
+            Err(error) => !error.maybe_took_effect(),
+        };
+        if no_login {
+            self.shared.stray.store(was_stray, Ordering::Relaxed);
+        }
+        let answer = sent?;
         let cookie = answer.cookie.clone();
         let node = self.answer("Login", &manager, &answer.body, answer.status).map_err(|e| {
             match e.fault_kind() {
@@ -392,10 +443,12 @@ impl Session {
         if key.is_empty() {
             return Err(protocol("there is no session key in it"));
         }
+        let cookie = cookie.ok_or_else(|| protocol("it set no cookie"))?;
         let mut state = self.shared.state.write().await;
         state.generation += 1;
-        state.cookie = Some(cookie.ok_or_else(|| protocol("it set no cookie"))?);
+        state.cookie = Some(cookie);
         state.key = Some(key.clone());
+        self.shared.stray.store(was_stray || lost_one, Ordering::Relaxed);
         tracing::debug!(vcenter = self.name(), "logged in");
         Ok(key)
     }

@@ -1,7 +1,7 @@
 //! `/api/v1/migrations` and `/api/v1/sources`.
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use hdm_shared::MigrationId;
@@ -24,6 +24,17 @@ use crate::store::NewEvent;
 #[into_params(parameter_in = Query)]
 pub struct ListQuery {
     /// The newest so many; 100 if not given, 1,000 at most.
+    limit: Option<u32>,
+}
+
+/// Which lines of a log.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct LogQuery {
+    /// Those after this number; from the beginning if not given.
+    after: Option<u64>,
+    /// How many; 1,000 if not given, which is also the most.
     limit: Option<u32>,
 }
 
@@ -61,8 +72,15 @@ pub async fn list(
 ) -> Result<Json<Vec<MigrationView>>, ApiError> {
     let Query(query) = query?;
     let listed = api.engine.list(query.limit.unwrap_or(100)).await?;
-    let views = listed.iter().map(|(record, place)| cold::view(record, *place, api.attempts));
-    Ok(Json(views.collect::<Result<_, _>>()?))
+    let mut views = Vec::with_capacity(listed.len());
+    for (record, place) in &listed {
+        match cold::view(record, *place, api.attempts) {
+            Ok(view) => views.push(view),
+            // Its own address says so too; the others are shown.
+            Err(error) => tracing::error!(migration = %record.id, %error, "a migration is not listed"),
+        }
+    }
+    Ok(Json(views))
 }
 
 /// Starts a cold migration of each VM named, or of none: everything that stands in the way is told at once.
@@ -101,7 +119,8 @@ pub async fn plan(
 }
 
 /// Reads a migration's id.
-pub fn id(text: &str) -> Result<MigrationId, ApiError> {
+pub fn id(text: Result<Path<String>, PathRejection>) -> Result<MigrationId, ApiError> {
+    let Path(text) = text?;
     text.parse().map_err(|_| {
         ApiError::bad_request(format!("'{text}' is not the id of a migration. `hdm status` lists them."))
     })
@@ -110,8 +129,11 @@ pub fn id(text: &str) -> Result<MigrationId, ApiError> {
 /// One migration.
 #[utoipa::path(get, path = "/api/v1/migrations/{id}", tag = "migrations", params(("id" = String, Path)),
     responses((status = 200, body = MigrationView), (status = 404, body = Problem)))]
-pub async fn show(State(api): Shared, Path(text): Path<String>) -> Result<Json<MigrationView>, ApiError> {
-    Ok(Json(look(&api, id(&text)?).await?))
+pub async fn show(
+    State(api): Shared,
+    text: Result<Path<String>, PathRejection>,
+) -> Result<Json<MigrationView>, ApiError> {
+    Ok(Json(look(&api, id(text)?).await?))
 }
 
 pub async fn look(api: &Api, id: MigrationId) -> Result<MigrationView, ApiError> {
@@ -119,13 +141,20 @@ pub async fn look(api: &Api, id: MigrationId) -> Result<MigrationView, ApiError>
     Ok(cold::view(&record, place, api.attempts)?)
 }
 
-/// A migration's log.
-#[utoipa::path(get, path = "/api/v1/migrations/{id}/log", tag = "migrations", params(("id" = String, Path)),
+/// A page of a migration's log, oldest first.
+#[utoipa::path(get, path = "/api/v1/migrations/{id}/log", tag = "migrations",
+    params(("id" = String, Path), LogQuery),
     responses((status = 200, body = Vec<LogLine>), (status = 404, body = Problem)))]
-pub async fn log(State(api): Shared, Path(text): Path<String>) -> Result<Json<Vec<LogLine>>, ApiError> {
-    let id = id(&text)?;
+pub async fn log(
+    State(api): Shared,
+    text: Result<Path<String>, PathRejection>,
+    query: Result<Query<LogQuery>, QueryRejection>,
+) -> Result<Json<Vec<LogLine>>, ApiError> {
+    let id = id(text)?;
+    let Query(query) = query?;
     api.engine.look(id).await?;
-    Ok(Json(api.store.log(id).await?))
+    let limit = query.limit.unwrap_or(crate::store::MAX_PAGE);
+    Ok(Json(api.store.log(id, query.after.unwrap_or(0), limit).await?))
 }
 
 /// Cancels a migration: everything is undone. Refused past the point of no return.
@@ -134,9 +163,9 @@ pub async fn log(State(api): Shared, Path(text): Path<String>) -> Result<Json<Ve
 pub async fn cancel(
     State(api): Shared,
     headers: HeaderMap,
-    Path(text): Path<String>,
+    text: Result<Path<String>, PathRejection>,
 ) -> Result<Json<MigrationView>, ApiError> {
-    let id = id(&text)?;
+    let id = id(text)?;
     api.engine.cancel(id, &user(&headers)).await?;
     Ok(Json(look(&api, id).await?))
 }
@@ -144,18 +173,26 @@ pub async fn cancel(
 /// Takes a queued migration out of the queue until it is resumed.
 #[utoipa::path(post, path = "/api/v1/migrations/{id}/pause", tag = "migrations", params(("id" = String, Path)),
     responses((status = 200, body = MigrationView), (status = 404, body = Problem), (status = 409, body = Problem)))]
-pub async fn pause(State(api): Shared, Path(text): Path<String>) -> Result<Json<MigrationView>, ApiError> {
-    let id = id(&text)?;
-    api.engine.pause(id).await?;
+pub async fn pause(
+    State(api): Shared,
+    headers: HeaderMap,
+    text: Result<Path<String>, PathRejection>,
+) -> Result<Json<MigrationView>, ApiError> {
+    let id = id(text)?;
+    api.engine.pause(id, &user(&headers)).await?;
     Ok(Json(look(&api, id).await?))
 }
 
 /// Puts a paused migration back into the queue, at its place.
 #[utoipa::path(post, path = "/api/v1/migrations/{id}/resume", tag = "migrations", params(("id" = String, Path)),
     responses((status = 200, body = MigrationView), (status = 404, body = Problem), (status = 409, body = Problem)))]
-pub async fn resume(State(api): Shared, Path(text): Path<String>) -> Result<Json<MigrationView>, ApiError> {
-    let id = id(&text)?;
-    api.engine.resume(id).await?;
+pub async fn resume(
+    State(api): Shared,
+    headers: HeaderMap,
+    text: Result<Path<String>, PathRejection>,
+) -> Result<Json<MigrationView>, ApiError> {
+    let id = id(text)?;
+    api.engine.resume(id, &user(&headers)).await?;
     Ok(Json(look(&api, id).await?))
 }
 
@@ -169,10 +206,10 @@ pub async fn resume(State(api): Shared, Path(text): Path<String>) -> Result<Json
 pub async fn retry(
     State(api): Shared,
     headers: HeaderMap,
-    Path(text): Path<String>,
+    text: Result<Path<String>, PathRejection>,
     body: Result<Json<RetryRequest>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Vec<MigrationView>>), ApiError> {
-    let id = id(&text)?;
+    let id = id(text)?;
     let Json(change) = body?;
     let user = user(&headers);
     let (record, _) = api.engine.look(id).await?;
@@ -203,7 +240,8 @@ pub async fn release(
     let record = cold::find_moved(&api.store, &request.vm).await?;
     let id = record.id;
     let cold = api.engine.workflow();
-    let message = api.engine.under_lease(id, async |cx| cold::release(cold, cx).await).await?;
+    let released = api.engine.under_lease(id, async |cx| cold::release(cold, cx).await);
+    let message = Box::pin(released).await?;
     let event = NewEvent {
         type_id: events::RELEASED.into(),
         severity: EventSeverity::Info,

@@ -9,6 +9,8 @@ mod migrations;
 mod openapi;
 mod problem;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod vcenters;
 
 use std::sync::Arc;
@@ -16,10 +18,12 @@ use std::sync::Arc;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+
+use tokio::sync::Semaphore;
 
 use crate::cold::Cold;
 use crate::engine::{Clock, Engine};
@@ -28,6 +32,7 @@ use crate::store::Store;
 
 pub use openapi::document;
 pub use problem::ApiError;
+pub use stream::MAX_STREAMS;
 
 /// The largest request body, in bytes: a thousand VM names.
 const MAX_BODY_BYTES: usize = 1 << 20;
@@ -46,6 +51,8 @@ pub struct Api {
     pub attempts: u32,
     /// What calls must carry.
     pub token: String,
+    /// How many more streams may be opened.
+    pub streams: Arc<Semaphore>,
 }
 
 type Shared = State<Arc<Api>>;
@@ -72,9 +79,11 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/api/v1/events", get(events::list))
         .route("/api/v1/events/stream", get(stream::events))
         .route("/metrics", get(crate::metrics::show))
+        .method_not_allowed_fallback(not_allowed)
         .layer(middleware::from_fn_with_state(api.clone(), check_token));
     Router::new()
         .route("/healthz", get(healthz))
+        .method_not_allowed_fallback(not_allowed)
         .merge(guarded)
         .fallback(async || {
             ApiError::not_found("There is nothing at this address. /api/v1/openapi.json lists what there is.")
@@ -93,11 +102,15 @@ async fn check_token(State(api): Shared, request: Request, next: Next) -> Respon
 }
 
 /// Whether the appliance can work: its database answers.
-async fn healthz(State(api): Shared) -> Response {
-    match api.store.ping().await {
-        Ok(()) => (StatusCode::OK, "ok\n").into_response(),
-        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
-    }
+async fn healthz(State(api): Shared) -> Result<&'static str, ApiError> {
+    api.store.ping().await?;
+    Ok("ok\n")
+}
+
+async fn not_allowed() -> ApiError {
+    ApiError::method_not_allowed(
+        "This address does not take that method. /api/v1/openapi.json lists what each one takes.",
+    )
 }
 
 /// On whose behalf a call is made: the header `HDM-User`, for logs and events. It grants nothing.

@@ -38,6 +38,16 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail)
     }
 
+    /// The address has no such method.
+    pub fn method_not_allowed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Not possible here", detail)
+    }
+
+    /// More than may be is asked for at once.
+    pub fn too_many(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "too-many", "Too many at once", detail)
+    }
+
     /// It is in another state.
     pub fn conflict(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, "conflict", "Not possible now", detail)
@@ -77,12 +87,19 @@ impl IntoResponse for ApiError {
         let mut response = (status, Json(self.0)).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        if status == StatusCode::UNAUTHORIZED {
+            // RFC 9110, section 11.6.1: it must say what it wants.
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         response
     }
 }
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
+        if matches!(error, StoreError::QueueFull) {
+            return Self::conflict(format!("{error}."));
+        }
         let detail = format!("{error}. Ask again in a moment; if it stays, look at the appliance's log.");
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "database", "The database cannot be asked", detail)
     }
@@ -92,8 +109,11 @@ impl From<EngineError> for ApiError {
     fn from(error: EngineError) -> Self {
         match error {
             EngineError::Store(error) => error.into(),
-            EngineError::Unknown(_) => Self::not_found(error.to_string()),
-            EngineError::WrongState { .. } | EngineError::Driven(_) => Self::conflict(error.to_string()),
+            EngineError::Unknown(_) | EngineError::NotFound(_) => Self::not_found(error.to_string()),
+            EngineError::WrongState { .. }
+            | EngineError::Driven(_)
+            | EngineError::Full
+            | EngineError::Clock(..) => Self::conflict(error.to_string()),
             EngineError::Step(StepError::Passing { why, .. }) => Self::vcenter(why),
             EngineError::Step(step) => Self::conflict(step.to_string()),
         }
@@ -150,7 +170,22 @@ impl From<SiteError> for ApiError {
 
 impl From<JsonRejection> for ApiError {
     fn from(rejection: JsonRejection) -> Self {
-        Self::bad_request(rejection.body_text())
+        let detail = rejection.body_text();
+        match rejection.status() {
+            status @ StatusCode::PAYLOAD_TOO_LARGE => Self::new(
+                status,
+                "too-large",
+                "The request is too large",
+                format!(
+                    "{detail}. At most {} bytes are taken; ask for fewer things at once.",
+                    super::MAX_BODY_BYTES
+                ),
+            ),
+            status @ StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+                Self::new(status, "media-type", "The request is not JSON", detail)
+            }
+            _ => Self::bad_request(detail),
+        }
     }
 }
 

@@ -4,28 +4,36 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::{Stream, StreamExt, stream};
+use hdm_shared::problem::Problem;
+
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::events::EventQuery;
 use super::migrations::{id, look};
 use super::{Api, ApiError, Shared};
 
+/// How many streams may be open at once.
+pub const MAX_STREAMS: usize = 64;
 /// How often progress is looked at; changes of state come at once.
 const TICK: Duration = Duration::from_millis(500);
 
 /// A migration, whenever it changes, as `MigrationView`; ends when it has ended.
 #[utoipa::path(get, path = "/api/v1/migrations/{id}/stream", tag = "migrations", params(("id" = String, Path)),
-    responses((status = 200, description = "Server-sent events; each data line is a MigrationView", content_type = "text/event-stream")))]
+    responses((status = 200, description = "Server-sent events; each data line is a MigrationView", content_type = "text/event-stream"),
+        (status = 404, body = Problem), (status = 503, description = "Too many streams are open", body = Problem)))]
 pub async fn migration(
     State(api): Shared,
-    Path(text): Path<String>,
+    text: Result<Path<String>, PathRejection>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
-    let id = id(&text)?;
+    let id = id(text)?;
     look(&api, id).await?;
-    let states = stream::unfold((api, String::new(), false), move |(api, mut last, ended)| async move {
+    let place = place(&api)?;
+    let states = stream::unfold((api, place, String::new(), false), move |state| async move {
+        let (api, place, mut last, ended) = state;
         if ended {
             return None;
         }
@@ -36,7 +44,7 @@ pub async fn migration(
             if text != last {
                 last.clone_from(&text);
                 let event = Event::default().event("migration").data(text);
-                return Some((Ok(event), (api, last, view.state.is_final())));
+                return Some((Ok(event), (api, place, last, view.state.is_final())));
             }
             wait(&mut changes).await;
         }
@@ -46,7 +54,8 @@ pub async fn migration(
 
 /// The event log as it grows, as `EventView`.
 #[utoipa::path(get, path = "/api/v1/events/stream", tag = "events", params(EventQuery),
-    responses((status = 200, description = "Server-sent events; each data line is an EventView", content_type = "text/event-stream")))]
+    responses((status = 200, description = "Server-sent events; each data line is an EventView", content_type = "text/event-stream"),
+        (status = 503, description = "Too many streams are open", body = Problem)))]
 pub async fn events(
     State(api): Shared,
     query: Result<Query<EventQuery>, QueryRejection>,
@@ -56,11 +65,21 @@ pub async fn events(
         Some(after) => after,
         None => api.store.events(None, 1).await?.last().map_or(0, |e| e.seq),
     };
-    let pages = stream::unfold((api, after), |(api, after)| async move {
+    let place = place(&api)?;
+    let pages = stream::unfold((api, place, after), |(api, place, after)| async move {
         let (events, after) = next_page(&api, after).await?;
-        Some((stream::iter(events), (api, after)))
+        Some((stream::iter(events), (api, place, after)))
     });
     Ok(Sse::new(pages.flatten()).keep_alive(KeepAlive::default()))
+}
+
+/// A place among the streams; it is free again when the stream ends.
+fn place(api: &Api) -> Result<OwnedSemaphorePermit, ApiError> {
+    api.streams.clone().try_acquire_owned().map_err(|_| {
+        ApiError::too_many(format!(
+            "{MAX_STREAMS} streams are open, and no more may be. Close some, or ask again from time to time instead."
+        ))
+    })
 }
 
 async fn next_page(api: &Arc<Api>, after: i64) -> Option<(Vec<Result<Event, Infallible>>, i64)> {

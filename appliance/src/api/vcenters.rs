@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
+use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use hdm_shared::VcenterId;
@@ -53,6 +53,7 @@ pub async fn list(State(api): Shared) -> Result<Json<Vec<VcenterView>>, ApiError
     for (record, site) in api.sites.all() {
         views.push(view(&record, &site).await);
     }
+    views.extend(api.sites.unusable().into_iter().map(|(record, why)| unusable(&record, &why)));
     Ok(Json(views))
 }
 
@@ -74,6 +75,21 @@ async fn view(record: &VcenterRecord, site: &Site) -> VcenterView {
         state,
         since,
         vms: live.then(|| site.inventory.snapshot().vms.len() as u64),
+    }
+}
+
+/// A vCenter that is stored and cannot be spoken to.
+fn unusable(record: &VcenterRecord, why: &str) -> VcenterView {
+    VcenterView {
+        id: record.id.clone(),
+        role: record.role,
+        url: record.url.clone(),
+        user: record.user.clone(),
+        thumbprint: record.thumbprint.clone(),
+        version: None,
+        state: format!("unusable: {why}. Remove it and add it again"),
+        since: None,
+        vms: None,
     }
 }
 
@@ -191,10 +207,12 @@ async fn log(
 pub async fn remove(
     State(api): Shared,
     headers: HeaderMap,
-    Path(id): Path<VcenterId>,
+    id: Result<Path<VcenterId>, PathRejection>,
 ) -> Result<StatusCode, ApiError> {
+    let Path(id) = id?;
     for record in api.store.open_workflows().await? {
-        let shown = crate::cold::view(&record, None, api.attempts)?;
+        // One that cannot be understood cannot go on with it either.
+        let Ok(shown) = crate::cold::view(&record, None, api.attempts) else { continue };
         if shown.vm.vcenter == id || shown.cloud == id {
             return Err(ApiError::conflict(format!(
                 "Migration {} of '{}' uses the vCenter '{id}'. Wait for its end, or cancel it.",
@@ -213,7 +231,11 @@ pub async fn remove(
 /// Checks a vCenter: login, privileges, registration, and name, port and certificate of every host.
 #[utoipa::path(post, path = "/api/v1/vcenters/{id}/check", tag = "vcenters", params(("id" = String, Path)),
     responses((status = 200, body = VcenterCheck), (status = 404, body = Problem)))]
-pub async fn check(State(api): Shared, Path(id): Path<VcenterId>) -> Result<Json<VcenterCheck>, ApiError> {
+pub async fn check(
+    State(api): Shared,
+    id: Result<Path<VcenterId>, PathRejection>,
+) -> Result<Json<VcenterCheck>, ApiError> {
+    let Path(id) = id?;
     let site = api.sites.get(&id).ok_or_else(|| unknown(&id))?;
     let mut found = VcenterCheck { passed: Vec::new(), findings: Vec::new() };
     let name = id.as_str();

@@ -82,7 +82,7 @@ pub async fn accept(
     let (from, to, prepared) = prepare(cold, request).await?;
     cold.store
         .queue_workflows(now, |open| {
-            let plan = judge(request, &prepared, admit::of_records(open, None)?);
+            let plan = judge(request, &prepared, admit::of_records(open, None));
             if plan.vms.iter().any(|vm| !vm.admitted()) {
                 return Err(AcceptError::NotAdmitted(plan));
             }

@@ -14,18 +14,28 @@ use crate::store::{Record, StoreError};
 
 /// What the migrations that have not ended were promised, but for one's own promises.
 pub async fn reservations(cold: &Cold, own: Option<MigrationId>) -> Result<Reservations, StoreError> {
-    of_records(&cold.store.open_workflows().await?, own)
+    Ok(of_records(&cold.store.open_workflows().await?, own))
 }
 
-/// The same from records at hand.
-pub fn of_records(open: &[Record], own: Option<MigrationId>) -> Result<Reservations, StoreError> {
+/// The same from records at hand. One that cannot be understood promises nothing that could be told, and must
+/// not keep others from being accepted; it waits for an operator.
+pub fn of_records(open: &[Record], own: Option<MigrationId>) -> Reservations {
     let mut held = Vec::new();
     for record in open {
-        let input: ColdInput = serde_json::from_str(&record.input)?;
-        let memo: ColdMemo = serde_json::from_str(&record.memo)?;
-        held.push(facts::reservation(record.id, &input, memo.target.is_some()));
+        match promise(record) {
+            Ok(reservation) => held.push(reservation),
+            Err(error) => {
+                tracing::error!(migration = %record.id, %error, "what it was promised is not known");
+            }
+        }
     }
-    Ok(Reservations::of_others(held, own))
+    Reservations::of_others(held, own)
+}
+
+fn promise(record: &Record) -> Result<admission::Reservation, serde_json::Error> {
+    let input: ColdInput = serde_json::from_str(&record.input)?;
+    let memo: ColdMemo = serde_json::from_str(&record.memo)?;
+    Ok(facts::reservation(record.id, &input, memo.target.is_some()))
 }
 
 /// The source as admission sees it, with what runs on it.

@@ -46,7 +46,8 @@ pub struct InputDisk {
     pub capacity_bytes: u64,
 }
 
-/// A cold migration as it was accepted.
+/// A cold migration as it was accepted. A row outlives the version that wrote it: a field that is added later
+/// carries `#[serde(default)]`, and none is renamed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColdInput {
     /// The source VM.
@@ -94,5 +95,44 @@ impl ColdInput {
     pub fn kept_macs(&self) -> impl Iterator<Item = &str> {
         let keep = self.options.mac == MacPolicy::Keep;
         self.macs.iter().filter(move |_| keep).map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    /// As the first version wrote it. It stays as it is: databases hold such rows.
+    pub(crate) const FIRST: &str = r#"{
+        "source": {"vcenter": "onprem", "moid": "vm-12"}, "instance_uuid": "5012", "vm_name": "web-01",
+        "vm_path": "/DC0/vm/Prod/web-01",
+        "source_cluster": {"object": {"kind": "ClusterComputeResource", "id": "domain-c1"}, "name": "C0"},
+        "cloud": "cloud", "target_name": "web-01",
+        "place": {
+            "datacenter": {"object": {"kind": "Datacenter", "id": "datacenter-1"}, "name": "DC0"},
+            "cluster": {"object": {"kind": "ClusterComputeResource", "id": "domain-c2"}, "name": "C0"},
+            "host": null,
+            "pool": {"object": {"kind": "ResourcePool", "id": "resgroup-3"}, "name": "Resources"},
+            "datastore": {"object": {"kind": "Datastore", "id": "datastore-4"}, "name": "ds0"},
+            "folder": {"object": {"kind": "Folder", "id": "group-v5"}, "name": "vm"},
+            "networks": {"VM Network": {"object": {"kind": "Network", "id": "network-6"}, "name": "VM Network"}}
+        },
+        "options": {
+            "disk_format": "same", "cpus": null, "memory_mib": null, "mac": "keep", "rename": null,
+            "power_on": true, "shutdown": "guest", "shutdown_timeout_seconds": 300, "restart_guest": 0
+        },
+        "disks": [{"label": "Hard disk 1", "capacity_bytes": 1048576}], "macs": ["00:50:56:00:00:01"],
+        "warnings": [], "requested_by": "ann",
+        "request": {"vms": ["vm-12"], "source": "onprem", "cloud": "cloud"}
+    }"#;
+
+    #[test]
+    fn a_row_of_the_first_version_is_understood() {
+        let input: ColdInput = serde_json::from_str(FIRST).unwrap();
+        assert_eq!(input.source_vm().id, "vm-12");
+        let memo: super::super::memo::ColdMemo = serde_json::from_str("{}").unwrap();
+        assert_eq!(memo, super::super::memo::ColdMemo::default());
     }
 }

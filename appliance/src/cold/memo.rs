@@ -23,8 +23,10 @@ pub struct ColdMemo {
     pub cloud_task: Option<MoRef>,
     /// The cloud's task at the cluster, once that at the copy has taken its place.
     pub cluster_task: Option<MoRef>,
-    /// The tasks of the current attempt, source first.
+    /// The tasks of an attempt, source first.
     pub attempt_tasks: Vec<MoRef>,
+    /// The number of that attempt.
+    pub attempt_tasks_of: u32,
     /// The guest was asked to shut down, by the vCenter's clock, in Unix seconds.
     pub shutdown_asked: Option<i64>,
     /// The source was, or may have been, powered off by us.

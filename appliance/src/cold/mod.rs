@@ -66,6 +66,9 @@ pub use release_source::release;
 pub use step::ColdStep;
 pub use view::{find_moved, request_of, view};
 
+#[cfg(test)]
+pub(crate) use input::tests::FIRST as FIRST_INPUT;
+
 use input::ColdInput;
 use memo::ColdMemo;
 
@@ -123,7 +126,7 @@ impl Cold {
     fn site(&self, id: &hdm_shared::VcenterId) -> Result<Site, StepError> {
         self.sites.get(id).ok_or_else(|| {
             StepError::operator(format!(
-                "The vCenter '{id}' was removed. Add it again under this name, then retry."
+                "The vCenter '{id}' was removed or cannot be used. Add it again under this name, then retry."
             ))
         })
     }

@@ -52,10 +52,16 @@ pub async fn close(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
     close_all(cold, cx, None).await
 }
 
-/// Opens the tasks of an attempt, once the migration's own are open.
+/// Opens the tasks of an attempt, once the migration's own are open. Those of an earlier attempt that could
+/// not be closed at its end are closed first.
 pub async fn open_attempt(cold: &Cold, cx: &mut ColdCx<'_>, attempt: u32) -> Result<(), StepError> {
     let activation = marker::attempt_task(cx.id(), attempt);
     let parents = [cx.memo().source_task.clone(), cx.memo().cloud_task.clone()];
+    let of = cx.memo().attempt_tasks_of;
+    if of != attempt && !cx.memo().attempt_tasks.is_empty() {
+        let reason = format!("Attempt {of} failed.");
+        close_attempt(cold, cx, &AttemptOutcome::Failed { reason }).await?;
+    }
     if parents.iter().any(Option::is_none) || cx.memo().attempt_tasks.len() == parents.len() {
         return Ok(());
     }
@@ -71,7 +77,11 @@ pub async fn open_attempt(cold: &Cold, cx: &mut ColdCx<'_>, attempt: u32) -> Res
         };
         let user = cx.input().requested_by.clone();
         let task = ensure(&session, &entity, TASK_ATTEMPT, &activation, key.as_deref(), &user).await?;
-        cx.save("the task of the attempt", |m| m.attempt_tasks.push(task.task)).await?;
+        cx.save("the task of the attempt", |m| {
+            m.attempt_tasks.push(task.task);
+            m.attempt_tasks_of = attempt;
+        })
+        .await?;
     }
     Ok(())
 }
@@ -145,12 +155,11 @@ async fn close_all(cold: &Cold, cx: &mut ColdCx<'_>, fault: Option<&str>) -> Res
     // What a lost answer may have left open under another key.
     let mut ours = vec![marker::task(cx.id()), marker::target_task(cx.id())];
     ours.extend((1..=cx.attempt()).map(|n| marker::attempt_task(cx.id(), n)));
-    let attempts = &ours[2..];
+    let open_attempt = marker::attempt_task(cx.id(), memo.attempt_tasks_of);
     for session in [cold.source(cx)?.session, cold.cloud(cx)?.session] {
         for info in session.find_tasks_by_activation_id(&ours).await? {
-            let current = attempts.last().is_some_and(|last| *last == info.activation_id);
-            // The current attempt's own are ended as its outcome says.
-            let kept = current && !memo.attempt_tasks.is_empty();
+            // An attempt's own are ended as its outcome says.
+            let kept = info.activation_id == open_attempt && memo.attempt_tasks.contains(&info.task);
             if !kept && !info.state.is_final() {
                 end(&session, &info.task, fault).await?;
             }

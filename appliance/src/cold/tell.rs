@@ -43,6 +43,11 @@ pub fn event(input: &ColdInput, milestone: &Milestone) -> NewEvent {
                 "The copy of '{vm}' in {cloud} takes its place; from here on nothing is undone automatically."
             ),
         ),
+        Milestone::Paused { by } => (
+            events::PAUSED,
+            EventSeverity::Info,
+            format!("{by} has taken the migration of '{vm}' to {cloud} out of the queue."),
+        ),
         Milestone::NeedsOperator { reason } => (
             events::NEEDS_OPERATOR,
             EventSeverity::Error,
@@ -91,7 +96,7 @@ fn reason(verdict: &Verdict) -> String {
     }
 }
 
-/// Posts an event to both vCenters, unless they show it.
+/// Posts an event to both vCenters, unless they show it; to one also if the other cannot be told.
 pub async fn post(
     cold: &Cold,
     input: &ColdInput,
@@ -99,11 +104,20 @@ pub async fn post(
     event: &EventView,
 ) -> Result<(), StepError> {
     let at_target = memo.target.clone().unwrap_or_else(|| input.place.cluster.object.clone());
+    let mut outcome = Ok(());
     for (id, entity) in [(&input.source.vcenter, input.source_vm()), (&input.cloud, at_target)] {
-        let session = cold.site(id)?.session;
-        post_once(&session, &entity, input, event).await?;
+        let posted = match cold.site(id) {
+            Ok(site) => post_once(&site.session, &entity, input, event).await,
+            Err(removed) => Err(removed),
+        };
+        // What passes or may be mended counts for more than a vCenter that was removed: it is tried again.
+        if let Err(error) = posted
+            && !matches!((&outcome, &error), (Err(_), StepError::Operator { .. }))
+        {
+            outcome = Err(error);
+        }
     }
-    Ok(())
+    outcome
 }
 
 async fn post_once(

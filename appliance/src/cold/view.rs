@@ -12,11 +12,12 @@ use crate::store::{Record, Store, StoreError};
 /// How many migrations, newest first, are searched for one that moved a VM.
 const MAX_LOOKED_AT: u32 = 1_000;
 
-/// Shows a record; `attempts_max` and the place in the queue are the engine's to know.
+/// Shows a record; how many attempts there are each time somebody lets it go on, and the place in the queue,
+/// are the engine's to know.
 pub fn view(
     record: &Record,
     queue_position: Option<u32>,
-    attempts_max: u32,
+    attempts: u32,
 ) -> Result<MigrationView, StoreError> {
     let input: ColdInput = serde_json::from_str(&record.input)?;
     let memo: ColdMemo = serde_json::from_str(&record.memo)?;
@@ -50,7 +51,7 @@ pub fn view(
         committed: record.committed,
         queue_position,
         attempt: record.attempt,
-        attempts_max,
+        attempts_max: record.attempts_before.saturating_add(attempts),
         waiting_for: record.waiting_for.clone().filter(|_| waits),
         waiting_since: record.waiting_since.filter(|_| waits),
         disks,
@@ -76,7 +77,8 @@ pub async fn find_moved(store: &Store, asked: &str) -> Result<Record, EngineErro
     let mut names = std::collections::BTreeSet::new();
     let mut found = Vec::new();
     for record in store.workflows(MAX_LOOKED_AT).await? {
-        let input: ColdInput = serde_json::from_str(&record.input).map_err(StoreError::from)?;
+        // What cannot be understood is none that could be released.
+        let Ok(input) = serde_json::from_str::<ColdInput>(&record.input) else { continue };
         let named = [input.vm_name.as_str(), &input.vm_path, &input.source.moid].contains(&asked)
             || input.source.to_string() == asked
             || record.id.to_string() == asked;
@@ -95,12 +97,12 @@ pub async fn find_moved(store: &Store, asked: &str) -> Result<Record, EngineErro
     }
     match found.len() {
         1 => Ok(found.remove(0).0),
-        0 => Err(StepError::refused(format!(
+        0 => Err(EngineError::NotFound(format!(
             "No migration has moved '{asked}'. `hdm status` lists the migrations; name the VM by its name, path or id."
-        ))
-        .into()),
+        ))),
         _ => {
-            let paths: Vec<_> = found.into_iter().map(|(record, path)| format!("'{path}' ({})", record.id)).collect();
+            let paths: Vec<_> =
+                found.into_iter().map(|(record, path)| format!("'{path}' ({})", record.id)).collect();
             Err(StepError::refused(format!(
                 "'{asked}' names several virtual machines that were moved: {}. Name one by its path or by the migration's id.",
                 paths.join(", ")

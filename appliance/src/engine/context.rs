@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hdm_shared::MigrationId;
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
@@ -11,6 +12,35 @@ use super::live::{Live, Progress, guard};
 use super::workflow::Workflow;
 use crate::store::{Line, Record, Store, Verdict};
 
+/// A record while a step uses it: the step saves its memo, and beside it the driver marks the end of a wait.
+pub(super) struct Cell {
+    id: MigrationId,
+    attempt: u32,
+    verdict: Option<Verdict>,
+    step: Option<String>,
+    record: Mutex<Record>,
+}
+
+impl Cell {
+    pub(super) fn new(record: Record) -> Self {
+        Self {
+            id: record.id,
+            attempt: record.attempt,
+            verdict: record.verdict.clone(),
+            step: record.step.clone(),
+            record: Mutex::new(record),
+        }
+    }
+
+    pub(super) fn record(&self) -> &Mutex<Record> {
+        &self.record
+    }
+
+    pub(super) fn into_record(self) -> Record {
+        self.record.into_inner()
+    }
+}
+
 /// The context of one workflow's step. What it saves is durable when the call returns.
 pub struct Cx<'a, W: Workflow> {
     pub(super) store: &'a Store,
@@ -18,14 +48,14 @@ pub struct Cx<'a, W: Workflow> {
     pub(super) live: &'a Live<W::Memo>,
     pub(super) input: &'a W::Input,
     pub(super) memo: &'a mut W::Memo,
-    pub(super) record: &'a mut Record,
+    pub(super) cell: &'a Cell,
     pub(super) cancel: CancellationToken,
 }
 
 impl<W: Workflow> Cx<'_, W> {
     /// The workflow's id.
     pub fn id(&self) -> MigrationId {
-        self.record.id
+        self.cell.id
     }
 
     /// What it was told.
@@ -38,14 +68,14 @@ impl<W: Workflow> Cx<'_, W> {
         self.memo
     }
 
-    /// Number of the attempt, from 1.
+    /// Number of the attempt, from 1. Never the same for two attempts.
     pub fn attempt(&self) -> u32 {
-        self.record.attempt
+        self.cell.attempt
     }
 
     /// Why it unwinds, if it does.
     pub fn verdict(&self) -> Option<&Verdict> {
-        self.record.verdict.as_ref()
+        self.cell.verdict.as_ref()
     }
 
     /// Cancelled when the step shall end early. Never while it unwinds.
@@ -68,9 +98,10 @@ impl<W: Workflow> Cx<'_, W> {
         let mut memo = self.memo.clone();
         change(&mut memo);
         let text = serde_json::to_string(&memo).map_err(crate::store::StoreError::from)?;
-        let before = std::mem::replace(&mut self.record.memo, text);
-        if let Err(error) = self.write("saved", note.to_owned()).await {
-            self.record.memo = before;
+        let mut record = self.cell.record.lock().await;
+        let before = std::mem::replace(&mut record.memo, text);
+        if let Err(error) = self.write(&mut record, "saved", note.to_owned()).await {
+            record.memo = before;
             return Err(error);
         }
         *self.memo = memo;
@@ -80,14 +111,14 @@ impl<W: Workflow> Cx<'_, W> {
 
     /// Writes a line into the log.
     pub async fn log(&mut self, message: String) -> Result<(), StepError> {
-        tracing::info!(migration = %self.record.id, "{message}");
-        self.write("note", message).await
+        tracing::info!(migration = %self.cell.id, "{message}");
+        self.write(&mut *self.cell.record.lock().await, "note", message).await
     }
 
-    async fn write(&mut self, kind: &'static str, message: String) -> Result<(), StepError> {
-        self.record.progress = self.live.progress.get();
-        let line = Line { kind, step: self.record.step.clone(), message, event: None };
-        self.store.write(self.record, vec![line], self.clock.now()).await?;
+    async fn write(&self, record: &mut Record, kind: &'static str, message: String) -> Result<(), StepError> {
+        record.progress = self.live.progress.get();
+        let line = Line { kind, step: self.cell.step.clone(), message, event: None };
+        self.store.write(record, vec![line], self.clock.now()).await?;
         Ok(())
     }
 }

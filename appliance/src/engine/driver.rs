@@ -10,18 +10,21 @@
 //!  unwind: whatever fails is tried again without limit; only Operator stops it
 //! ```
 
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
-use hdm_shared::migration::MigrationState;
+use hdm_shared::migration::{DiskProgress, MigrationState};
 use tokio_util::sync::CancellationToken;
 
-use super::context::Cx;
-use super::error::StepError;
+use super::books::Books;
+use super::context::{Cell, Cx};
+use super::error::{StepError, caught};
 use super::failpoint;
 use super::live::Live;
 use super::scheduler::Shared;
 use super::workflow::{AttemptOutcome, Interrupt, Milestone, Workflow};
-use crate::store::{Line, Record, StoreError, Verdict};
+use crate::store::{Line, Record, Verdict};
 
 /// How the driving ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,19 +42,34 @@ enum Next {
     Lost,
 }
 
+/// What is asked of the workflow.
+pub(super) enum Ask<W: Workflow> {
+    Run(W::Step),
+    Undo(W::Step),
+    Begins,
+    Ended(AttemptOutcome),
+}
+
+/// Whether a cancel ends a wait.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heed {
+    Cancel,
+    Nothing,
+}
+
 pub(super) struct Driver<W: Workflow> {
     pub(super) shared: Arc<Shared<W>>,
     pub(super) live: Arc<Live<W::Memo>>,
     pub(super) input: Arc<W::Input>,
     pub(super) memo: W::Memo,
     pub(super) record: Record,
-    pub(super) former_owner: Option<String>,
+    pub(super) books: Books,
 }
 
 impl<W: Workflow> Driver<W> {
     /// Drives the workflow until it settles.
-    pub(super) async fn drive(mut self) -> End {
-        let end = match self.phases().await {
+    pub(super) async fn drive(&mut self) -> End {
+        match self.phases().await {
             Ok(end) => end,
             Err(StepError::LostLease) => End::Lost,
             Err(error) => {
@@ -60,17 +78,11 @@ impl<W: Workflow> Driver<W> {
                 tracing::error!(migration = %self.record.id, %error, "driving stopped");
                 End::Lost
             }
-        };
-        if end == End::Settled {
-            self.post_events().await;
         }
-        end
     }
 
     async fn phases(&mut self) -> Result<End, StepError> {
-        if let Some(former) = self.former_owner.take() {
-            self.take_over(&former).await?;
-        }
+        self.take_over().await?;
         loop {
             let next =
                 if self.record.verdict.is_some() { self.unwind().await? } else { self.forward().await? };
@@ -82,18 +94,30 @@ impl<W: Workflow> Driver<W> {
         }
     }
 
-    async fn take_over(&mut self, former: &str) -> Result<(), StepError> {
-        let message = format!("Taking over from appliance {former}.");
-        self.note("taken-over", message).await?;
+    /// Ends what appliances that drove it before may still have open. Until that is done nothing may be
+    /// written to a vCenter, so that no cancel shortens the wait for it.
+    async fn take_over(&mut self) -> Result<(), StepError> {
+        while let Some(former) = self.record.former_owners.first().cloned() {
+            if former != self.shared.owner() {
+                self.note("taken-over", format!("Taking over from appliance {former}.")).await?;
+                self.end_former(&former).await?;
+            }
+            self.record.former_owners.remove(0);
+            self.note("former-ended", format!("Appliance {former} has no sessions left.")).await?;
+        }
+        Ok(())
+    }
+
+    async fn end_former(&mut self, former: &str) -> Result<(), StepError> {
         let mut failures = 0;
         loop {
             let shared = self.shared.clone();
-            match shared.workflow.take_over(&self.input, former).await {
+            match caught("the takeover", shared.workflow.take_over(&self.input, former)).await {
                 Ok(()) => return self.end_wait().await,
                 Err(StepError::LostLease) => return Err(StepError::LostLease),
                 Err(error) => {
                     failures += 1;
-                    self.wait_for(&error, failures).await?;
+                    self.wait_for(&error, failures, Heed::Nothing).await?;
                 }
             }
         }
@@ -128,6 +152,9 @@ impl<W: Workflow> Driver<W> {
                 .await?;
             }
             let Some(step) = step else { break };
+            if failures == 0 {
+                self.keep_books().await?;
+            }
             self.begin(step).await?;
             failpoint::at("before", W::word(step));
             let result = self.run_step(step).await;
@@ -142,6 +169,7 @@ impl<W: Workflow> Driver<W> {
                 Err(StepError::LostLease) => return Ok(Next::Lost),
                 Err(StepError::Cancelled) if self.live.cancel.borrow().is_some() => {}
                 Err(StepError::Cancelled) => {
+                    failures = 0;
                     let error =
                         StepError::retry("Its task in vCenter was cancelled, which ends the attempt.");
                     if let Some(next) = self.attempt_failed(&error).await? {
@@ -149,15 +177,18 @@ impl<W: Workflow> Driver<W> {
                     }
                 }
                 Err(error @ StepError::Passing { .. }) => {
-                    failures += 1;
-                    if let Some(error) = self.waited_too_long(&error)
-                        && let Some(next) = self.attempt_failed(&error).await?
-                    {
-                        return Ok(next);
+                    if let Some(error) = self.waited_too_long(&error) {
+                        failures = 0;
+                        if let Some(next) = self.attempt_failed(&error).await? {
+                            return Ok(next);
+                        }
+                    } else {
+                        failures += 1;
+                        self.wait_for(&error, failures, Heed::Cancel).await?;
                     }
-                    self.wait_for(&error, failures).await?;
                 }
                 Err(error @ StepError::Retry { .. }) => {
+                    failures = 0;
                     if let Some(next) = self.attempt_failed(&error).await? {
                         return Ok(next);
                     }
@@ -166,7 +197,7 @@ impl<W: Workflow> Driver<W> {
                 Err(StepError::Operator { message }) => return self.need_operator(message).await,
             }
         }
-        self.end_attempt(AttemptOutcome::Succeeded).await?;
+        self.settle_books(AttemptOutcome::Succeeded).await?;
         let done = |record: &mut Record| record.state = MigrationState::Done;
         self.milestone("done", "The migration is done.".into(), Milestone::Done, done).await?;
         Ok(Next::Settled)
@@ -204,17 +235,8 @@ impl<W: Workflow> Driver<W> {
         let shared = self.shared.clone();
         let live = self.live.clone();
         let input = self.input.clone();
-        let mut cx = Cx {
-            store: &shared.store,
-            clock: &shared.clock,
-            live: &live,
-            input: &*input,
-            memo: &mut self.memo,
-            record: &mut self.record,
-            cancel: token.clone(),
-        };
-        let id = cx.id();
-        let mut run = std::pin::pin!(shared.workflow.run(step, &mut cx));
+        let id = self.record.id;
+        let mut run = std::pin::pin!(self.ask(Ask::Run(step), token.clone()));
         let mut listen = std::pin::pin!(async {
             let mut asked = live.cancel.subscribe();
             let by_hdm = async { drop(asked.wait_for(Option::is_some).await) };
@@ -237,18 +259,58 @@ impl<W: Workflow> Driver<W> {
         run.await
     }
 
+    /// Calls the workflow. A panic in it costs an attempt like any other failure.
+    pub(super) async fn ask(&mut self, ask: Ask<W>, cancel: CancellationToken) -> Result<(), StepError> {
+        let shared = self.shared.clone();
+        let live = self.live.clone();
+        let input = self.input.clone();
+        let cell = Cell::new(self.record.clone());
+        let mut cx = Cx {
+            store: &shared.store,
+            clock: &shared.clock,
+            live: &live,
+            input: &*input,
+            memo: &mut self.memo,
+            cell: &cell,
+            cancel,
+        };
+        let what = match &ask {
+            Ask::Run(step) => format!("step {}", W::word(*step)),
+            Ask::Undo(step) => format!("undoing step {}", W::word(*step)),
+            Ask::Begins | Ask::Ended(_) => "keeping the attempt's tasks".to_owned(),
+        };
+        let work = caught(&what, async {
+            match &ask {
+                Ask::Run(step) => shared.workflow.run(*step, &mut cx).await,
+                Ask::Undo(step) => shared.workflow.undo(*step, &mut cx).await,
+                Ask::Begins => shared.workflow.attempt_begins(&mut cx).await,
+                Ask::Ended(outcome) => shared.workflow.attempt_ended(&mut cx, outcome).await,
+            }
+        });
+        let result = if matches!(ask, Ask::Run(_) | Ask::Undo(_)) {
+            tokio::select! {
+                result = work => result,
+                never = see_alive(&shared, &live, &cell) => match never {},
+            }
+        } else {
+            work.await
+        };
+        self.record = cell.into_record();
+        result
+    }
+
     /// Ends the attempt and pauses before the next; or gives up, if there is none.
     async fn attempt_failed(&mut self, error: &StepError) -> Result<Option<Next>, StepError> {
         let reason = error.to_string();
-        self.end_attempt(AttemptOutcome::Failed { reason: reason.clone() }).await?;
         let attempt = self.record.attempt;
-        if attempt >= self.shared.settings.attempts {
+        let last = self.record.attempts_before.saturating_add(self.shared.settings.attempts);
+        if attempt >= last {
             return self.give_up(reason).await.map(Some);
         }
-        let pause = self.shared.pause(attempt);
+        self.attempt_ended(AttemptOutcome::Failed { reason: reason.clone() }).await?;
+        let pause = self.shared.pause(attempt - self.record.attempts_before);
         let now = self.shared.clock.now();
         let next = attempt + 1;
-        let attempts = self.shared.settings.attempts;
         self.milestone(
             "attempt-failed",
             format!("Attempt {attempt} failed: {reason}"),
@@ -257,51 +319,14 @@ impl<W: Workflow> Driver<W> {
                 record.attempt = next;
                 record.state = MigrationState::Waiting;
                 record.error = Some(reason.clone());
-                record.waiting_for = Some(format!("attempt {next} of {attempts}"));
+                record.waiting_for = Some(format!("attempt {next} of {last}"));
                 record.waiting_since = Some(now);
             },
         )
         .await?;
-        self.pause(pause).await;
+        self.pause(pause, Heed::Cancel).await;
         self.end_wait().await?;
-        self.settle_hook(HookCall::Begins).await?;
         Ok(None)
-    }
-
-    async fn end_attempt(&mut self, outcome: AttemptOutcome) -> Result<(), StepError> {
-        self.settle_hook(HookCall::Ended(outcome)).await
-    }
-
-    /// Calls a hook until it goes well or cannot: what is left open is closed at the end of the workflow.
-    async fn settle_hook(&mut self, call: HookCall) -> Result<(), StepError> {
-        let mut failures = 0;
-        loop {
-            let shared = self.shared.clone();
-            let live = self.live.clone();
-            let input = self.input.clone();
-            let mut cx = self.quiet_cx(&shared, &live, &input);
-            let result = match &call {
-                HookCall::Begins => shared.workflow.attempt_begins(&mut cx).await,
-                HookCall::Ended(outcome) => shared.workflow.attempt_ended(&mut cx, outcome).await,
-            };
-            match result {
-                Ok(()) => return self.end_wait().await,
-                Err(StepError::LostLease) => return Err(StepError::LostLease),
-                Err(error @ StepError::Passing { .. }) => {
-                    failures += 1;
-                    self.wait_for(&error, failures).await?;
-                }
-                Err(error) => {
-                    failures += 1;
-                    if failures >= 3 {
-                        return self
-                            .note("note", format!("The attempt's tasks could not be kept: {error}"))
-                            .await;
-                    }
-                    self.wait_for(&error, failures).await?;
-                }
-            }
-        }
     }
 
     async fn give_up(&mut self, reason: String) -> Result<Next, StepError> {
@@ -312,9 +337,8 @@ impl<W: Workflow> Driver<W> {
     }
 
     async fn need_operator(&mut self, reason: String) -> Result<Next, StepError> {
-        let outcome = AttemptOutcome::Failed { reason: reason.clone() };
         if self.record.verdict.is_none() {
-            self.end_attempt(outcome).await?;
+            self.attempt_ended(AttemptOutcome::Failed { reason: reason.clone() }).await?;
         }
         let milestone = Milestone::NeedsOperator { reason: reason.clone() };
         self.milestone("needs-operator", reason.clone(), milestone, |record| {
@@ -328,10 +352,7 @@ impl<W: Workflow> Driver<W> {
     }
 
     async fn begin_unwinding(&mut self, verdict: Verdict) -> Result<Next, StepError> {
-        let reason = match &verdict {
-            Verdict::Cancelled { by } => format!("Cancelled by {by}."),
-            Verdict::Failed { reason } => reason.clone(),
-        };
+        let reason = reason_of(&verdict);
         let milestone = Milestone::Unwinding { verdict: verdict.clone() };
         self.milestone("unwinding", reason.clone(), milestone, |record| {
             record.state = MigrationState::Unwinding;
@@ -346,11 +367,8 @@ impl<W: Workflow> Driver<W> {
 
     async fn unwind(&mut self) -> Result<Next, StepError> {
         let Some(verdict) = self.record.verdict.clone() else { return Ok(Next::Settled) };
-        let reason = match &verdict {
-            Verdict::Cancelled { by } => format!("Cancelled by {by}."),
-            Verdict::Failed { reason } => reason.clone(),
-        };
-        self.end_attempt(AttemptOutcome::Failed { reason }).await?;
+        let outcome = AttemptOutcome::Failed { reason: reason_of(&verdict) };
+        self.attempt_ended(outcome.clone()).await?;
         // A step that was begun may have done anything up to all of it.
         let mut upto = self.record.steps_done;
         if let Some(begun) = &self.record.step {
@@ -368,13 +386,19 @@ impl<W: Workflow> Driver<W> {
             self.note("step-undone", format!("Step {} is undone.", W::word(step))).await?;
             self.record.step = None;
         }
+        self.settle_books(outcome).await?;
         self.shared.store.clear_cancel(self.record.id).await?;
         let state = match verdict {
             Verdict::Cancelled { .. } => MigrationState::Cancelled,
             Verdict::Failed { .. } => MigrationState::Failed,
         };
         let message = "Everything was undone.".to_owned();
-        self.milestone("undone", message, Milestone::Undone { verdict }, |r| r.state = state).await?;
+        let error = matches!(verdict, Verdict::Failed { .. }).then(|| reason_of(&verdict));
+        self.milestone("undone", message, Milestone::Undone { verdict }, |record| {
+            record.state = state;
+            record.error = error;
+        })
+        .await?;
         Ok(Next::Settled)
     }
 
@@ -388,11 +412,7 @@ impl<W: Workflow> Driver<W> {
         let mut failures = 0;
         loop {
             failpoint::at("before-undo", word);
-            let shared = self.shared.clone();
-            let live = self.live.clone();
-            let input = self.input.clone();
-            let mut cx = self.quiet_cx(&shared, &live, &input);
-            let result = shared.workflow.undo(step, &mut cx).await;
+            let result = self.ask(Ask::Undo(step), CancellationToken::new()).await;
             if result.is_ok() {
                 failpoint::at("after-undo", word);
             }
@@ -407,32 +427,19 @@ impl<W: Workflow> Driver<W> {
                 }
                 Err(error) => {
                     failures += 1;
-                    self.wait_for(&error, failures).await?;
+                    self.wait_for(&error, failures, Heed::Nothing).await?;
                 }
             }
         }
     }
 
-    /// A context that no cancel reaches.
-    fn quiet_cx<'a>(
-        &'a mut self,
-        shared: &'a Shared<W>,
-        live: &'a Live<W::Memo>,
-        input: &'a W::Input,
-    ) -> Cx<'a, W> {
-        Cx {
-            store: &shared.store,
-            clock: &shared.clock,
-            live,
-            input,
-            memo: &mut self.memo,
-            record: &mut self.record,
-            cancel: CancellationToken::new(),
-        }
-    }
-
     /// Shows what is waited for, and waits a little.
-    async fn wait_for(&mut self, error: &StepError, failures: u32) -> Result<(), StepError> {
+    pub(super) async fn wait_for(
+        &mut self,
+        error: &StepError,
+        failures: u32,
+        heed: Heed,
+    ) -> Result<(), StepError> {
         let what = match error {
             StepError::Passing { what, .. } => what.clone(),
             _ => "the next try".to_owned(),
@@ -457,19 +464,16 @@ impl<W: Workflow> Driver<W> {
             .await?;
         }
         let pause = self.shared.poll_pause(failures);
-        self.pause(pause).await;
+        self.pause(pause, heed).await;
         Ok(())
     }
 
     /// The wait, if there was one, is over.
-    async fn end_wait(&mut self) -> Result<(), StepError> {
-        let unwinding = self.record.verdict.is_some();
-        if self.record.waiting_for.take().is_none() {
-            return Ok(());
+    pub(super) async fn end_wait(&mut self) -> Result<(), StepError> {
+        if let Some(line) = end_wait(&mut self.record) {
+            self.write(line).await?;
         }
-        self.record.waiting_since = None;
-        self.record.state = if unwinding { MigrationState::Unwinding } else { MigrationState::Running };
-        self.note("resumed", "It goes on.".into()).await
+        Ok(())
     }
 
     /// An outage that lasts longer than one may is not passing any more.
@@ -482,11 +486,10 @@ impl<W: Workflow> Driver<W> {
             .then(|| StepError::retry(format!("Waited {} s for {what}: {why}", limit.as_secs())))
     }
 
-    /// Waits; a cancel ends the wait, unless it unwinds already.
-    async fn pause(&mut self, time: std::time::Duration) {
+    async fn pause(&mut self, time: Duration, heed: Heed) {
         let mut asked = self.live.cancel.subscribe();
         let sleep = self.shared.clock.sleep(time);
-        if self.record.verdict.is_some() {
+        if heed == Heed::Nothing {
             return sleep.await;
         }
         tokio::select! {
@@ -495,7 +498,7 @@ impl<W: Workflow> Driver<W> {
         }
     }
 
-    async fn note(&mut self, kind: &'static str, message: String) -> Result<(), StepError> {
+    pub(super) async fn note(&mut self, kind: &'static str, message: String) -> Result<(), StepError> {
         self.write(Line { kind, step: self.record.step.clone(), message, event: None }).await
     }
 
@@ -520,43 +523,12 @@ impl<W: Workflow> Driver<W> {
             self.record = before;
             return Err(error);
         }
-        // What has ended is told once its lease is given back; nothing waits for that.
-        if !self.record.state.is_final() {
-            self.post_events().await;
-        }
         Ok(())
     }
 
-    /// Writes the record, again and again while the database is away: without it nothing may go on.
     async fn write(&mut self, line: Line) -> Result<(), StepError> {
-        self.record.progress = self.live.progress.get();
-        let mut failures = 0;
-        loop {
-            let now = self.shared.clock.now();
-            match self.shared.store.write(&mut self.record, vec![line.clone()], now).await {
-                Ok(()) => {
-                    tracing::info!(migration = %self.record.id, kind = line.kind, "{}", line.message);
-                    self.shared.changed();
-                    return Ok(());
-                }
-                Err(StoreError::LostLease) => return Err(StepError::LostLease),
-                Err(error) => {
-                    failures += 1;
-                    tracing::warn!(migration = %self.record.id, %error, "the database does not take the log");
-                    self.shared.clock.sleep(self.shared.poll_pause(failures)).await;
-                }
-            }
-        }
+        self.shared.write(&mut self.record, &self.live, line).await
     }
-
-    async fn post_events(&mut self) {
-        self.shared.post_events(self.record.id, &self.input, &self.memo).await;
-    }
-}
-
-enum HookCall {
-    Begins,
-    Ended(AttemptOutcome),
 }
 
 fn reason_of(verdict: &Verdict) -> String {
@@ -564,6 +536,46 @@ fn reason_of(verdict: &Verdict) -> String {
         Verdict::Cancelled { by } => format!("Cancelled by {by}."),
         Verdict::Failed { reason } => reason.clone(),
     }
+}
+
+/// Ends a record's wait; the line says so, if there was one.
+fn end_wait(record: &mut Record) -> Option<Line> {
+    record.waiting_for.take()?;
+    record.waiting_since = None;
+    record.error = None;
+    let unwinding = record.verdict.is_some();
+    record.state = if unwinding { MigrationState::Unwinding } else { MigrationState::Running };
+    Some(Line { kind: "resumed", step: record.step.clone(), message: "It goes on.".into(), event: None })
+}
+
+/// While a step is tried again after an outage: ends the wait as soon as bytes move, or after the step has
+/// gone on for longer than any call may hang. A later outage is one of its own then.
+async fn see_alive<W: Workflow>(shared: &Shared<W>, live: &Live<W::Memo>, cell: &Cell) -> Infallible {
+    if cell.record().lock().await.waiting_for.is_some() {
+        let begun = shared.clock.now();
+        let mut seen = wire_bytes(&live.progress.get());
+        loop {
+            shared.clock.sleep(shared.settings.poll.base).await;
+            let now = wire_bytes(&live.progress.get());
+            let undisturbed = shared.clock.now().duration_since(begun).unsigned_abs();
+            if now > seen || undisturbed >= shared.settings.undisturbed {
+                break;
+            }
+            seen = now;
+        }
+        let mut record = cell.record().lock().await;
+        if let Some(line) = end_wait(&mut record)
+            && let Err(error) = shared.write(&mut record, live, line).await
+        {
+            // Whoever writes next learns of it too.
+            tracing::debug!(%error, "the end of a wait could not be logged");
+        }
+    }
+    std::future::pending().await
+}
+
+fn wire_bytes(disks: &[DiskProgress]) -> u64 {
+    disks.iter().fold(0, |sum, disk| sum.saturating_add(disk.wire_bytes))
 }
 
 /// Looks at the workflow's tasks from time to time until one is cancelled.

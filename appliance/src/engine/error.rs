@@ -1,5 +1,9 @@
 //! How a step can end otherwise than well.
 
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt as _;
+
 use crate::store::StoreError;
 
 /// Why a step is not done. Messages are sentences for the operator: what happened to which object, and what
@@ -55,6 +59,29 @@ impl StepError {
     pub fn operator(message: impl Into<String>) -> Self {
         Self::Operator { message: message.into() }
     }
+}
+
+/// Runs a part of a workflow; a panic in it becomes an error that costs an attempt and says so, for there is
+/// nobody else to finish or undo what it had begun.
+pub(super) async fn caught<T>(
+    what: &str,
+    part: impl Future<Output = Result<T, StepError>>,
+) -> Result<T, StepError> {
+    // A record or a memo is changed by one assignment after it was written: a panic leaves neither half-changed.
+    match AssertUnwindSafe(part).catch_unwind().await {
+        Ok(outcome) => outcome,
+        Err(panic) => {
+            let words = panic_words(&*panic);
+            tracing::error!(what, "a panic, which is a defect of HDM: {words}");
+            Err(StepError::retry(format!("A defect of HDM ended {what}: {words}")))
+        }
+    }
+}
+
+/// What a panic said.
+pub(super) fn panic_words(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "it said nothing".into())
 }
 
 impl From<hdm_vsphere::Error> for StepError {

@@ -11,8 +11,11 @@
 //! |---|---|
 //! | `workflow` | what a workflow must be able to do |
 //! | `context` | what a step may use: its input, its memo, the log, the clock |
+//! | `books` | what the vCenters show of attempts, which nothing waits for |
 //! | `driver` | forward, attempts, waiting, unwinding: the state machine of [`MigrationState`] |
-//! | `scheduler` | the queue, claims, leases, cancels |
+//! | `scheduler` | the queue, claims, leases |
+//! | `control` | what people ask: cancel, pause, resume, retry |
+//! | `posting` | showing events in the vCenters |
 //! | `error` | how a step can end |
 //!
 //! A step is logged before it begins and after it is done; in between it may be run again at any time, so each
@@ -20,12 +23,15 @@
 //!
 //! [`MigrationState`]: hdm_shared::migration::MigrationState
 
+mod books;
 mod clock;
 mod context;
+mod control;
 mod driver;
 mod error;
 mod failpoint;
 mod live;
+mod posting;
 mod scheduler;
 #[cfg(test)]
 mod tests;

@@ -1,26 +1,31 @@
-//! The engine: takes workflows from the queue and from appliances that are gone, keeps their leases, and
-//! passes on what people ask.
+//! The engine: takes workflows from the queue and from appliances that are gone, and keeps their leases.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::join_all;
 use hdm_shared::MigrationId;
+use hdm_shared::event::EventSeverity;
 use hdm_shared::migration::{DiskProgress, MAX_RUNNING, MigrationState};
 use hdm_shared::queue::{Waiting, order};
 use hdm_shared::retry::Backoff;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::books::Books;
 use super::clock::Clock;
-use super::context::Cx;
 use super::driver::{Driver, End};
-use super::error::StepError;
+use super::error::{StepError, panic_words};
 use super::live::{Live, Progress, guard};
-use super::workflow::{Milestone, Workflow};
-use crate::store::{Record, Store, StoreError};
+use super::posting::Failed;
+use super::workflow::Workflow;
+use crate::store::{Line, NewEvent, Record, Store, StoreError};
 
 /// The engine's numbers.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +42,15 @@ pub struct Settings {
     pub lease: Duration,
     /// How often tasks in vCenter are looked at for a cancel.
     pub interrupts: Duration,
+    /// How long a step must go on after an outage, without bytes that move, for the outage to be over. Longer
+    /// than a call to a vCenter may hang.
+    pub undisturbed: Duration,
+    /// How long the posting of one event may take.
+    pub post: Duration,
+    /// How long an event is tried to be posted.
+    pub post_within: Duration,
+    /// How long ended workflows with their logs, and events, are kept.
+    pub keep: Duration,
 }
 
 impl Default for Settings {
@@ -48,6 +62,10 @@ impl Default for Settings {
             outage: Duration::from_secs(300),
             lease: Duration::from_secs(30),
             interrupts: Duration::from_secs(3),
+            undisturbed: Duration::from_secs(90),
+            post: Duration::from_secs(60),
+            post_within: Duration::from_secs(7 * 86_400),
+            keep: Duration::from_secs(400 * 86_400),
         }
     }
 }
@@ -64,13 +82,24 @@ pub enum EngineError {
     WrongState { id: MigrationId, state: String, why: String },
     #[error("Migration {0} is being worked on just now. Ask again in a moment.")]
     Driven(MigrationId),
+    #[error(
+        "{MAX_RUNNING} migrations run already, and no more may at once. Ask again when one of them has ended."
+    )]
+    Full,
+    #[error("{0}")]
+    NotFound(String),
+    #[error(
+        "this machine's clock and the database's differ by {} s, and leases allow {} s. Set both by the same time service, then start again",
+        .0.as_secs(), .1.as_secs()
+    )]
+    Clock(Duration, Duration),
     #[error(transparent)]
     Step(#[from] StepError),
 }
 
 /// A workflow being driven.
-struct Driven<M> {
-    live: Arc<Live<M>>,
+pub(super) struct Driven<M> {
+    pub(super) live: Arc<Live<M>>,
     task: JoinHandle<()>,
     /// When its lease is over, by what was last written.
     until: Timestamp,
@@ -82,16 +111,23 @@ pub(super) struct Shared<W: Workflow> {
     pub(super) workflow: W,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) settings: Settings,
-    owner: String,
-    driven: Mutex<HashMap<MigrationId, Driven<W::Memo>>>,
+    pub(super) owner: String,
+    pub(super) driven: Mutex<HashMap<MigrationId, Driven<W::Memo>>>,
+    /// Workflows held for a moment to do what a person asks.
+    pub(super) held: Mutex<HashSet<MigrationId>>,
+    /// Events that could not be posted, and when they are tried again.
+    pub(super) unposted: Mutex<HashMap<MigrationId, Failed>>,
+    /// Nothing is claimed while this machine's clock is wrong.
+    clock_is_off: AtomicBool,
     wake: Notify,
+    pub(super) to_post: Notify,
     changes: watch::Sender<u64>,
     stopping: CancellationToken,
 }
 
 /// Drives workflows of one kind. Clones share it.
 pub struct Engine<W: Workflow> {
-    shared: Arc<Shared<W>>,
+    pub(super) shared: Arc<Shared<W>>,
 }
 
 impl<W: Workflow> Clone for Engine<W> {
@@ -103,6 +139,11 @@ impl<W: Workflow> Clone for Engine<W> {
 impl<W: Workflow> Shared<W> {
     pub(super) fn changed(&self) {
         self.changes.send_modify(|n| *n += 1);
+        self.to_post.notify_one();
+    }
+
+    pub(super) fn owner(&self) -> &str {
+        &self.owner
     }
 
     pub(super) fn pause(&self, failures: u32) -> Duration {
@@ -113,23 +154,33 @@ impl<W: Workflow> Shared<W> {
         self.settings.poll.pause(failures, rand::random())
     }
 
-    fn until(&self) -> Timestamp {
-        let lease = jiff::SignedDuration::try_from(self.settings.lease).unwrap_or(jiff::SignedDuration::MAX);
+    pub(super) fn until(&self) -> Timestamp {
+        let lease = SignedDuration::try_from(self.settings.lease).unwrap_or(SignedDuration::MAX);
         self.clock.now().checked_add(lease).unwrap_or(Timestamp::MAX)
     }
 
-    /// Shows a workflow's events in the vCenters. What fails is done again later.
-    pub(super) async fn post_events(&self, id: MigrationId, input: &W::Input, memo: &W::Memo) {
-        let events = match self.store.unposted_events(id).await {
-            Ok(events) => events,
-            Err(error) => return tracing::warn!(migration = %id, %error, "events wait to be posted"),
-        };
-        for event in events {
-            if let Err(error) = self.workflow.post(input, memo, &event).await {
-                return tracing::warn!(migration = %id, %error, "an event could not be posted; it will be later");
-            }
-            if let Err(error) = self.store.event_posted(event.seq).await {
-                return tracing::warn!(migration = %id, %error, "an event may be looked up again");
+    /// Writes a record and a line, again and again while the database is away: without it nothing may go on.
+    pub(super) async fn write(
+        &self,
+        record: &mut Record,
+        live: &Live<W::Memo>,
+        line: Line,
+    ) -> Result<(), StepError> {
+        record.progress = live.progress.get();
+        let mut failures = 0;
+        loop {
+            match self.store.write(record, vec![line.clone()], self.clock.now()).await {
+                Ok(()) => {
+                    tracing::info!(migration = %record.id, kind = line.kind, "{}", line.message);
+                    self.changed();
+                    return Ok(());
+                }
+                Err(StoreError::LostLease) => return Err(StepError::LostLease),
+                Err(error) => {
+                    failures += 1;
+                    tracing::warn!(migration = %record.id, %error, "the database does not take the log");
+                    self.clock.sleep(self.poll_pause(failures)).await;
+                }
             }
         }
     }
@@ -145,7 +196,11 @@ impl<W: Workflow> Engine<W> {
             settings,
             owner,
             driven: Mutex::default(),
+            held: Mutex::default(),
+            unposted: Mutex::default(),
+            clock_is_off: AtomicBool::new(false),
             wake: Notify::new(),
+            to_post: Notify::new(),
             changes: watch::Sender::new(0),
             stopping: CancellationToken::new(),
         };
@@ -162,30 +217,99 @@ impl<W: Workflow> Engine<W> {
         self.shared.changes.subscribe()
     }
 
-    /// Runs until [`Engine::stop`]: claims, starts and keeps leases.
+    /// Runs until [`Engine::stop`]: claims, starts, keeps leases, posts events, and forgets what is old. Each in
+    /// a task of its own: what waits in one stops no other.
     pub async fn run(&self) {
-        let renewals = tokio::spawn({
-            let engine = self.clone();
-            async move {
-                while !engine.shared.stopping.is_cancelled() {
-                    engine.renew().await;
-                    engine.shared.clock.sleep(engine.shared.settings.lease / 3).await;
-                }
-            }
-        });
-        while !self.shared.stopping.is_cancelled() {
+        let stopping = self.shared.stopping.clone();
+        tokio::join!(
+            stopping.run_until_cancelled(self.schedule()),
+            stopping.run_until_cancelled(self.keep_leases()),
+            stopping.run_until_cancelled(self.let_go()),
+            stopping.run_until_cancelled(self.post_for_ever()),
+            stopping.run_until_cancelled(self.forget_for_ever()),
+        );
+    }
+
+    async fn schedule(&self) {
+        let shared = &self.shared;
+        loop {
             if let Err(error) = self.tick().await {
                 tracing::warn!(%error, "the scheduler waits for the database");
             }
-            let pause =
-                self.shared.clock.sleep(self.shared.settings.poll.max.min(self.shared.settings.lease / 2));
+            let pause = shared.clock.sleep(shared.settings.poll.max.min(shared.settings.lease / 2));
             tokio::select! {
-                () = self.shared.wake.notified() => {}
-                () = self.shared.stopping.cancelled() => {}
+                () = shared.wake.notified() => {}
                 () = pause => {}
             }
         }
-        renewals.abort();
+    }
+
+    async fn keep_leases(&self) {
+        loop {
+            self.renew().await;
+            self.shared.clock.sleep(self.shared.settings.lease / 3).await;
+        }
+    }
+
+    /// Ends drivers whose leases could not be extended in time, before anybody else may have begun. Asks no
+    /// database, which may hang.
+    async fn let_go(&self) {
+        let shared = &self.shared;
+        loop {
+            let now = shared.clock.now();
+            let over: Vec<_> = guard(&shared.driven)
+                .iter()
+                .filter(|(_, driven)| driven.until <= now)
+                .map(|(id, driven)| (*id, driven.live.fence))
+                .collect();
+            for (id, fence) in over {
+                self.abandon(id, fence, "its lease could not be extended in time");
+            }
+            shared.clock.sleep(shared.settings.lease / 20).await;
+        }
+    }
+
+    async fn forget_for_ever(&self) {
+        const HOUR: Duration = Duration::from_secs(3_600);
+        let shared = &self.shared;
+        let keep = SignedDuration::try_from(shared.settings.keep).unwrap_or(SignedDuration::MAX);
+        loop {
+            let end = shared.clock.now().checked_sub(keep).unwrap_or(Timestamp::MIN);
+            let pause = match shared.store.forget(end).await {
+                Ok(0) => HOUR,
+                Ok(count) => {
+                    tracing::info!(count, "migrations and events older than they are kept were deleted");
+                    shared.settings.poll.base
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "what is old is deleted later");
+                    HOUR
+                }
+            };
+            shared.clock.sleep(pause).await;
+        }
+    }
+
+    /// Compares this machine's clock with the database's, by which appliances that share it must agree on
+    /// leases. While they differ by more than a third of a lease nothing is claimed, so that two appliances
+    /// do not take a migration from each other for ever.
+    pub async fn check_clock(&self) -> Result<(), EngineError> {
+        let shared = &self.shared;
+        let before = shared.clock.now();
+        let Some(server) = shared.store.server_time().await? else { return Ok(()) };
+        let after = shared.clock.now();
+        // The server looked at its clock at some moment between.
+        let off = if server < before {
+            before.duration_since(server)
+        } else if server > after {
+            server.duration_since(after)
+        } else {
+            SignedDuration::ZERO
+        };
+        let (off, allowed) = (off.unsigned_abs(), shared.settings.lease / 3);
+        let is_off = off > allowed;
+        shared.clock_is_off.store(is_off, Ordering::Relaxed);
+        if is_off { Err(EngineError::Clock(off, allowed)) } else { Ok(()) }
     }
 
     /// Ends [`Engine::run`] and all drivers, and gives their leases back. Steps are resumed by whoever claims
@@ -211,35 +335,68 @@ impl<W: Workflow> Engine<W> {
         }
     }
 
+    /// How long the lease that ends first still lasts.
+    #[cfg(test)]
+    pub(super) fn shortest_lease(&self) -> Duration {
+        let now = self.shared.clock.now();
+        let left = guard(&self.shared.driven).values().map(|d| d.until.duration_since(now)).min();
+        left.map_or(Duration::MAX, |left| left.try_into().unwrap_or(Duration::ZERO))
+    }
+
+    /// Whether this appliance drives a workflow.
+    #[cfg(test)]
+    pub(super) fn drives(&self, id: MigrationId) -> bool {
+        guard(&self.shared.driven).contains_key(&id)
+    }
+
     /// Looks at the store again soon.
     pub fn wake(&self) {
         self.shared.changed();
         self.shared.wake.notify_one();
     }
 
-    /// One look at the store: claim what nobody drives, start what has its turn, post what is not posted.
+    /// One look at the store: claim what nobody drives, start what has its turn.
     async fn tick(&self) -> Result<(), StoreError> {
         let shared = &self.shared;
+        if shared.clock_is_off.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         for id in shared.store.claimable(&shared.owner, shared.clock.now()).await? {
-            let known = guard(&shared.driven).contains_key(&id);
-            if known {
+            if guard(&shared.driven).contains_key(&id) || guard(&shared.held).contains(&id) {
                 continue;
             }
-            let claimed = shared.store.claim(id, &shared.owner, shared.until(), shared.clock.now()).await?;
-            if let Some(claimed) = claimed {
-                self.start(claimed.record, claimed.former_owner)?;
+            let until = shared.until();
+            match shared.store.claim(id, &shared.owner, until, shared.clock.now()).await {
+                Ok(Some(record)) => self.start(record, until).await,
+                Ok(None) => {}
+                // One row that cannot be understood must not keep the others from being driven.
+                Err(StoreError::Content(error)) => self.set_aside(id, &error.to_string()).await,
+                Err(error) => return Err(error),
             }
         }
-        self.start_queued().await?;
-        for id in shared.store.unposted_of(&shared.owner, shared.clock.now()).await? {
-            let driven = guard(&shared.driven).contains_key(&id);
-            if !driven && let Some(record) = shared.store.workflow(id).await? {
-                let input: W::Input = serde_json::from_str(&record.input)?;
-                let memo: W::Memo = serde_json::from_str(&record.memo)?;
-                shared.post_events(id, &input, &memo).await;
-            }
+        self.start_queued().await
+    }
+
+    /// Leaves a workflow that cannot be driven to a person.
+    pub(super) async fn set_aside(&self, id: MigrationId, why: &str) {
+        let reason = format!(
+            "This migration cannot be driven: {why}. Its entry was damaged or written by another version of HDM. Update this appliance or restore the database, then use hdm retry {id}."
+        );
+        tracing::error!(migration = %id, "{reason}");
+        let event = NewEvent {
+            type_id: crate::events::NEEDS_OPERATOR.into(),
+            severity: EventSeverity::Error,
+            object: id.to_string(),
+            operation: "Migration".into(),
+            user: "HDM".into(),
+            message: reason.clone(),
+        };
+        let shared = &self.shared;
+        let now = shared.clock.now();
+        if let Err(error) = shared.store.set_aside(id, &shared.owner, &reason, event, now).await {
+            tracing::warn!(migration = %id, %error, "it is set aside later");
         }
-        Ok(())
+        shared.changed();
     }
 
     async fn start_queued(&self) -> Result<(), StoreError> {
@@ -251,13 +408,12 @@ impl<W: Workflow> Engine<W> {
                 return Ok(());
             }
             let Some(id) = self.turns(&open).await?.into_iter().next() else { return Ok(()) };
-            let now = shared.clock.now();
-            let Some(record) = shared.store.start_queued(id, &shared.owner, shared.until(), now).await?
-            else {
+            let (until, now) = (shared.until(), shared.clock.now());
+            let Some(record) = shared.store.start_queued(id, &shared.owner, until, now).await? else {
                 // Somebody else was faster; whatever changed is seen at the next look.
                 return Ok(());
             };
-            self.start(record, None)?;
+            self.start(record, until).await;
         }
     }
 
@@ -274,12 +430,19 @@ impl<W: Workflow> Engine<W> {
         Ok(order(&waiting, &self.shared.store.last_turns().await?))
     }
 
-    /// Drives a claimed workflow in a task of its own.
-    fn start(&self, record: Record, former_owner: Option<String>) -> Result<(), StoreError> {
+    /// Drives a claimed workflow in a task of its own. `until` is the end of its lease, as it was claimed.
+    async fn start(&self, record: Record, until: Timestamp) {
         let id = record.id;
-        let fence = record.fence;
-        let input: W::Input = serde_json::from_str(&record.input)?;
-        let memo: W::Memo = serde_json::from_str(&record.memo)?;
+        let read = serde_json::from_str(&record.input)
+            .and_then(|input: W::Input| Ok((input, serde_json::from_str::<W::Memo>(&record.memo)?)));
+        match read {
+            Ok((input, memo)) => self.drive(record, input, memo, until),
+            Err(error) => self.set_aside(id, &error.to_string()).await,
+        }
+    }
+
+    fn drive(&self, record: Record, input: W::Input, memo: W::Memo, until: Timestamp) {
+        let (id, fence) = (record.id, record.fence);
         let progress = Progress::default();
         progress.set(record.progress.clone());
         let live = Arc::new(Live {
@@ -288,24 +451,27 @@ impl<W: Workflow> Engine<W> {
             cancel: watch::Sender::new(record.cancel_by.clone()),
             fence,
         });
-        let driver = Driver {
+        let mut driver = Driver {
             shared: self.shared.clone(),
             live: live.clone(),
             input: Arc::new(input),
             memo,
             record,
-            former_owner,
+            books: Books::default(),
         };
         let engine = self.clone();
         let mut driven = guard(&self.shared.driven);
         let task = tokio::spawn(async move {
-            let end = driver.drive().await;
-            tracing::debug!(migration = %id, ?end, "no longer driven");
-            if end == End::Settled || end == End::Lost {
-                // Whoever lost it hits no row here.
-                if let Err(error) = engine.shared.store.release(id, fence).await {
-                    tracing::warn!(migration = %id, %error, "its lease ends by itself");
+            match AssertUnwindSafe(driver.drive()).catch_unwind().await {
+                Ok(end @ (End::Settled | End::Lost)) => {
+                    tracing::debug!(migration = %id, ?end, "no longer driven");
+                    // Whoever lost it hits no row here.
+                    if let Err(error) = engine.shared.store.release(id, fence).await {
+                        tracing::warn!(migration = %id, %error, "its lease ends by itself");
+                    }
                 }
+                // Steps that panic are caught where they are called: this is the driver itself.
+                Err(panic) => engine.set_aside(id, &panic_words(&*panic)).await,
             }
             let mut driven = guard(&engine.shared.driven);
             if driven.get(&id).is_some_and(|d| d.live.fence == fence) {
@@ -314,40 +480,44 @@ impl<W: Workflow> Engine<W> {
             drop(driven);
             engine.wake();
         });
-        driven.insert(id, Driven { live, task, until: self.shared.until() });
+        driven.insert(id, Driven { live, task, until });
         drop(driven);
         self.shared.changed();
-        Ok(())
     }
 
-    /// Extends the leases of what is driven. A driver whose lease is lost, or could not be extended in time,
-    /// is ended here, before anybody else may have begun.
+    /// Extends the leases of what is driven, all at once. A driver whose lease is lost is ended here; one whose
+    /// lease could not be extended in time, by [`Engine::run`]. True if every lease could be asked for.
     pub async fn renew(&self) -> bool {
         let shared = &self.shared;
         let held: Vec<_> = guard(&shared.driven).iter().map(|(id, d)| (*id, d.live.clone())).collect();
-        let mut well = true;
-        for (id, live) in held {
-            let until = shared.until();
-            match shared.store.renew(id, live.fence, until).await {
-                Ok(Some(cancel)) => {
-                    if let Some(driven) = guard(&shared.driven).get_mut(&id) {
-                        driven.until = until;
-                    }
-                    if cancel.is_some() && live.cancel.borrow().is_none() {
-                        live.cancel.send_replace(cancel);
-                    }
+        join_all(held.into_iter().map(|(id, live)| self.renew_one(id, live)))
+            .await
+            .into_iter()
+            .all(|well| well)
+    }
+
+    async fn renew_one(&self, id: MigrationId, live: Arc<Live<W::Memo>>) -> bool {
+        let until = self.shared.until();
+        match self.shared.store.renew(id, live.fence, until).await {
+            Ok(Some(cancel)) => {
+                let mut driven = guard(&self.shared.driven);
+                if let Some(driven) = driven.get_mut(&id).filter(|d| d.live.fence == live.fence) {
+                    driven.until = until.max(driven.until);
                 }
-                Ok(None) => self.abandon(id, live.fence, "another appliance has taken it over"),
-                Err(error) => {
-                    well = false;
-                    let over = guard(&shared.driven).get(&id).is_some_and(|d| d.until <= shared.clock.now());
-                    if over {
-                        self.abandon(id, live.fence, &format!("its lease could not be kept: {error}"));
-                    }
+                if cancel.is_some() && live.cancel.borrow().is_none() {
+                    live.cancel.send_replace(cancel);
                 }
+                true
+            }
+            Ok(None) => {
+                self.abandon(id, live.fence, "another appliance has taken it over");
+                true
+            }
+            Err(error) => {
+                tracing::warn!(migration = %id, %error, "its lease could not be extended");
+                false
             }
         }
-        well
     }
 
     fn abandon(&self, id: MigrationId, fence: i64, why: &str) {
@@ -356,6 +526,7 @@ impl<W: Workflow> Engine<W> {
             && let Some(lost) = driven.remove(&id)
         {
             lost.task.abort();
+            self.shared.wake.notify_one();
             tracing::warn!(migration = %id, why, "no longer driven here");
         }
     }
@@ -392,194 +563,6 @@ impl<W: Workflow> Engine<W> {
             record.progress = disks;
         }
         record
-    }
-
-    /// Cancels: what waits at once, what runs as soon as it can.
-    pub async fn cancel(&self, id: MigrationId, by: &str) -> Result<(), EngineError> {
-        let shared = &self.shared;
-        let (record, _) = self.look(id).await?;
-        let wrong = |why: &str| EngineError::WrongState {
-            id,
-            state: record.state.label().to_lowercase(),
-            why: why.to_owned(),
-        };
-        match record.state {
-            state if state.is_final() => Err(wrong("it has ended, so there is nothing to cancel.")),
-            MigrationState::Unwinding => Err(wrong("it is being undone already.")),
-            MigrationState::Queued | MigrationState::Paused => {
-                let now = shared.clock.now();
-                if shared.store.change_state(id, record.state, MigrationState::Cancelled, now).await? {
-                    self.tell(
-                        id,
-                        Milestone::Undone { verdict: crate::store::Verdict::Cancelled { by: by.into() } },
-                    )
-                    .await?;
-                    self.wake();
-                    return Ok(());
-                }
-                // Its turn has just come.
-                self.ask_cancel(id, by).await
-            }
-            MigrationState::NeedsOperator if record.committed => Err(wrong(
-                "it is past the point of no return, so both copies are kept. Go on with hdm retry, or power off the copy and go back with hdm source release.",
-            )),
-            MigrationState::NeedsOperator if record.verdict.is_some() => Err(wrong(
-                "it is being undone already and waits for you. Mend what it names, then hdm retry.",
-            )),
-            MigrationState::NeedsOperator => {
-                self.ask_cancel(id, by).await?;
-                self.go_on(id, MigrationState::Running, by).await
-            }
-            _ if record.committed && !Self::heeds_cancel(&record) => Err(wrong(
-                "the VM has been moved already, and only its source is being put away. To go back, wait for the end, power off the copy and use hdm source release.",
-            )),
-            _ => self.ask_cancel(id, by).await,
-        }
-    }
-
-    /// Whether a cancel past the point of no return can still make a difference.
-    fn heeds_cancel(record: &Record) -> bool {
-        W::steps().iter().skip(record.steps_done).any(|step| W::heeds_cancel(*step))
-    }
-
-    async fn ask_cancel(&self, id: MigrationId, by: &str) -> Result<(), EngineError> {
-        self.shared.store.ask_cancel(id, by).await?;
-        if let Some(driven) = guard(&self.shared.driven).get(&id) {
-            driven.live.cancel.send_replace(Some(by.to_owned()));
-        }
-        self.shared.changed();
-        Ok(())
-    }
-
-    /// Takes a queued workflow out of the queue until it is resumed.
-    pub async fn pause(&self, id: MigrationId) -> Result<(), EngineError> {
-        self.requeue(
-            id,
-            MigrationState::Queued,
-            MigrationState::Paused,
-            "only a queued migration can be paused.",
-        )
-        .await
-    }
-
-    /// Puts a paused workflow back to its place.
-    pub async fn resume(&self, id: MigrationId) -> Result<(), EngineError> {
-        self.requeue(
-            id,
-            MigrationState::Paused,
-            MigrationState::Queued,
-            "only a paused migration can be resumed.",
-        )
-        .await
-    }
-
-    async fn requeue(
-        &self,
-        id: MigrationId,
-        from: MigrationState,
-        to: MigrationState,
-        why: &str,
-    ) -> Result<(), EngineError> {
-        if self.shared.store.change_state(id, from, to, self.shared.clock.now()).await? {
-            self.wake();
-            return Ok(());
-        }
-        let (record, _) = self.look(id).await?;
-        Err(EngineError::WrongState { id, state: record.state.label().to_lowercase(), why: why.into() })
-    }
-
-    /// Lets a workflow that waits for a person go on, forward or undoing, with all its attempts anew.
-    pub async fn retry(&self, id: MigrationId, by: &str) -> Result<(), EngineError> {
-        let (record, _) = self.look(id).await?;
-        if record.state != MigrationState::NeedsOperator {
-            return Err(EngineError::WrongState {
-                id,
-                state: record.state.label().to_lowercase(),
-                why: "only one that needs an operator can go on.".into(),
-            });
-        }
-        let to = if record.verdict.is_some() { MigrationState::Unwinding } else { MigrationState::Running };
-        self.go_on(id, to, by).await
-    }
-
-    async fn go_on(&self, id: MigrationId, to: MigrationState, by: &str) -> Result<(), EngineError> {
-        self.under_lease(id, async |cx: &mut Cx<'_, W>| {
-            if cx.record.state == MigrationState::NeedsOperator {
-                cx.record.state = to;
-                cx.record.attempt = 1;
-                cx.record.error = None;
-                let event = W::event(cx.input, &Milestone::Resumed { by: by.to_owned() });
-                let line = crate::store::Line {
-                    kind: "retried",
-                    step: cx.record.step.clone(),
-                    message: format!("{by} lets it go on."),
-                    event,
-                };
-                cx.store.write(cx.record, vec![line], cx.clock.now()).await?;
-            }
-            Ok(())
-        })
-        .await
-    }
-
-    async fn tell(&self, id: MigrationId, milestone: Milestone) -> Result<(), EngineError> {
-        let Some(record) = self.shared.store.workflow(id).await? else { return Ok(()) };
-        let input: W::Input = serde_json::from_str(&record.input).map_err(StoreError::from)?;
-        let mut record = record;
-        let message = "It was cancelled before it began.".to_owned();
-        let line =
-            crate::store::Line { kind: "undone", step: None, message, event: W::event(&input, &milestone) };
-        self.shared.store.write(&mut record, vec![line], self.shared.clock.now()).await?;
-        Ok(())
-    }
-
-    /// Does something for a workflow that nobody drives now, as its owner, and gives the lease back.
-    pub async fn under_lease<T>(
-        &self,
-        id: MigrationId,
-        work: impl AsyncFnOnce(&mut Cx<'_, W>) -> Result<T, StepError>,
-    ) -> Result<T, EngineError> {
-        let shared = &self.shared;
-        if guard(&shared.driven).contains_key(&id) {
-            return Err(EngineError::Driven(id));
-        }
-        let claimed = shared.store.claim(id, &shared.owner, shared.until(), shared.clock.now()).await?;
-        let Some(claimed) = claimed else { return Err(EngineError::Driven(id)) };
-        let mut record = claimed.record;
-        let input: W::Input = serde_json::from_str(&record.input).map_err(StoreError::from)?;
-        let mut memo: W::Memo = serde_json::from_str(&record.memo).map_err(StoreError::from)?;
-        let fence = record.fence;
-        let live = Live {
-            memo: Mutex::new(memo.clone()),
-            progress: Progress::default(),
-            cancel: watch::Sender::new(None),
-            fence,
-        };
-        live.progress.set(record.progress.clone());
-        let mut cx = Cx {
-            store: &shared.store,
-            clock: &shared.clock,
-            live: &live,
-            input: &input,
-            memo: &mut memo,
-            record: &mut record,
-            cancel: CancellationToken::new(),
-        };
-        let keep = async {
-            loop {
-                shared.clock.sleep(shared.settings.lease / 3).await;
-                if !matches!(shared.store.renew(id, fence, shared.until()).await, Ok(Some(_))) {
-                    return;
-                }
-            }
-        };
-        let outcome = tokio::select! {
-            outcome = work(&mut cx) => outcome,
-            () = keep => Err(StepError::LostLease),
-        };
-        shared.store.release(id, fence).await?;
-        self.wake();
-        Ok(outcome?)
     }
 }
 

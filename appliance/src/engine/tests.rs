@@ -9,38 +9,18 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use futures_util::future::BoxFuture;
+use futures_util::FutureExt as _;
 use hdm_shared::MigrationId;
 use hdm_shared::event::{EventSeverity, EventView};
-use hdm_shared::migration::MigrationState;
+use hdm_shared::migration::{DiskProgress, MAX_RUNNING, MigrationState};
 use hdm_shared::retry::Backoff;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::*;
-use crate::store::{Line, NewEvent, NewWorkflow, Store, StoreError};
-use crate::testing::Database;
-
-/// A clock that runs a hundred times as fast as the machine's.
-#[derive(Debug)]
-struct FastClock {
-    start: Instant,
-}
-
-const SPEED: u32 = 100;
-
-impl Clock for FastClock {
-    fn now(&self) -> Timestamp {
-        let elapsed = jiff::SignedDuration::try_from(self.start.elapsed() * SPEED).unwrap();
-        Timestamp::UNIX_EPOCH.checked_add(elapsed).unwrap()
-    }
-
-    fn sleep(&self, time: Duration) -> BoxFuture<'static, ()> {
-        Box::pin(tokio::time::sleep(time / SPEED))
-    }
-}
+use crate::store::{Line, NewEvent, NewWorkflow, Record, Store, StoreError};
+use crate::testing::{Database, ManualClock};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Trouble {
@@ -53,6 +33,16 @@ enum Trouble {
     CrashBefore,
     CrashAfter,
     Operator,
+    Panic,
+}
+
+/// What a step does when it is run while a script lasts.
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    /// It cannot reach the world.
+    Away,
+    /// It works for so many seconds, bytes moving or not, and cannot reach the world then.
+    WorksThenAway(u64, bool),
 }
 
 #[derive(Debug, Default)]
@@ -65,13 +55,28 @@ struct World {
     trouble: Option<(usize, bool, Trouble)>,
     met: u32,
     taken_over: Vec<String>,
+    /// The step that follows the script, and the script.
+    script: (usize, Vec<Act>),
+    /// How many of the next calls of the attempts' hooks fail, and how many there were.
+    hooks_away: u32,
+    hooks: u32,
+    /// The attempts that were shown as begun, and how many are shown now.
+    begun: Vec<u32>,
+    shown: u32,
+    /// A takeover cannot be done, and how often it was tried.
+    takeover_away: bool,
+    takeovers: u32,
+    /// The postings: of these inputs they hang, of these they can never be done.
+    posts_hang: Option<String>,
+    posts_refused: Option<String>,
+    posted: Vec<String>,
 }
 
 /// Four steps; the third is the point of no return.
 struct Toy {
     world: Arc<Mutex<World>>,
     crash: Arc<Notify>,
-    clock: Arc<dyn Clock>,
+    clock: Arc<ManualClock>,
 }
 
 const STEPS: [usize; 4] = [0, 1, 2, 3];
@@ -103,6 +108,7 @@ impl Toy {
             None => happens(),
             Some(Trouble::Error | Trouble::ErrorAlways) => return Err(StepError::retry("It broke.")),
             Some(Trouble::Refusal) => return Err(StepError::refused("It cannot be.")),
+            Some(Trouble::Panic) => panic!("It was not thought of."),
             Some(Trouble::Operator) => return Err(StepError::operator("Somebody look.")),
             Some(Trouble::Outage | Trouble::LongOutage) => {
                 return Err(StepError::Passing { what: "world".into(), why: "It is away.".into() });
@@ -116,6 +122,17 @@ impl Toy {
                 happens();
                 self.stop_here().await;
             }
+        }
+        Ok(())
+    }
+
+    /// A call of a hook.
+    fn hook(&self) -> Result<(), StepError> {
+        let mut world = self.world.lock().unwrap();
+        world.hooks += 1;
+        if world.hooks_away > 0 {
+            world.hooks_away -= 1;
+            return Err(StepError::Passing { what: "the tasks".into(), why: "They are away.".into() });
         }
         Ok(())
     }
@@ -153,6 +170,21 @@ impl Workflow for Toy {
         if self.world.lock().unwrap().there.get(&step) == Some(&true) {
             return Ok(());
         }
+        let act = {
+            let (at, acts) = &mut self.world.lock().unwrap().script;
+            if *at == step && !acts.is_empty() { Some(acts.remove(0)) } else { None }
+        };
+        if let Some(Act::WorksThenAway(seconds, moving)) = act {
+            for second in 0..seconds {
+                self.clock.sleep(Duration::from_secs(1)).await;
+                if moving {
+                    cx.progress().set(vec![DiskProgress { wire_bytes: second, ..DiskProgress::default() }]);
+                }
+            }
+        }
+        if act.is_some() {
+            return Err(StepError::Passing { what: "world".into(), why: "It is away.".into() });
+        }
         self.meet(step, false, |world| {
             *world.made.entry(step).or_default() += 1;
             world.there.insert(step, true);
@@ -168,7 +200,13 @@ impl Workflow for Toy {
         .await
     }
 
-    async fn attempt_begins(&self, _cx: &mut Cx<'_, Self>) -> Result<(), StepError> {
+    async fn attempt_begins(&self, cx: &mut Cx<'_, Self>) -> Result<(), StepError> {
+        self.hook()?;
+        let mut world = self.world.lock().unwrap();
+        if world.begun.last() != Some(&cx.attempt()) {
+            world.begun.push(cx.attempt());
+        }
+        world.shown = 1;
         Ok(())
     }
 
@@ -177,6 +215,8 @@ impl Workflow for Toy {
         _cx: &mut Cx<'_, Self>,
         _outcome: &AttemptOutcome,
     ) -> Result<(), StepError> {
+        self.hook()?;
+        self.world.lock().unwrap().shown = 0;
         Ok(())
     }
 
@@ -185,7 +225,12 @@ impl Workflow for Toy {
     }
 
     async fn take_over(&self, _input: &String, former_owner: &str) -> Result<(), StepError> {
-        self.world.lock().unwrap().taken_over.push(former_owner.to_owned());
+        let mut world = self.world.lock().unwrap();
+        world.takeovers += 1;
+        if world.takeover_away {
+            return Err(StepError::Passing { what: "world".into(), why: "It is away.".into() });
+        }
+        world.taken_over.push(former_owner.to_owned());
         Ok(())
     }
 
@@ -200,9 +245,16 @@ impl Workflow for Toy {
         })
     }
 
-    async fn post(&self, _input: &String, _memo: &Memo, _event: &EventView) -> Result<(), StepError> {
-        // The clock is asked so that a posting takes its turn like a call would.
-        let _ = self.clock.now();
+    async fn post(&self, input: &String, _memo: &Memo, event: &EventView) -> Result<(), StepError> {
+        let hangs = self.world.lock().unwrap().posts_hang.as_ref() == Some(input);
+        if hangs {
+            std::future::pending::<()>().await;
+        }
+        let mut world = self.world.lock().unwrap();
+        if world.posts_refused.as_ref() == Some(input) {
+            return Err(StepError::operator("The world was removed."));
+        }
+        world.posted.push(event.message.clone());
         Ok(())
     }
 }
@@ -212,8 +264,11 @@ struct Stage {
     store: Store,
     world: Arc<Mutex<World>>,
     crash: Arc<Notify>,
-    clock: Arc<dyn Clock>,
+    clock: Arc<ManualClock>,
 }
+
+/// By how much the clock is moved each time everybody had the occasion to do something.
+const TICK: Duration = Duration::from_millis(250);
 
 impl Stage {
     async fn new(database: &Database) -> Self {
@@ -221,7 +276,7 @@ impl Stage {
             store: database.open().await,
             world: Arc::default(),
             crash: Arc::new(Notify::new()),
-            clock: Arc::new(FastClock { start: Instant::now() }),
+            clock: Arc::new(ManualClock::new()),
         }
     }
 
@@ -235,11 +290,15 @@ impl Stage {
     }
 
     async fn queue(&self) -> MigrationId {
+        self.queue_with("\"input\"").await
+    }
+
+    async fn queue_with(&self, input: &str) -> MigrationId {
         let id = MigrationId(Uuid::now_v7());
         let new = NewWorkflow {
             id,
             kind: Toy::KIND,
-            input: "\"input\"".into(),
+            input: input.into(),
             memo: "{\"intents\":[]}".into(),
             queue_line: "cluster".into(),
             first_line: Line { kind: "accepted", step: None, message: "Accepted.".into(), event: None },
@@ -248,36 +307,56 @@ impl Stage {
         id
     }
 
-    /// Waits until the workflow settles, replacing an appliance that crashes by `next`.
+    /// Lets the time pass a little, once what is driven has had its lease extended.
+    async fn pass(&self, engine: &Engine<Toy>) {
+        if engine.shortest_lease() > engine.shared.settings.lease / 2 {
+            self.clock.advance(TICK);
+        }
+        tokio::task::yield_now().await;
+    }
+
+    fn run(engine: &Engine<Toy>) -> tokio::task::JoinHandle<()> {
+        let engine = engine.clone();
+        tokio::spawn(async move { engine.run().await })
+    }
+
+    async fn record(&self, id: MigrationId) -> Record {
+        self.store.workflow(id).await.unwrap().unwrap()
+    }
+
+    /// Lets the time pass until something is so.
+    async fn until(&self, engine: &Engine<Toy>, id: MigrationId, what: impl Fn(&Record) -> bool) -> Record {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let record = self.record(id).await;
+            if what(&record) {
+                return record;
+            }
+            assert!(Instant::now() < deadline, "{:?} {:#?}", record, self.store.log(id, 0, 1_000).await);
+            self.pass(engine).await;
+        }
+    }
+
+    /// Lets the time pass until the workflow settles, replacing an appliance that crashes by `next`.
     async fn settle(&self, id: MigrationId, first: &str, next: &str) -> MigrationState {
         let deadline = Instant::now() + Duration::from_secs(60);
         let mut engine = self.engine(first);
-        let mut run = tokio::spawn({
-            let engine = engine.clone();
-            async move { engine.run().await }
-        });
+        let mut run = Self::run(&engine);
         loop {
-            tokio::select! {
-                () = self.crash.notified() => {
-                    run.abort();
-                    engine.crash();
-                    engine = self.engine(next);
-                    run = tokio::spawn({
-                        let engine = engine.clone();
-                        async move { engine.run().await }
-                    });
-                }
-                () = tokio::time::sleep(Duration::from_millis(10)) => {}
+            if self.crash.notified().now_or_never().is_some() {
+                run.abort();
+                engine.crash();
+                engine = self.engine(next);
+                run = Self::run(&engine);
             }
-            let record = self.store.workflow(id).await.unwrap().unwrap();
-            if (record.state.is_final() || record.state == MigrationState::NeedsOperator)
-                && record.lease_until == 0
-            {
+            let record = self.record(id).await;
+            if has_settled(&record) {
                 run.abort();
                 engine.stop().await;
                 return record.state;
             }
-            assert!(Instant::now() < deadline, "{:?} {:#?}", record, self.store.log(id).await);
+            assert!(Instant::now() < deadline, "{:?} {:#?}", record, self.store.log(id, 0, 1_000).await);
+            self.pass(&engine).await;
         }
     }
 
@@ -293,6 +372,10 @@ impl Stage {
     }
 }
 
+fn has_settled(record: &Record) -> bool {
+    (record.state.is_final() || record.state == MigrationState::NeedsOperator) && record.lease_until == 0
+}
+
 async fn databases() -> [Database; 2] {
     [Database::sqlite(), Database::postgres().await]
 }
@@ -303,6 +386,7 @@ async fn whatever_passes_at_whichever_step_each_thing_is_made_once() {
         for step in STEPS {
             for trouble in [
                 Trouble::Error,
+                Trouble::Panic,
                 Trouble::Outage,
                 Trouble::LostAnswer,
                 Trouble::CrashBefore,
@@ -310,13 +394,17 @@ async fn whatever_passes_at_whichever_step_each_thing_is_made_once() {
             ] {
                 let stage = Stage::new(&database).await;
                 stage.world.lock().unwrap().trouble = Some((step, false, trouble));
+                // What shows the attempts is away meanwhile, and nothing waits for it.
+                stage.world.lock().unwrap().hooks_away = 3;
                 let id = stage.queue().await;
                 let state = stage.settle(id, "a", "a").await;
                 assert_eq!(state, MigrationState::Done, "{trouble:?} at {step}");
                 stage.all_there_once();
                 assert_eq!(stage.world.lock().unwrap().met, 1);
                 let attempt = stage.store.workflow(id).await.unwrap().unwrap().attempt;
-                assert_eq!(attempt, if trouble == Trouble::Error { 2 } else { 1 }, "{trouble:?} at {step}");
+                let costs = matches!(trouble, Trouble::Error | Trouble::Panic);
+                assert_eq!(attempt, if costs { 2 } else { 1 }, "{trouble:?} at {step}");
+                assert_eq!(stage.world.lock().unwrap().shown, 0, "{trouble:?} at {step}");
             }
         }
     }
@@ -329,6 +417,7 @@ async fn what_cannot_be_done_is_undone_or_waits_for_a_person() {
         for trouble in [Trouble::Refusal, Trouble::ErrorAlways, Trouble::LongOutage] {
             let stage = Stage::new(&database).await;
             stage.world.lock().unwrap().trouble = Some((step, false, trouble));
+            stage.world.lock().unwrap().hooks_away = 5;
             let id = stage.queue().await;
             let state = stage.settle(id, "a", "a").await;
             let record = stage.store.workflow(id).await.unwrap().unwrap();
@@ -355,6 +444,7 @@ async fn undoing_goes_on_through_everything() {
         for step in [0, 1] {
             for trouble in [
                 Trouble::Error,
+                Trouble::Panic,
                 Trouble::Outage,
                 Trouble::LostAnswer,
                 Trouble::CrashBefore,
@@ -412,4 +502,283 @@ async fn a_person_lets_it_go_on() {
     engine.retry(id, "ann").await.unwrap();
     assert_eq!(stage.settle(id, "a", "a").await, MigrationState::Done);
     stage.all_there_once();
+    let attempts = stage.world.lock().unwrap().begun.clone();
+    assert_eq!(attempts, [1, 2], "what shows an attempt is opened for the one after the retry too");
+    assert_eq!(stage.record(id).await.attempts_before, 1);
+}
+
+/// The task of the second attempt is opened also if the appliance dies in the pause before it.
+#[tokio::test]
+async fn an_attempt_is_shown_after_a_crash_in_the_pause() {
+    let stage = Stage::new(&Database::sqlite()).await;
+    stage.world.lock().unwrap().trouble = Some((1, false, Trouble::Error));
+    let id = stage.queue().await;
+    let engine = stage.engine("a");
+    let run = Stage::run(&engine);
+    stage.until(&engine, id, |r| r.waiting_for.as_deref() == Some("attempt 2 of 3")).await;
+    run.abort();
+    engine.crash();
+    assert_eq!(stage.settle(id, "a", "a").await, MigrationState::Done);
+    assert_eq!(stage.world.lock().unwrap().begun, [1, 2]);
+}
+
+/// One vCenter is away for good: the attempts end one after the other, what can be undone is, and only the
+/// end waits for the tasks to be closed.
+#[tokio::test]
+async fn the_end_of_an_attempt_waits_for_no_bookkeeping() {
+    let stage = Stage::new(&Database::sqlite()).await;
+    {
+        let mut world = stage.world.lock().unwrap();
+        world.trouble = Some((1, false, Trouble::LongOutage));
+        world.hooks_away = u32::MAX;
+    }
+    let id = stage.queue().await;
+    let engine = stage.engine("a");
+    let _run = Stage::run(&engine);
+    let record = stage.until(&engine, id, |r| r.waiting_for.as_deref() == Some("the tasks")).await;
+    assert_eq!((record.state, record.attempt), (MigrationState::Unwinding, 3));
+    stage.all_gone();
+
+    stage.world.lock().unwrap().hooks_away = 0;
+    stage.until(&engine, id, has_settled).await;
+    assert_eq!(stage.record(id).await.state, MigrationState::Failed);
+    engine.stop().await;
+}
+
+/// A cancel ends a wait once; it does not turn waiting into asking without a pause.
+#[tokio::test]
+async fn a_cancel_during_an_outage_does_not_spin() {
+    let stage = Stage::new(&Database::sqlite()).await;
+    {
+        let mut world = stage.world.lock().unwrap();
+        world.trouble = Some((1, false, Trouble::LongOutage));
+        world.hooks_away = u32::MAX;
+    }
+    let id = stage.queue().await;
+    let engine = stage.engine("a");
+    let _run = Stage::run(&engine);
+    stage.until(&engine, id, |r| r.waiting_for.as_deref() == Some("world")).await;
+    engine.cancel(id, "ann").await.unwrap();
+    stage.until(&engine, id, |r| r.waiting_for.as_deref() == Some("the tasks")).await;
+    stage.all_gone();
+    let begun = stage.world.lock().unwrap().hooks;
+    let start = stage.clock.now();
+    stage.until(&engine, id, |_| stage.clock.now().duration_since(start).as_secs() >= 60).await;
+    let asked = stage.world.lock().unwrap().hooks - begun;
+    assert!((5..=60).contains(&asked), "{asked} times in a minute");
+    stage.world.lock().unwrap().hooks_away = 0;
+    let end = stage.until(&engine, id, has_settled).await;
+    assert_eq!(end.state, MigrationState::Cancelled);
+    engine.stop().await;
+}
+
+/// While the former owner's sessions cannot be ended nothing may be written, so that a cancel waits; it is
+/// heeded at once afterwards.
+#[tokio::test]
+async fn a_cancel_during_a_takeover_neither_spins_nor_is_forgotten() {
+    let stage = Stage::new(&Database::sqlite()).await;
+    stage.world.lock().unwrap().trouble = Some((1, false, Trouble::CrashAfter));
+    let id = stage.queue().await;
+    let first = stage.engine("a");
+    let run = Stage::run(&first);
+    stage.until(&first, id, |_| stage.world.lock().unwrap().met == 1).await;
+    run.abort();
+    first.crash();
+    stage.world.lock().unwrap().takeover_away = true;
+    let second = stage.engine("b");
+    let _run = Stage::run(&second);
+    stage.until(&second, id, |r| r.waiting_for.is_some()).await;
+    second.cancel(id, "ann").await.unwrap();
+    let (begun, start) = (stage.world.lock().unwrap().takeovers, stage.clock.now());
+    stage.until(&second, id, |_| stage.clock.now().duration_since(start).as_secs() >= 60).await;
+    let asked = stage.world.lock().unwrap().takeovers - begun;
+    assert!((5..=60).contains(&asked), "{asked} times in a minute");
+    stage.world.lock().unwrap().takeover_away = false;
+    assert_eq!(stage.until(&second, id, has_settled).await.state, MigrationState::Cancelled);
+    stage.all_gone();
+    assert_eq!(stage.world.lock().unwrap().taken_over, ["a"]);
+    second.stop().await;
+}
+
+/// Two short outages with hours of work between them are two short outages.
+#[tokio::test]
+async fn outages_do_not_add_up() {
+    for moving in [true, false] {
+        let stage = Stage::new(&Database::sqlite()).await;
+        let works = Act::WorksThenAway(1_000, moving);
+        stage.world.lock().unwrap().script = (1, vec![Act::Away, works, Act::Away, works]);
+        let id = stage.queue().await;
+        let engine = stage.engine("a");
+        let _run = Stage::run(&engine);
+        stage.until(&engine, id, |r| r.waiting_for.is_some()).await;
+        let works = stage.until(&engine, id, |r| r.waiting_for.is_none()).await;
+        assert_eq!((works.state, works.waiting_since, works.steps_done), (MigrationState::Running, None, 1));
+        let end = stage.until(&engine, id, has_settled).await;
+        assert_eq!((end.state, end.attempt), (MigrationState::Done, 1), "bytes move: {moving}");
+        engine.stop().await;
+    }
+}
+
+/// Whichever commit's answer is lost: the migration ends well, and its log has every line once.
+#[tokio::test]
+async fn a_lost_answer_of_the_database_wedges_nothing() {
+    for database in databases().await {
+        for nth in 1..=24 {
+            let stage = Stage::new(&database).await;
+            let id = stage.queue().await;
+            stage.store.lose_commit(nth);
+            assert_eq!(stage.settle(id, "a", "a").await, MigrationState::Done, "commit {nth}");
+            stage.all_there_once();
+            let log = stage.store.log(id, 0, 1_000).await.unwrap();
+            let seqs: Vec<u64> = log.iter().map(|line| line.seq).collect();
+            assert_eq!(seqs, (1..=u64::try_from(log.len()).unwrap()).collect::<Vec<_>>(), "commit {nth}");
+            for kind in ["turn", "started", "done"] {
+                assert_eq!(log.iter().filter(|l| l.kind == kind).count(), 1, "{kind}, commit {nth}");
+            }
+            assert_eq!(log.iter().filter(|l| l.kind == "step-done").count(), 4, "commit {nth}");
+        }
+    }
+}
+
+/// A vCenter that never answers keeps its own events waiting, and nothing else; one that was removed keeps
+/// none.
+#[tokio::test]
+async fn posting_holds_nothing_up() {
+    let stage = Stage::new(&Database::sqlite()).await;
+    stage.world.lock().unwrap().posts_hang = Some("hangs".into());
+    stage.world.lock().unwrap().posts_refused = Some("removed".into());
+    let hangs = stage.queue_with("\"hangs\"").await;
+    let removed = stage.queue_with("\"removed\"").await;
+    let engine = stage.engine("a");
+    let _run = Stage::run(&engine);
+    stage.until(&engine, hangs, has_settled).await;
+    stage.until(&engine, removed, has_settled).await;
+    let well = stage.queue_with("\"well\"").await;
+    assert_eq!(stage.until(&engine, well, has_settled).await.state, MigrationState::Done);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let open = stage.store.unposted_of("a", 0).await.unwrap();
+        if open.iter().map(|(id, _)| *id).eq([hangs]) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{open:?}");
+        stage.pass(&engine).await;
+    }
+    let posted = stage.world.lock().unwrap().posted.clone();
+    assert_eq!(posted, ["Started", "Committed", "Done"], "in their order");
+    stage.world.lock().unwrap().posts_hang = None;
+    loop {
+        if stage.store.unposted_of("a", 0).await.unwrap().is_empty() {
+            break;
+        }
+        assert!(Instant::now() < deadline);
+        stage.pass(&engine).await;
+    }
+    engine.stop().await;
+}
+
+/// What a person lets go on counts among those that may run at once.
+#[tokio::test]
+async fn no_more_run_than_may_also_if_a_person_asks() {
+    for database in databases().await {
+        let stage = Stage::new(&database).await;
+        stage.world.lock().unwrap().trouble = Some((0, false, Trouble::Operator));
+        let id = stage.queue().await;
+        assert_eq!(stage.settle(id, "a", "a").await, MigrationState::NeedsOperator);
+        let now = stage.clock.now();
+        let later = now + jiff::SignedDuration::from_hours(1);
+        let mut running = Vec::new();
+        for _ in 0..MAX_RUNNING {
+            let other = stage.queue().await;
+            running.push(stage.store.start_queued(other, "elsewhere", later, now).await.unwrap().unwrap());
+        }
+        let engine = stage.engine("a");
+        let refused = engine.retry(id, "ann").await.unwrap_err().to_string();
+        assert!(refused.contains("8 migrations run already"), "{refused}");
+        let refused = engine.cancel(id, "ann").await.unwrap_err().to_string();
+        assert!(refused.contains("8 migrations run already"), "{refused}");
+        let record = stage.record(id).await;
+        assert_eq!((record.state, record.cancel_by), (MigrationState::NeedsOperator, None));
+        running[0].state = MigrationState::NeedsOperator;
+        let line = Line { kind: "note", step: None, message: "Somebody look.".into(), event: None };
+        stage.store.write(&mut running[0], vec![line], now).await.unwrap();
+        engine.retry(id, "ann").await.unwrap();
+        assert_eq!(stage.settle(id, "a", "a").await, MigrationState::Done);
+    }
+}
+
+/// A row that no appliance understands waits for a person; the others are driven.
+#[tokio::test]
+async fn a_damaged_row_is_set_aside() {
+    let stage = Stage::new(&Database::sqlite()).await;
+    let damaged = stage.queue_with("{").await;
+    let well = stage.queue().await;
+    assert_eq!(stage.settle(well, "a", "a").await, MigrationState::Done);
+    let record = stage.record(damaged).await;
+    assert_eq!(record.state, MigrationState::NeedsOperator);
+    assert!(record.error.unwrap().contains("cannot be driven"));
+    assert_eq!(stage.store.log(damaged, 0, 9).await.unwrap().last().unwrap().kind, "needs-operator");
+}
+
+/// What people do in the queue is in the log and among the events, with their names.
+#[tokio::test]
+async fn what_is_done_in_the_queue_is_logged() {
+    let stage = Stage::new(&Database::sqlite()).await;
+    let id = stage.queue().await;
+    let engine = stage.engine("a");
+    engine.pause(id, "ann").await.unwrap();
+    assert!(engine.pause(id, "ann").await.is_err());
+    engine.resume(id, "bob").await.unwrap();
+    assert!(engine.resume(id, "bob").await.is_err());
+    engine.cancel(id, "eve").await.unwrap();
+    let log = stage.store.log(id, 1, 9).await.unwrap();
+    let lines: Vec<_> = log.iter().map(|l| (l.kind.as_str(), l.message.as_str())).collect();
+    assert_eq!(
+        lines,
+        [
+            ("paused", "Taken out of the queue by ann."),
+            ("queued", "Put back into the queue by bob."),
+            ("undone", "Cancelled by eve before it began."),
+        ]
+    );
+    let events = stage.store.events(None, 9).await.unwrap();
+    let of_lines: Vec<_> = events.iter().map(|e| e.migration_seq.unwrap()).collect();
+    assert_eq!(of_lines, [2, 3, 4], "one event for each line");
+    let record = stage.record(id).await;
+    assert!(record.state == MigrationState::Cancelled && record.ended_at.is_some());
+}
+
+/// The database takes the connection and says nothing more: the driver is ended when its lease is over, not
+/// when the database answers.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_driver_ends_with_its_lease_even_if_the_database_hangs() {
+    let database = Database::postgres().await;
+    let stage = Stage::new(&database).await;
+    stage.world.lock().unwrap().script = (1, vec![Act::WorksThenAway(100_000, false)]);
+    let id = stage.queue().await;
+    let engine = stage.engine("a");
+    let _run = Stage::run(&engine);
+    stage.until(&engine, id, |r| r.step.as_deref() == Some("two")).await;
+    let lock = stage.store.lock_row(id).await;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while engine.drives(id) {
+        assert!(Instant::now() < deadline, "it is driven still");
+        stage.clock.advance(TICK);
+        tokio::task::yield_now().await;
+    }
+    drop(lock);
+    engine.stop().await;
+}
+
+#[tokio::test]
+async fn a_clock_that_differs_from_the_databases_is_found_out() {
+    let stage = Stage::new(&Database::postgres().await).await;
+    let refused = stage.engine("a").check_clock().await.unwrap_err().to_string();
+    assert!(refused.contains("clock and the database's differ by"), "{refused}");
+    let system: Arc<dyn Clock> = Arc::new(SystemClock);
+    let toy = Toy { world: stage.world.clone(), crash: stage.crash.clone(), clock: stage.clock.clone() };
+    let right = Engine::new(stage.store.clone(), toy, system, Settings::default(), "a".into());
+    right.check_clock().await.unwrap();
+    let stage = Stage::new(&Database::sqlite()).await;
+    stage.engine("a").check_clock().await.unwrap();
 }

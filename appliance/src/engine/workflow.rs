@@ -56,12 +56,17 @@ pub enum Milestone {
     },
     /// The point of no return.
     Committed,
+    /// A person has taken it out of the queue.
+    Paused {
+        /// Who.
+        by: String,
+    },
     /// A person must decide.
     NeedsOperator {
         /// What about.
         reason: String,
     },
-    /// A person has decided that it goes on.
+    /// A person has decided that it goes on, or that it waits for its turn again.
     Resumed {
         /// Who.
         by: String,
@@ -117,10 +122,12 @@ pub trait Workflow: Send + Sync + Sized + 'static {
         cx: &mut Cx<'_, Self>,
     ) -> impl Future<Output = Result<(), StepError>> + Send;
 
-    /// A further attempt begins. May be called again.
+    /// An attempt has begun: what shows it is opened, and what still shows an earlier one is closed. Called
+    /// between steps until it goes well; nothing waits for it.
     fn attempt_begins(&self, cx: &mut Cx<'_, Self>) -> impl Future<Output = Result<(), StepError>> + Send;
 
-    /// The current attempt has ended. May be called again.
+    /// An attempt has ended: what shows it is closed. If that fails, nothing waits for it until the end of the
+    /// workflow, when it is called until it goes well.
     fn attempt_ended(
         &self,
         cx: &mut Cx<'_, Self>,

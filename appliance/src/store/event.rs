@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::{Store, StoreError, Tx, millis, timestamp};
+use super::{Store, StoreError, Tx, bounded, millis, timestamp};
 
 /// An event to be logged.
 #[derive(Clone, Debug)]
@@ -34,53 +34,87 @@ const COLUMNS: &str =
 impl Store {
     /// Logs an event that belongs to no migration.
     pub async fn add_event(&self, event: &NewEvent, now: Timestamp) -> Result<(), StoreError> {
-        let mut tx = self.pool.begin().await?;
-        insert(&mut tx, event, None, now).await?;
-        tx.commit().await?;
-        Ok(())
+        bounded(async {
+            let mut tx = self.pool.begin().await?;
+            insert(&mut tx, event, None, now).await?;
+            self.commit(tx).await
+        })
+        .await
     }
 
     /// Events after a number, oldest first; or, without one, the newest.
     pub async fn events(&self, after: Option<i64>, limit: u32) -> Result<Vec<EventView>, StoreError> {
         let limit = i64::from(limit.min(MAX_PAGE));
-        let rows = if let Some(after) = after {
-            let sql = format!("SELECT {COLUMNS} FROM event WHERE seq > $1 ORDER BY seq LIMIT $2");
-            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(after).bind(limit).fetch_all(&self.pool).await?
-        } else {
-            let sql = format!("SELECT {COLUMNS} FROM event ORDER BY seq DESC LIMIT $1");
-            let mut rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(limit).fetch_all(&self.pool).await?;
-            rows.reverse();
-            rows
-        };
+        let rows = bounded(async {
+            Ok::<_, StoreError>(if let Some(after) = after {
+                let sql = format!("SELECT {COLUMNS} FROM event WHERE seq > $1 ORDER BY seq LIMIT $2");
+                sqlx::query(sqlx::AssertSqlSafe(sql)).bind(after).bind(limit).fetch_all(&self.pool).await?
+            } else {
+                let sql = format!("SELECT {COLUMNS} FROM event ORDER BY seq DESC LIMIT $1");
+                let mut rows =
+                    sqlx::query(sqlx::AssertSqlSafe(sql)).bind(limit).fetch_all(&self.pool).await?;
+                rows.reverse();
+                rows
+            })
+        })
+        .await?;
         rows.iter().map(read).collect()
     }
 
-    /// Migrations that nobody drives now and whose last driver was `owner`, or that never had one, with events
-    /// that the vCenters do not show yet.
-    pub async fn unposted_of(&self, owner: &str, now: Timestamp) -> Result<Vec<MigrationId>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT DISTINCT e.workflow AS id FROM event e JOIN workflow w ON w.id = e.workflow \
-             WHERE e.posted = 0 AND w.lease_until < $2 AND (w.owner = $1 OR w.owner IS NULL) LIMIT 100",
-        )
-        .bind(owner)
-        .bind(millis(now))
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter().map(|row| Ok(serde_json::from_value(row.try_get::<String, _>("id")?.into())?)).collect()
+    /// Migrations that `owner` drives or drove last, or that nobody has driven yet, with events that the
+    /// vCenters do not show: each with the number of its first, in that order, after a number.
+    pub async fn unposted_of(&self, owner: &str, after: i64) -> Result<Vec<(MigrationId, i64)>, StoreError> {
+        const PAGE: i64 = 100;
+        bounded(async {
+            let rows = sqlx::query(
+                "SELECT e.workflow AS id, MIN(e.seq) AS first FROM event e JOIN workflow w ON w.id = e.workflow \
+                 WHERE e.posted = 0 AND (w.owner = $1 OR w.owner IS NULL) \
+                 GROUP BY e.workflow HAVING MIN(e.seq) > $2 ORDER BY MIN(e.seq) LIMIT $3",
+            )
+            .bind(owner)
+            .bind(after)
+            .bind(PAGE)
+            .fetch_all(&self.pool)
+            .await?;
+            rows.iter()
+                .map(|row| {
+                    let id = serde_json::from_value(row.try_get::<String, _>("id")?.into())?;
+                    Ok((id, row.try_get("first")?))
+                })
+                .collect()
+        })
+        .await
     }
 
-    /// The events of a migration that the vCenters do not show yet.
+    /// The events of a migration that the vCenters do not show yet, oldest first, a page of them.
     pub async fn unposted_events(&self, id: MigrationId) -> Result<Vec<EventView>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM event WHERE workflow = $1 AND posted = 0 ORDER BY seq");
-        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.to_string());
-        query.fetch_all(&self.pool).await?.iter().map(read).collect()
+        let sql =
+            format!("SELECT {COLUMNS} FROM event WHERE workflow = $1 AND posted = 0 ORDER BY seq LIMIT $2");
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.to_string()).bind(i64::from(MAX_PAGE));
+        bounded(async { query.fetch_all(&self.pool).await?.iter().map(read).collect() }).await
     }
 
-    /// Remembers that the vCenters show an event.
+    /// Remembers that the vCenters show an event, or never will.
     pub async fn event_posted(&self, seq: i64) -> Result<(), StoreError> {
-        sqlx::query("UPDATE event SET posted = 1 WHERE seq = $1").bind(seq).execute(&self.pool).await?;
-        Ok(())
+        bounded(async {
+            sqlx::query("UPDATE event SET posted = 1 WHERE seq = $1").bind(seq).execute(&self.pool).await?;
+            Ok(())
+        })
+        .await
     }
+}
+
+/// Deletes the oldest events from before a time, but never the newest of all; tells how many.
+pub(super) async fn forget(tx: &mut Tx, end: Timestamp, limit: i64) -> Result<u64, StoreError> {
+    let done = sqlx::query(
+        "DELETE FROM event WHERE seq IN (SELECT seq FROM event WHERE at < $1 AND \
+         seq < (SELECT MAX(seq) FROM event) ORDER BY seq LIMIT $2)",
+    )
+    .bind(millis(end))
+    .bind(limit)
+    .execute(&mut **tx)
+    .await?;
+    Ok(done.rows_affected())
 }
 
 /// Logs an event within a transaction; `of` is the workflow and the number of the log's line it belongs to.

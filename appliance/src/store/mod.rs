@@ -17,13 +17,12 @@ mod workflow;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sqlx::AnyPool;
-use sqlx::any::AnyPoolOptions;
+use sqlx::any::{AnyPoolOptions, AnyRow};
+use sqlx::{AnyPool, Row as _};
 
-pub use claim::Claimed;
 pub use event::NewEvent;
 pub use vcenter::VcenterRecord;
-pub use workflow::{Line, NewWorkflow, Record, Verdict};
+pub use workflow::{Line, MAX_PAGE, NewWorkflow, Record, Verdict};
 
 /// What can go wrong with the store.
 #[derive(Debug, thiserror::Error)]
@@ -37,18 +36,33 @@ pub enum StoreError {
     Query(#[from] sqlx::Error),
     #[error("the database holds something that cannot be understood: {0}")]
     Content(#[from] serde_json::Error),
+    #[error("the database did not answer within {} s", ANSWER.as_secs())]
+    Timeout,
     #[error("another appliance drives this migration now")]
     LostLease,
+    #[error(
+        "{MAX_QUEUED} migrations wait in the queue already, and no more may. Wait until some have begun, or cancel some"
+    )]
+    QueueFull,
 }
 
 /// A handle on the database. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: AnyPool,
+    postgres: bool,
+    /// Which commit from now on takes effect and is answered with an error; 0 for none.
+    #[cfg(test)]
+    lost_commit: std::sync::Arc<std::sync::atomic::AtomicU32>,
 }
 
+/// How long one operation may take, with all its queries. Well below a lease's default of 30 s: who cannot
+/// reach the database learns of it while the lease still holds.
+const ANSWER: Duration = Duration::from_secs(10);
 /// How long a query may wait for a connection or, in SQLite, for its lock.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(8);
+/// How many migrations may wait in the queue.
+pub const MAX_QUEUED: usize = 10_000;
 /// Connections to PostgreSQL. SQLite has one: it has one writer anyway.
 const CONNECTIONS: u32 = 8;
 
@@ -68,7 +82,7 @@ impl Store {
                         for pragma in [
                             "PRAGMA journal_mode = WAL",
                             "PRAGMA synchronous = FULL",
-                            "PRAGMA busy_timeout = 30000",
+                            "PRAGMA busy_timeout = 8000",
                             "PRAGMA foreign_keys = ON",
                         ] {
                             sqlx::query(pragma).execute(&mut *connection).await?;
@@ -81,13 +95,36 @@ impl Store {
             .await
             .map_err(|source| StoreError::Open { url: without_password(url), source })?;
         sqlx::migrate!("./migrations").run(&pool).await?;
-        Ok(Self { pool })
+        Ok(Self {
+            pool,
+            postgres: !sqlite,
+            #[cfg(test)]
+            lost_commit: std::sync::Arc::default(),
+        })
     }
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT 1").execute(&self.pool).await?;
-        Ok(())
+        bounded(async {
+            sqlx::query("SELECT 1").execute(&self.pool).await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// The database server's clock; absent for SQLite, which has this machine's.
+    pub async fn server_time(&self) -> Result<Option<Timestamp>, StoreError> {
+        if !self.postgres {
+            return Ok(None);
+        }
+        bounded(async {
+            let row =
+                sqlx::query("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS now")
+                    .fetch_one(&self.pool)
+                    .await?;
+            Ok(Some(timestamp(row.try_get("now")?)))
+        })
+        .await
     }
 
     /// Closes it, after what runs.
@@ -101,6 +138,60 @@ impl Store {
         pass(&mut tx, name).await?;
         Ok(tx)
     }
+
+    async fn commit(&self, tx: Tx) -> Result<(), StoreError> {
+        tx.commit().await?;
+        #[cfg(test)]
+        self.lose_answer()?;
+        Ok(())
+    }
+
+    /// Keeps everybody else from changing a workflow's row for as long as the value lives.
+    #[cfg(test)]
+    pub(crate) async fn lock_row(&self, id: hdm_shared::MigrationId) -> impl Drop + use<> {
+        let mut tx = self.pool.begin().await.unwrap_or_else(|error| panic!("{error}"));
+        let lock = sqlx::query("SELECT id FROM workflow WHERE id = $1 FOR UPDATE").bind(id.to_string());
+        lock.execute(&mut *tx).await.unwrap_or_else(|error| panic!("{error}"));
+        tx
+    }
+
+    /// Lets a commit, the next being the first, take effect and its answer be lost.
+    #[cfg(test)]
+    pub(crate) fn lose_commit(&self, nth: u32) {
+        self.lost_commit.store(nth, std::sync::atomic::Ordering::SeqCst);
+    }
+
+    #[cfg(test)]
+    fn lose_answer(&self) -> Result<(), StoreError> {
+        use std::sync::atomic::Ordering::SeqCst;
+        let before = self.lost_commit.fetch_update(SeqCst, SeqCst, |n| n.checked_sub(1));
+        if before == Ok(1) {
+            Err(sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into()).into())
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Limits the time of one operation. What is dropped half-way is rolled back, or was committed: who writes
+/// again must look.
+async fn bounded<T, E: From<StoreError>>(operation: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    tokio::time::timeout(ANSWER, operation).await.unwrap_or_else(|_| Err(StoreError::Timeout.into()))
+}
+
+/// Leaves out rows that cannot be understood, and says so: one of them must not hide the others.
+fn understood<T>(rows: &[AnyRow], read: impl Fn(&AnyRow) -> Result<T, StoreError>) -> Vec<T> {
+    let mut all = Vec::with_capacity(rows.len());
+    for row in rows {
+        match read(row) {
+            Ok(value) => all.push(value),
+            Err(error) => {
+                let id = row.try_get_unchecked::<String, _>(0).unwrap_or_default();
+                tracing::error!(row = id, %error, "a row is left out");
+            }
+        }
+    }
+    all
 }
 
 type Tx = sqlx::Transaction<'static, sqlx::Any>;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::{Store, StoreError, millis, timestamp};
+use super::{Store, StoreError, bounded, millis, timestamp, understood};
 
 /// A vCenter as it is stored.
 #[derive(Clone, PartialEq, Eq)]
@@ -32,38 +32,50 @@ pub struct VcenterRecord {
 impl Store {
     /// Adds a vCenter; false if there is one of that name.
     pub async fn add_vcenter(&self, vcenter: &VcenterRecord) -> Result<bool, StoreError> {
-        let done = sqlx::query(
-            "INSERT INTO vcenter (id, role, url, user_name, password, thumbprint, instance_uuid, added_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING",
-        )
-        .bind(vcenter.id.as_str())
-        .bind(serde_json::to_string(&vcenter.role)?)
-        .bind(&vcenter.url)
-        .bind(&vcenter.user)
-        .bind(&vcenter.sealed_password)
-        .bind(&vcenter.thumbprint)
-        .bind(&vcenter.instance_uuid)
-        .bind(millis(vcenter.added_at))
-        .execute(&self.pool)
-        .await?;
-        Ok(done.rows_affected() == 1)
+        let role = serde_json::to_string(&vcenter.role)?;
+        bounded(async {
+            let done = sqlx::query(
+                "INSERT INTO vcenter (id, role, url, user_name, password, thumbprint, instance_uuid, added_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING",
+            )
+            .bind(vcenter.id.as_str())
+            .bind(role)
+            .bind(&vcenter.url)
+            .bind(&vcenter.user)
+            .bind(&vcenter.sealed_password)
+            .bind(&vcenter.thumbprint)
+            .bind(&vcenter.instance_uuid)
+            .bind(millis(vcenter.added_at))
+            .execute(&self.pool)
+            .await?;
+            Ok(done.rows_affected() == 1)
+        })
+        .await
     }
 
     /// All vCenters by name.
     pub async fn vcenters(&self) -> Result<Vec<VcenterRecord>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT id, role, url, user_name, password, thumbprint, instance_uuid, added_at FROM vcenter ORDER BY id",
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter().map(read).collect()
+        bounded(async {
+            let rows = sqlx::query(
+                "SELECT id, role, url, user_name, password, thumbprint, instance_uuid, added_at FROM vcenter ORDER BY id",
+            )
+            .fetch_all(&self.pool)
+            .await?;
+            Ok(understood(&rows, read))
+        })
+        .await
     }
 
     /// Forgets a vCenter; false if there is none of that name.
     pub async fn remove_vcenter(&self, id: &VcenterId) -> Result<bool, StoreError> {
-        let done =
-            sqlx::query("DELETE FROM vcenter WHERE id = $1").bind(id.as_str()).execute(&self.pool).await?;
-        Ok(done.rows_affected() == 1)
+        bounded(async {
+            let done = sqlx::query("DELETE FROM vcenter WHERE id = $1")
+                .bind(id.as_str())
+                .execute(&self.pool)
+                .await?;
+            Ok(done.rows_affected() == 1)
+        })
+        .await
     }
 }
 

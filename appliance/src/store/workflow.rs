@@ -8,7 +8,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::event::NewEvent;
-use super::{Store, StoreError, Tx, millis, timestamp};
+use super::{MAX_QUEUED, Store, StoreError, Tx, bounded, millis, timestamp, understood};
 
 /// Why a workflow unwinds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +28,7 @@ pub enum Verdict {
 
 /// A workflow as it is stored.
 #[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs, reason = "the columns are described in migrations/0001_begin.sql")]
+#[allow(missing_docs, reason = "the columns are described in migrations/")]
 pub struct Record {
     pub id: MigrationId,
     pub kind: String,
@@ -40,6 +40,7 @@ pub struct Record {
     pub step: Option<String>,
     pub committed: bool,
     pub attempt: u32,
+    pub attempts_before: u32,
     pub verdict: Option<Verdict>,
     pub cancel_by: Option<String>,
     pub error: Option<String>,
@@ -48,6 +49,7 @@ pub struct Record {
     pub queue_line: String,
     pub queue_number: i64,
     pub owner: Option<String>,
+    pub former_owners: Vec<String>,
     pub lease_until: i64,
     pub fence: i64,
     pub log_length: i64,
@@ -88,39 +90,47 @@ pub struct NewWorkflow {
 
 const COLUMNS: &str = "id, kind, input, memo, progress, state, steps_done, step, committed, attempt, verdict, \
     cancel_by, error, waiting_for, waiting_since, queue_line, queue_number, owner, lease_until, fence, log_length, \
-    created_at, started_at, ended_at";
+    created_at, started_at, ended_at, attempts_before, former_owners";
 
-/// How many workflows one page shows at most.
+/// How many workflows, or lines of a log, one page shows at most.
 pub const MAX_PAGE: u32 = 1_000;
 
 impl Store {
     /// Queues workflows, if `admit` says so after looking at those that have not ended. Nobody else is
-    /// admitted meanwhile.
+    /// admitted meanwhile. [`StoreError::QueueFull`] if more than [`MAX_QUEUED`] would wait.
     pub async fn queue_workflows<E: From<StoreError>>(
         &self,
         now: Timestamp,
         admit: impl FnOnce(&[Record]) -> Result<Vec<NewWorkflow>, E> + Send,
     ) -> Result<Vec<Record>, E> {
-        let mut tx = self.turn("queue").await?;
-        let rows = sqlx::query(open_sql()).fetch_all(&mut *tx).await.map_err(StoreError::from)?;
-        let open = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        let last = sqlx::query("SELECT COALESCE(MAX(queue_number), 0) AS n FROM workflow")
-            .fetch_one(&mut *tx)
-            .await
-            .map_err(StoreError::from)?;
-        let mut number: i64 = last.try_get("n").map_err(StoreError::from)?;
-        let mut records = Vec::new();
-        for new in admit(&open)? {
-            number += 1;
-            records.push(insert(&mut tx, new, number, now).await?);
-        }
-        tx.commit().await.map_err(StoreError::from)?;
-        Ok(records)
+        bounded(async {
+            let mut tx = self.turn("queue").await?;
+            let rows = sqlx::query(open_sql()).fetch_all(&mut *tx).await.map_err(StoreError::from)?;
+            let open = understood(&rows, read);
+            let waiting = open.iter().filter(|r| waits(r.state)).count();
+            let last = sqlx::query("SELECT COALESCE(MAX(queue_number), 0) AS n FROM workflow")
+                .fetch_one(&mut *tx)
+                .await
+                .map_err(StoreError::from)?;
+            let mut number: i64 = last.try_get("n").map_err(StoreError::from)?;
+            let admitted = admit(&open)?;
+            if waiting + admitted.len() > MAX_QUEUED {
+                return Err(StoreError::QueueFull.into());
+            }
+            let mut records = Vec::new();
+            for new in admitted {
+                number += 1;
+                records.push(insert(&mut tx, new, number, now).await?);
+            }
+            self.commit(tx).await?;
+            Ok(records)
+        })
+        .await
     }
 
     /// All workflows that have not ended, in order of arrival.
     pub async fn open_workflows(&self) -> Result<Vec<Record>, StoreError> {
-        sqlx::query(open_sql()).fetch_all(&self.pool).await?.iter().map(read).collect()
+        bounded(async { Ok(understood(&sqlx::query(open_sql()).fetch_all(&self.pool).await?, read)) }).await
     }
 
     /// The newest workflows, newest first.
@@ -128,25 +138,28 @@ impl Store {
         let sql =
             format!("SELECT {COLUMNS} FROM workflow ORDER BY created_at DESC, queue_number DESC LIMIT $1");
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(i64::from(limit.min(MAX_PAGE)));
-        query.fetch_all(&self.pool).await?.iter().map(read).collect()
+        bounded(async { Ok(understood(&query.fetch_all(&self.pool).await?, read)) }).await
     }
 
     /// One workflow.
     pub async fn workflow(&self, id: MigrationId) -> Result<Option<Record>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM workflow WHERE id = $1");
-        let row =
-            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.to_string()).fetch_optional(&self.pool).await?;
-        row.as_ref().map(read).transpose()
+        bounded(async {
+            let row = sqlx::query(one_sql()).bind(id.to_string()).fetch_optional(&self.pool).await?;
+            row.as_ref().map(read).transpose()
+        })
+        .await
     }
 
-    /// A workflow's log.
-    pub async fn log(&self, id: MigrationId) -> Result<Vec<LogLine>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT seq, at, kind, step, message FROM workflow_event WHERE workflow = $1 ORDER BY seq",
+    /// A page of a workflow's log: lines after a number, oldest first.
+    pub async fn log(&self, id: MigrationId, after: u64, limit: u32) -> Result<Vec<LogLine>, StoreError> {
+        let query = sqlx::query(
+            "SELECT seq, at, kind, step, message FROM workflow_event WHERE workflow = $1 AND seq > $2 \
+             ORDER BY seq LIMIT $3",
         )
         .bind(id.to_string())
-        .fetch_all(&self.pool)
-        .await?;
+        .bind(i64::try_from(after).unwrap_or(i64::MAX))
+        .bind(i64::from(limit.min(MAX_PAGE)));
+        let rows = bounded(async { Ok::<_, StoreError>(query.fetch_all(&self.pool).await?) }).await?;
         rows.iter()
             .map(|row| {
                 Ok(LogLine {
@@ -162,59 +175,168 @@ impl Store {
 
     /// When each line of the queue was last served.
     pub async fn last_turns(&self) -> Result<std::collections::BTreeMap<String, i64>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT queue_line, MAX(started_at) AS last FROM workflow WHERE started_at IS NOT NULL GROUP BY queue_line",
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter().map(|row| Ok((row.try_get("queue_line")?, row.try_get("last")?))).collect()
+        bounded(async {
+            let rows = sqlx::query(
+                "SELECT queue_line, MAX(started_at) AS last FROM workflow WHERE started_at IS NOT NULL GROUP BY queue_line",
+            )
+            .fetch_all(&self.pool)
+            .await?;
+            rows.iter().map(|row| Ok((row.try_get("queue_line")?, row.try_get("last")?))).collect()
+        })
+        .await
     }
 
     /// Writes what its driver changed, and the lines that say so. Everything that tells of the queue, the
     /// lease and a wish to cancel is written elsewhere and left alone.
+    ///
+    /// After an error it is not known whether the write took effect; calling again with the same lines finds
+    /// out, and writes each line once.
     pub async fn write(
         &self,
         record: &mut Record,
         lines: Vec<Line>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut tx = self.pool.begin().await?;
-        let before = record.log_length;
-        record.log_length += i64::try_from(lines.len()).unwrap_or(i64::MAX);
-        let written = update(&mut tx, record).await;
-        let outcome = match written {
-            Ok(true) => insert_lines(&mut tx, record.id, before, lines, now).await,
-            Ok(false) => Err(StoreError::LostLease),
-            Err(error) => Err(error),
-        };
-        let outcome = match outcome {
-            Ok(()) => tx.commit().await.map_err(StoreError::from),
-            Err(error) => Err(error),
-        };
-        if outcome.is_err() {
-            record.log_length = before;
-        }
-        outcome
+        bounded(async {
+            let mut tx = self.pool.begin().await?;
+            let length = append(&mut tx, record, &lines, now).await?;
+            self.commit(tx).await?;
+            record.log_length = length;
+            Ok(())
+        })
+        .await
+    }
+
+    /// The same, if its workflow may run: fewer than `MAX_RUNNING` others do. False if not.
+    pub async fn write_running(
+        &self,
+        record: &mut Record,
+        lines: Vec<Line>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        bounded(async {
+            let mut tx = self.turn("queue").await?;
+            if !super::claim::has_room(&mut tx).await? {
+                return Ok(false);
+            }
+            let length = append(&mut tx, record, &lines, now).await?;
+            self.commit(tx).await?;
+            record.log_length = length;
+            Ok(true)
+        })
+        .await
     }
 
     /// Remembers that somebody wants a workflow cancelled. Whoever drives it hears of it.
     pub async fn ask_cancel(&self, id: MigrationId, by: &str) -> Result<(), StoreError> {
-        sqlx::query("UPDATE workflow SET cancel_by = $2 WHERE id = $1 AND cancel_by IS NULL")
-            .bind(id.to_string())
-            .bind(by)
-            .execute(&self.pool)
-            .await?;
-        Ok(())
+        let query = sqlx::query("UPDATE workflow SET cancel_by = $2 WHERE id = $1 AND cancel_by IS NULL");
+        bounded(async {
+            query.bind(id.to_string()).bind(by).execute(&self.pool).await?;
+            Ok(())
+        })
+        .await
     }
 
     /// Takes a wish to cancel back, because it was acted upon or came too late.
     pub async fn clear_cancel(&self, id: MigrationId) -> Result<(), StoreError> {
-        sqlx::query("UPDATE workflow SET cancel_by = NULL WHERE id = $1")
-            .bind(id.to_string())
-            .execute(&self.pool)
-            .await?;
-        Ok(())
+        bounded(async {
+            sqlx::query("UPDATE workflow SET cancel_by = NULL WHERE id = $1")
+                .bind(id.to_string())
+                .execute(&self.pool)
+                .await?;
+            Ok(())
+        })
+        .await
     }
+
+    /// Deletes workflows that ended before `end`, with their logs, and events from before it, but for the
+    /// newest event, whose number the next one follows. At most a few hundred of each; tells how many there
+    /// were.
+    pub async fn forget(&self, end: Timestamp) -> Result<u64, StoreError> {
+        const AT_ONCE: i64 = 200;
+        bounded(async {
+            let mut tx = self.pool.begin().await?;
+            let old = sqlx::query(
+                "SELECT id FROM workflow WHERE ended_at < $1 AND state IN ('done', 'cancelled', 'failed') \
+                 ORDER BY ended_at LIMIT $2",
+            )
+            .bind(millis(end))
+            .bind(AT_ONCE)
+            .fetch_all(&mut *tx)
+            .await?;
+            for row in &old {
+                let id: String = row.try_get("id")?;
+                for sql in
+                    ["DELETE FROM workflow_event WHERE workflow = $1", "DELETE FROM workflow WHERE id = $1"]
+                {
+                    sqlx::query(sql).bind(&id).execute(&mut *tx).await?;
+                }
+            }
+            let events = super::event::forget(&mut tx, end, AT_ONCE).await?;
+            self.commit(tx).await?;
+            Ok(events + u64::try_from(old.len()).unwrap_or_default())
+        })
+        .await
+    }
+}
+
+/// Whether a workflow in this state waits in the queue.
+fn waits(state: MigrationState) -> bool {
+    matches!(state, MigrationState::Queued | MigrationState::Paused)
+}
+
+/// Writes a row and appends its lines; the answer is the log's new length.
+async fn append(tx: &mut Tx, record: &Record, lines: &[Line], now: Timestamp) -> Result<i64, StoreError> {
+    let mut before = record.log_length;
+    let mut lines = lines;
+    if !update(tx, record, before, length_after(before, lines)).await? {
+        let held = sqlx::query("SELECT log_length FROM workflow WHERE id = $1 AND fence = $2")
+            .bind(record.id.to_string())
+            .bind(record.fence)
+            .fetch_optional(&mut **tx)
+            .await?;
+        let Some(held) = held else { return Err(StoreError::LostLease) };
+        // Only who holds the fence appends: what is there beyond our count is ours, from a write whose answer
+        // was lost. It is the same write, or one that was given up and that this one follows.
+        if are_there(tx, record.id, before, lines).await? {
+            lines = &[];
+        }
+        before = held.try_get("log_length")?;
+        if !update(tx, record, before, length_after(before, lines)).await? {
+            return Err(StoreError::LostLease);
+        }
+    }
+    insert_lines(tx, record.id, before, lines, now).await?;
+    Ok(length_after(before, lines))
+}
+
+fn length_after(before: i64, lines: &[Line]) -> i64 {
+    before.saturating_add(i64::try_from(lines.len()).unwrap_or(i64::MAX))
+}
+
+/// Whether the lines after a number are these.
+async fn are_there(tx: &mut Tx, id: MigrationId, after: i64, lines: &[Line]) -> Result<bool, StoreError> {
+    for (seq, line) in (after + 1..).zip(lines) {
+        let row =
+            sqlx::query("SELECT kind, step, message FROM workflow_event WHERE workflow = $1 AND seq = $2")
+                .bind(id.to_string())
+                .bind(seq)
+                .fetch_optional(&mut **tx)
+                .await?;
+        let Some(row) = row else { return Ok(false) };
+        let same = row.try_get::<String, _>("kind")? == line.kind
+            && row.try_get::<Option<String>, _>("step")? == line.step
+            && row.try_get::<String, _>("message")? == line.message;
+        if !same {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// One row by its id.
+pub(super) fn one_sql() -> sqlx::AssertSqlSafe<String> {
+    sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM workflow WHERE id = $1"))
 }
 
 fn open_sql() -> sqlx::AssertSqlSafe<String> {
@@ -235,6 +357,7 @@ async fn insert(tx: &mut Tx, new: NewWorkflow, number: i64, now: Timestamp) -> R
         step: None,
         committed: false,
         attempt: 0,
+        attempts_before: 0,
         verdict: None,
         cancel_by: None,
         error: None,
@@ -243,6 +366,7 @@ async fn insert(tx: &mut Tx, new: NewWorkflow, number: i64, now: Timestamp) -> R
         queue_line: new.queue_line,
         queue_number: number,
         owner: None,
+        former_owners: Vec::new(),
         lease_until: 0,
         fence: 0,
         log_length: 1,
@@ -265,15 +389,17 @@ async fn insert(tx: &mut Tx, new: NewWorkflow, number: i64, now: Timestamp) -> R
     .bind(millis(now))
     .execute(&mut **tx)
     .await?;
-    insert_lines(tx, record.id, 0, vec![new.first_line], now).await?;
+    insert_lines(tx, record.id, 0, &[new.first_line], now).await?;
     Ok(record)
 }
 
-async fn update(tx: &mut Tx, record: &Record) -> Result<bool, StoreError> {
+/// Writes a row whose log has `before` lines and gets `after`.
+async fn update(tx: &mut Tx, record: &Record, before: i64, after: i64) -> Result<bool, StoreError> {
     let done = sqlx::query(
         "UPDATE workflow SET memo = $1, progress = $2, state = $3, steps_done = $4, step = $5, committed = $6, \
          attempt = $7, verdict = $8, error = $9, waiting_for = $10, waiting_since = $11, log_length = $12, \
-         started_at = $13, ended_at = $14 WHERE id = $15 AND fence = $16",
+         started_at = $13, ended_at = $14, attempts_before = $15, former_owners = $16 \
+         WHERE id = $17 AND fence = $18 AND log_length = $19",
     )
     .bind(&record.memo)
     .bind(serde_json::to_string(&record.progress)?)
@@ -286,21 +412,24 @@ async fn update(tx: &mut Tx, record: &Record) -> Result<bool, StoreError> {
     .bind(record.error.as_deref())
     .bind(record.waiting_for.as_deref())
     .bind(record.waiting_since.map(millis))
-    .bind(record.log_length)
+    .bind(after)
     .bind(record.started_at.map(millis))
     .bind(record.ended_at.map(millis))
+    .bind(i64::from(record.attempts_before))
+    .bind(record.former_owners.join(","))
     .bind(record.id.to_string())
     .bind(record.fence)
+    .bind(before)
     .execute(&mut **tx)
     .await?;
     Ok(done.rows_affected() == 1)
 }
 
-async fn insert_lines(
+pub(super) async fn insert_lines(
     tx: &mut Tx,
     id: MigrationId,
     after: i64,
-    lines: Vec<Line>,
+    lines: &[Line],
     now: Timestamp,
 ) -> Result<(), StoreError> {
     for (seq, line) in (after + 1..).zip(lines) {
@@ -311,12 +440,12 @@ async fn insert_lines(
         .bind(seq)
         .bind(millis(now))
         .bind(line.kind)
-        .bind(line.step)
-        .bind(line.message)
+        .bind(line.step.as_deref())
+        .bind(&line.message)
         .execute(&mut **tx)
         .await?;
-        if let Some(event) = line.event {
-            super::event::insert(tx, &event, Some((id, seq)), now).await?;
+        if let Some(event) = &line.event {
+            super::event::insert(tx, event, Some((id, seq)), now).await?;
         }
     }
     Ok(())
@@ -343,6 +472,7 @@ pub(super) fn read(row: &AnyRow) -> Result<Record, StoreError> {
         step: maybe("step")?,
         committed: number("committed")? != 0,
         attempt: u32::try_from(number("attempt")?).unwrap_or_default(),
+        attempts_before: u32::try_from(number("attempts_before")?).unwrap_or_default(),
         verdict: maybe("verdict")?.map(|json| serde_json::from_str(&json)).transpose()?,
         cancel_by: maybe("cancel_by")?,
         error: maybe("error")?,
@@ -351,6 +481,11 @@ pub(super) fn read(row: &AnyRow) -> Result<Record, StoreError> {
         queue_line: text("queue_line")?,
         queue_number: number("queue_number")?,
         owner: maybe("owner")?,
+        former_owners: text("former_owners")?
+            .split(',')
+            .filter(|o| !o.is_empty())
+            .map(str::to_owned)
+            .collect(),
         lease_until: number("lease_until")?,
         fence: number("fence")?,
         log_length: number("log_length")?,

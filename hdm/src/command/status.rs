@@ -28,7 +28,15 @@ pub async fn run(client: &Client, output: Output, asked: Status) -> Result<(), F
     if output == Output::Json {
         return output::json(&view);
     }
-    let log: Vec<LogLine> = client.get(&format!("{path}/log")).await?;
+    let mut log: Vec<LogLine> = Vec::new();
+    loop {
+        let after = log.last().map_or(0, |line| line.seq);
+        let page: Vec<LogLine> = client.get(&format!("{path}/log?after={after}")).await?;
+        if page.is_empty() {
+            break;
+        }
+        log.extend(page);
+    }
     show_one(&view, &log);
     Ok(())
 }
