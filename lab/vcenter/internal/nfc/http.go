@@ -131,6 +131,15 @@ func (t *transfer) act() {
 	}
 }
 
+// created answers an upload that is whole, unless the answer is to be lost.
+func (t *transfer) created() {
+	if t.fault != nil && t.fault.LoseAnswer {
+		t.fault.Lost()
+		panic(http.ErrAbortHandler)
+	}
+	t.w.WriteHeader(http.StatusCreated)
+}
+
 // record enters a finished transfer into the manifest.
 func (t *transfer) record(size, populated int64) {
 	sum := hex.EncodeToString(t.sum.Sum(nil))
@@ -216,7 +225,7 @@ func (t *transfer) importDisk() {
 		return
 	}
 	t.record(body.received, result.PopulatedBytes)
-	t.w.WriteHeader(http.StatusCreated)
+	t.created()
 }
 
 // refuse answers an upload that did not work. A connection that broke leaves
@@ -260,5 +269,5 @@ func (t *transfer) importFile() {
 		return
 	}
 	t.record(body.received, 0)
-	t.w.WriteHeader(http.StatusCreated)
+	t.created()
 }
