@@ -108,6 +108,7 @@ func (l *Lease) begin(host types.ManagedObjectReference, name string, r *http.Re
 	d.busy = true
 	d.posted = true
 	d.manifest = nil
+	l.m.count(l.kind, l.vm.Value, d.Name)
 	t := &transfer{l: l, d: d, r: r, sha256: d.sha256, sum: sha1.New()}
 	if d.sha256 {
 		t.sum = sha256.New()
