@@ -297,9 +297,9 @@ pub struct Options {
     /// The VM's name at the target; only for a single VM.
     #[arg(long)]
     pub rename: Option<String>,
-    /// Powers the VM on at the target.
-    #[arg(long)]
-    pub power_on: bool,
+    /// Powers the VM on at the target, or not [default: false].
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub power_on: Option<bool>,
     /// How a VM that runs is shut down [default: guest].
     #[arg(long, value_enum)]
     pub shutdown: Option<Shutdown>,
