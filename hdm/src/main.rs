@@ -53,7 +53,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     let output = cli.output;
     let client = || Client::open(cli.profile.clone());
     match cli.command {
-        Command::Appliance { command } => command::appliance::run(command).await,
+        Command::Appliance { command } => command::appliance::run(output, command).await,
         Command::Vcenter { command } => command::vcenter::run(&client()?, output, command).await,
         Command::Vms(arguments) => command::vms::run(&client()?, output, arguments).await,
         Command::Clouds => command::clouds::run(&client()?, output).await,
