@@ -7,6 +7,7 @@
 //! | `client` | HTTPS to the appliance |
 //! | `failure` | errors and exit codes |
 //! | `output` | tables and JSON |
+//! | `patience` | an appliance that is away for a while |
 //! | `progress` | a migration while it runs |
 
 mod cli;
@@ -14,6 +15,7 @@ mod client;
 mod command;
 mod failure;
 mod output;
+mod patience;
 mod progress;
 
 use std::process::ExitCode;
