@@ -26,11 +26,12 @@ pub async fn run(client: &Client, output: Output, asked: Status) -> Result<(), F
         view = views.into_iter().next().unwrap_or(view);
     }
     if output == Output::Json {
-        return output::json(&view);
+        output::json(&view)?;
+    } else {
+        let log: Vec<LogLine> = client.get(&format!("{path}/log")).await?;
+        show_one(&view, &log);
     }
-    let log: Vec<LogLine> = client.get(&format!("{path}/log")).await?;
-    show_one(&view, &log);
-    Ok(())
+    if asked.watch { progress::judge(std::slice::from_ref(&view)) } else { Ok(()) }
 }
 
 /// Shows migrations in a table.
