@@ -9,7 +9,7 @@ use std::time::{Instant, SystemTime};
 use crate::shell::{Done, cache, command, output, root, run};
 
 /// Debian packages, each with what it is for.
-const DEBIAN_PACKAGES: [(&str, &str); 11] = [
+const DEBIAN_PACKAGES: [(&str, &str); 12] = [
     ("qemu-system-x86", "runs the lab's guests"),
     ("qemu-utils", "judges the lab's VMDK streams"),
     ("syslinux", "boot loader of the guest image"),
@@ -21,6 +21,7 @@ const DEBIAN_PACKAGES: [(&str, &str); 11] = [
     ("cpio", "packs the guest's initial RAM disk"),
     ("busybox-static", "the guest's user land"),
     ("postgresql", "the store's second database"),
+    ("python3-venv", "the environment for another client, pyVmomi"),
 ];
 
 /// The version of pyVmomi that the lab is tried with.
