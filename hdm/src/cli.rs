@@ -9,26 +9,27 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "hdm", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub struct Cli {
-    /// How to print results.
+    /// Says how results are printed.
     #[arg(short, long, global = true, value_enum, default_value_t = Output::Table)]
     pub output: Output,
-    /// The file that says how the appliance is reached; by default `client.toml` in `~/.hdm`.
+    /// Names the file that says how the appliance is reached; by default it is `client.toml` in `~/.hdm`.
     #[arg(long, global = true, env = "HDM_PROFILE")]
     pub profile: Option<PathBuf>,
-    /// What to do.
+    /// Says what to do.
     #[command(subcommand)]
     pub command: Command,
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed; 2 wrong usage; 3 refused, nothing was done; 4 the appliance \
-    cannot be reached; 5 a migration needs an operator; 6 a migration was cancelled.";
+    cannot be reached; 5 a migration needs an operator; 6 a migration was cancelled. With -o json an error is a \
+    problem document (RFC 9457) on standard error.";
 
 /// The ways to print results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Output {
-    /// Tables for people.
+    /// Prints tables for people.
     Table,
-    /// JSON for scripts.
+    /// Prints JSON for scripts.
     Json,
 }
 
@@ -37,13 +38,13 @@ pub enum Output {
 pub enum Command {
     /// Makes and runs an appliance.
     Appliance {
-        /// Which.
+        /// Says which of them.
         #[command(subcommand)]
         command: Appliance,
     },
     /// Adds, lists, checks and removes vCenters.
     Vcenter {
-        /// Which.
+        /// Says which of them.
         #[command(subcommand)]
         command: Vcenter,
     },
@@ -53,32 +54,34 @@ pub enum Command {
     Clouds,
     /// Migrates virtual machines.
     Migrate {
-        /// How.
+        /// Says how.
         #[command(subcommand)]
         command: Migrate,
     },
     /// Shows migrations, or one of them with its log.
     Status(Status),
-    /// Cancels a migration; everything it did is undone.
+    /// Cancels a migration. Before its point of no return everything it did is undone; from then on nothing is
+    /// undone by itself, and it waits for an operator with both copies kept.
     Cancel {
-        /// The migration's id.
+        /// Names the migration by its id.
         id: String,
     },
     /// Takes a queued migration out of the queue.
     Pause {
-        /// The migration's id.
+        /// Names the migration by its id.
         id: String,
     },
     /// Puts a paused migration back into the queue.
     Resume {
-        /// The migration's id.
+        /// Names the migration by its id.
         id: String,
     },
-    /// Lets a migration that needs an operator go on, or starts a failed one anew.
+    /// Lets a migration that needs an operator go on, or starts one that has failed or was cancelled anew; then
+    /// the options that are given are changed and all others stay as they were.
     Retry(Box<Retry>),
     /// Deals with the sources that migrations leave behind.
     Source {
-        /// What.
+        /// Says what.
         #[command(subcommand)]
         command: Source,
     },
@@ -86,7 +89,7 @@ pub enum Command {
     Events(Events),
     /// Starts simulated sites.
     Lab {
-        /// What.
+        /// Says what.
         #[command(subcommand)]
         command: Lab,
     },
@@ -94,7 +97,7 @@ pub enum Command {
     Demo(Demo),
     /// Prints a script that completes commands in a shell.
     Completions {
-        /// The shell.
+        /// Names the shell.
         shell: clap_complete::Shell,
     },
 }
@@ -104,20 +107,20 @@ pub enum Command {
 pub enum Appliance {
     /// Makes an appliance's folder: configuration, keys, certificate and token.
     Init {
-        /// The folder; by default `~/.hdm`.
+        /// Names the folder; by default it is `~/.hdm`.
         #[arg(long)]
         dir: Option<PathBuf>,
-        /// Where the API shall listen.
+        /// Says at which address the API shall listen.
         #[arg(long, default_value = "127.0.0.1:8480")]
         listen: SocketAddr,
-        /// The database, `sqlite:PATH` or `postgres://…`; by default a file in the folder. Appliances that
+        /// Names the database, `sqlite:PATH` or `postgres://…`; by default it is a file in the folder. Appliances that
         /// share a PostgreSQL database share the work; give them the same `secret.key`.
         #[arg(long, default_value = "sqlite:hdm.db")]
         database: String,
     },
     /// Runs an appliance until it is told to end.
     Run {
-        /// The folder; by default `~/.hdm`.
+        /// Names the folder; by default it is `~/.hdm`.
         #[arg(long)]
         dir: Option<PathBuf>,
     },
@@ -137,21 +140,21 @@ pub enum Role {
 pub enum Vcenter {
     /// Adds a vCenter, after a look at its certificate, and registers HDM's task and event types there.
     Add {
-        /// The name HDM shall use for it: a-z, 0-9 and '-'.
+        /// Gives it the name that HDM shall use: a-z, 0-9 and '-'.
         name: String,
-        /// What it is to HDM.
+        /// Says what it is to HDM.
         #[arg(long, value_enum)]
         role: Role,
-        /// Its address: `https://host[:port][/sdk]` or `host[:port]`.
+        /// Gives its address: `https://host[:port][/sdk]` or `host[:port]`.
         #[arg(long)]
         url: String,
-        /// The account HDM shall use.
+        /// Names the account that HDM shall use.
         #[arg(long)]
         user: String,
         /// Reads the password from standard input. Without it, `HDM_VCENTER_PASSWORD` holds the password.
         #[arg(long)]
         password_stdin: bool,
-        /// The certificate's thumbprint. Without it the command says which one the server presents, and adds
+        /// Gives the thumbprint of the certificate to trust. Without it the command says which one the server presents, and adds
         /// nothing.
         #[arg(long)]
         thumbprint: Option<String>,
@@ -160,12 +163,12 @@ pub enum Vcenter {
     List,
     /// Checks login, privileges and registration, and name, port and certificate of every host.
     Check {
-        /// The vCenter's name.
+        /// Names the vCenter.
         name: String,
     },
-    /// Forgets a vCenter.
+    /// Forgets a vCenter. It is refused while a migration uses it.
     Remove {
-        /// The vCenter's name.
+        /// Names the vCenter.
         name: String,
     },
 }
@@ -173,21 +176,21 @@ pub enum Vcenter {
 /// Which VMs to list.
 #[derive(Debug, Args)]
 pub struct Vms {
-    /// Only those whose name or inventory path contains this.
+    /// Lists only those whose name or inventory path contains this.
     pub name: Option<String>,
-    /// Only those of this source vCenter.
+    /// Lists only those of this source vCenter.
     #[arg(long)]
     pub vcenter: Option<String>,
-    /// Only those of this cluster.
+    /// Lists only those of this cluster.
     #[arg(long)]
     pub cluster: Option<String>,
-    /// Only those that nothing blocks.
+    /// Lists only those that nothing blocks.
     #[arg(long, conflicts_with = "blocked")]
     pub movable: bool,
-    /// Only those that something blocks.
+    /// Lists only those that something blocks.
     #[arg(long)]
     pub blocked: bool,
-    /// How many at most.
+    /// Says how many are listed at most.
     #[arg(long, default_value_t = 1_000)]
     pub limit: u64,
 }
@@ -202,53 +205,53 @@ pub enum Migrate {
 /// Disk allocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Disk {
-    /// Each as it is at the source.
+    /// Keeps each disk as it is at the source.
     Same,
-    /// Thin provisioned.
+    /// Makes each disk thin provisioned.
     Thin,
-    /// Thick provisioned, zeroed when first written.
+    /// Makes each disk thick provisioned and zeroes it when it is first written.
     Thick,
-    /// Thick provisioned, zeroed at once.
+    /// Makes each disk thick provisioned and zeroes it at once.
     Eager,
 }
 
 /// MAC addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Mac {
-    /// Those of the source.
+    /// Keeps those of the source.
     Keep,
-    /// New ones.
+    /// Lets the target generate new ones.
     New,
 }
 
 /// How to shut down a VM that runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Shutdown {
-    /// Ask the guest; power off after the deadline.
+    /// Asks the guest, and powers it off after the deadline.
     Guest,
-    /// Power off at once.
+    /// Powers it off at once.
     Hard,
-    /// Refuse to migrate it.
+    /// Refuses to migrate it.
     Refuse,
 }
 
 /// A cold migration.
 #[derive(Debug, Args)]
 pub struct Cold {
-    /// The VMs: by name, inventory path or id.
+    /// Names the VMs, each by name, inventory path or id.
     #[arg(required = true)]
     pub vms: Vec<String>,
-    /// The vCenter to move to.
+    /// Names the vCenter to move to.
     #[arg(long)]
     pub cloud: String,
-    /// The vCenter the VMs are in; needed only if there are several sources.
+    /// Names the vCenter the VMs are in; it is needed only if there are several sources.
     #[arg(long)]
     pub source: Option<String>,
     #[command(flatten)]
     pub target: Target,
     #[command(flatten)]
     pub options: Options,
-    /// Only says what would be done, and what stands in the way.
+    /// Says only what would be done, and what stands in the way.
     #[arg(long)]
     pub dry_run: bool,
     /// Waits for the end and shows progress.
@@ -259,22 +262,22 @@ pub struct Cold {
 /// Where a VM goes.
 #[derive(Debug, Args)]
 pub struct Target {
-    /// The cluster; may be left out if there is only one.
+    /// Names the cluster; it may be left out if there is only one.
     #[arg(long)]
     pub cluster: Option<String>,
-    /// The host; chosen by HDM if left out.
+    /// Names the host; HDM chooses one if it is left out.
     #[arg(long)]
     pub host: Option<String>,
-    /// The resource pool; the cluster's root pool if left out.
+    /// Names the resource pool; it is the cluster's root pool if left out.
     #[arg(long)]
     pub pool: Option<String>,
-    /// The datastore; may be left out if there is only one.
+    /// Names the datastore; it may be left out if there is only one.
     #[arg(long)]
     pub datastore: Option<String>,
-    /// The VM folder; the datacenter's root folder if left out.
+    /// Names the VM folder; it is the datacenter's root folder if left out.
     #[arg(long)]
     pub folder: Option<String>,
-    /// Which network becomes which. May be given several times.
+    /// Says which network becomes which; it may be given several times.
     #[arg(long = "network", value_name = "SOURCE=TARGET", value_parser = pair)]
     pub networks: Vec<(String, String)>,
 }
@@ -282,31 +285,31 @@ pub struct Target {
 /// How a VM is moved and what it becomes.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// How disks are allocated at the target [default: same].
+    /// Says how disks are allocated at the target [default: same].
     #[arg(long, value_enum)]
     pub disk: Option<Disk>,
-    /// Number of virtual CPUs at the target.
+    /// Sets the number of virtual CPUs at the target.
     #[arg(long)]
     pub cpu: Option<u32>,
-    /// Memory at the target, in MiB.
+    /// Sets the memory at the target, in MiB.
     #[arg(long)]
     pub memory_mib: Option<u64>,
-    /// MAC addresses at the target [default: keep].
+    /// Says which MAC addresses the target has [default: keep].
     #[arg(long, value_enum)]
     pub mac: Option<Mac>,
-    /// The VM's name at the target; only for a single VM.
+    /// Gives the VM another name at the target; it is possible for a single VM only.
     #[arg(long)]
     pub rename: Option<String>,
-    /// Powers the VM on at the target.
-    #[arg(long)]
-    pub power_on: bool,
-    /// How a VM that runs is shut down [default: guest].
+    /// Powers the VM on at the target, or not [default: false].
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub power_on: Option<bool>,
+    /// Says how a VM that runs is shut down [default: guest].
     #[arg(long, value_enum)]
     pub shutdown: Option<Shutdown>,
-    /// How long a guest may take to shut down, in seconds [default: 300].
+    /// Says how long a guest may take to shut down, in seconds [default: 300].
     #[arg(long)]
     pub shutdown_timeout: Option<u32>,
-    /// How often a target whose guest does not come up is restarted [default: 0].
+    /// Says how often a target whose guest does not come up is restarted [default: 0].
     #[arg(long)]
     pub restart_guest: Option<u32>,
 }
@@ -322,12 +325,12 @@ fn pair(text: &str) -> Result<(String, String), String> {
 /// Which migrations to show.
 #[derive(Debug, Args)]
 pub struct Status {
-    /// The migration's id; without it the newest are listed.
+    /// Names the migration by its id; without it the newest are listed.
     pub id: Option<String>,
-    /// Goes on showing until it ends.
+    /// Goes on showing until it ends, and then ends with an exit code that tells how.
     #[arg(long)]
     pub watch: bool,
-    /// How many are listed at most.
+    /// Says how many are listed at most.
     #[arg(long, default_value_t = 100)]
     pub limit: u32,
 }
@@ -335,7 +338,7 @@ pub struct Status {
 /// Trying again.
 #[derive(Debug, Args)]
 pub struct Retry {
-    /// The migration's id.
+    /// Names the migration by its id.
     pub id: String,
     #[command(flatten)]
     pub target: Target,
@@ -348,7 +351,7 @@ pub struct Retry {
 pub enum Source {
     /// Lets the source of a migration run again; its copy is seen off and disconnected first.
     Release {
-        /// The VM: its name, inventory path or id, or the migration's id.
+        /// Names the VM by its name, inventory path or id, or by the migration's id.
         vm: String,
     },
 }
@@ -359,7 +362,7 @@ pub struct Events {
     /// Goes on showing what happens.
     #[arg(long)]
     pub follow: bool,
-    /// How many of the newest.
+    /// Says how many of the newest are shown.
     #[arg(long, default_value_t = 100)]
     pub limit: u32,
 }
@@ -374,19 +377,19 @@ pub enum Lab {
 /// What the simulated sites shall be.
 #[derive(Debug, Args)]
 pub struct LabUp {
-    /// Where everything is kept.
+    /// Names the folder where everything is kept.
     #[arg(long)]
     pub dir: PathBuf,
-    /// The simulated vCenter's executable.
+    /// Names the simulated vCenter's executable.
     #[arg(long, env = "HDM_LAB_VCENTER", default_value = "lab/vcenter/bin/lab-vcenter")]
     pub lab_binary: PathBuf,
-    /// A bootable disk: with it a VM that really boots is there.
+    /// Names a bootable disk; with it a VM that really boots is there.
     #[arg(long, env = "HDM_GUEST_IMAGE")]
     pub guest_image: Option<PathBuf>,
-    /// How many VMs without content are there besides.
+    /// Says how many VMs without content are there besides.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100_000))]
     pub vms: u32,
-    /// A JSON file with the keys 'onprem' and 'cloud'; what they hold goes before the usual configuration of that
+    /// Names a JSON file with the keys 'onprem' and 'cloud'; what they hold goes before the usual configuration of that
     /// site, key by key, as lab/vcenter's README describes them: 'inventory', 'version', 'link' and the rest.
     #[arg(long)]
     pub config: Option<PathBuf>,

@@ -3,6 +3,8 @@
 use std::process::ExitCode;
 
 use hdm_shared::problem::Problem;
+use serde::Serialize;
+use serde_json::json;
 
 use crate::cli::Output;
 
@@ -41,9 +43,13 @@ impl Failure {
     /// Prints it and gives the exit code.
     pub fn report(&self, output: Output) -> ExitCode {
         match (self, output) {
-            (Self::Refused(problem), Output::Json) => {
-                eprintln!("{}", serde_json::to_string_pretty(problem).unwrap_or_default());
-            }
+            (Self::Refused(problem), Output::Json) => print_json(problem),
+            (_, Output::Json) => print_json(&json!({
+                "type": format!("urn:hdm:problem:{}", self.kind()),
+                "title": self.title(),
+                "detail": self.to_string(),
+                "exit_code": self.code(),
+            })),
             (Self::Refused(problem), Output::Table) => {
                 eprintln!("hdm: {}", problem.detail);
                 for finding in &problem.findings {
@@ -52,12 +58,70 @@ impl Failure {
             }
             _ => eprintln!("hdm: {self}"),
         }
-        ExitCode::from(match self {
+        ExitCode::from(self.code())
+    }
+
+    /// The exit code; `hdm help` lists them.
+    pub fn code(&self) -> u8 {
+        match self {
             Self::Refused(problem) if problem.status < 500 => 3,
             Self::Refused(_) | Self::Other(_) => 1,
             Self::NotAdmitted(_) => 3,
             Self::Unreachable(_) => 4,
             Self::Migration { code, .. } => *code,
-        })
+        }
+    }
+
+    /// The last part of the problem's type.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Refused(_) | Self::NotAdmitted(_) => "not-admitted",
+            Self::Unreachable(_) => "unreachable",
+            Self::Migration { code: 5, .. } => "needs-operator",
+            Self::Migration { code: 6, .. } => "cancelled",
+            Self::Migration { .. } | Self::Other(_) => "failed",
+        }
+    }
+
+    fn title(&self) -> &'static str {
+        match self.kind() {
+            "not-admitted" => "Nothing was done",
+            "unreachable" => "The appliance cannot be reached",
+            "needs-operator" => "A migration needs an operator",
+            "cancelled" => "A migration was cancelled",
+            _ => "It failed",
+        }
+    }
+}
+
+fn print_json(problem: &impl Serialize) {
+    // What cannot be written as JSON does not exist among these types.
+    eprintln!("{}", serde_json::to_string_pretty(problem).unwrap_or_default());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_failure_has_the_exit_code_that_the_help_lists() {
+        let refused = |status| {
+            let (kind, title, detail) = ("urn:x".into(), "X".into(), "X.".into());
+            Failure::Refused(Box::new(Problem { kind, title, status, detail, findings: Vec::new() }))
+        };
+        let migration = |code| Failure::Migration { message: "X".into(), code };
+        for (failure, code) in [
+            (refused(404), 3),
+            (refused(422), 3),
+            (refused(502), 1),
+            (Failure::NotAdmitted("X".into()), 3),
+            (Failure::Unreachable("X".into()), 4),
+            (migration(1), 1),
+            (migration(5), 5),
+            (migration(6), 6),
+            (Failure::Other("X".into()), 1),
+        ] {
+            assert_eq!(failure.code(), code, "{failure:?}");
+        }
     }
 }

@@ -7,6 +7,7 @@
 //! | `client` | HTTPS to the appliance |
 //! | `failure` | errors and exit codes |
 //! | `output` | tables and JSON |
+//! | `patience` | an appliance that is away for a while |
 //! | `progress` | a migration while it runs |
 
 mod cli;
@@ -14,6 +15,7 @@ mod client;
 mod command;
 mod failure;
 mod output;
+mod patience;
 mod progress;
 
 use std::process::ExitCode;
@@ -53,7 +55,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     let output = cli.output;
     let client = || Client::open(cli.profile.clone());
     match cli.command {
-        Command::Appliance { command } => command::appliance::run(command).await,
+        Command::Appliance { command } => command::appliance::run(output, command).await,
         Command::Vcenter { command } => command::vcenter::run(&client()?, output, command).await,
         Command::Vms(arguments) => command::vms::run(&client()?, output, arguments).await,
         Command::Clouds => command::clouds::run(&client()?, output).await,

@@ -11,18 +11,21 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::output;
+use crate::patience::Patience;
 
 /// How often the appliance is asked.
 const ASK: Duration = Duration::from_millis(500);
 
-/// Shows migrations until all have settled, and returns them as they are then.
+/// Shows migrations until all have settled, and returns them as they are then. A restart of the appliance is
+/// waited for.
 pub async fn watch(client: &Client, ids: &[MigrationId]) -> Result<Vec<MigrationView>, Failure> {
     let mut shown = Shown::new();
+    let mut patience = Patience::default();
     loop {
-        let mut views = Vec::new();
-        for id in ids {
-            views.push(client.get::<MigrationView>(&format!("/migrations/{id}")).await?);
-        }
+        let Some(views) = patience.bear(look(client, ids).await)? else {
+            tokio::time::sleep(ASK).await;
+            continue;
+        };
         for view in &views {
             shown.show(view);
         }
@@ -31,6 +34,14 @@ pub async fn watch(client: &Client, ids: &[MigrationId]) -> Result<Vec<Migration
         }
         tokio::time::sleep(ASK).await;
     }
+}
+
+async fn look(client: &Client, ids: &[MigrationId]) -> Result<Vec<MigrationView>, Failure> {
+    let mut views = Vec::new();
+    for id in ids {
+        views.push(client.get(&format!("/migrations/{id}")).await?);
+    }
+    Ok(views)
 }
 
 /// Whether nothing happens any more without a person.
@@ -69,7 +80,10 @@ impl Shown {
         let line = line(view);
         let Some(bars) = &self.bars else {
             // In a log a line says what is new; the position alone is not.
-            let key = format!("{:?} {:?} {}", view.state, view.step, view.attempt);
+            let key = format!(
+                "{:?} {:?} {} {:?} {:?}",
+                view.state, view.step, view.attempt, view.waiting_for, view.question
+            );
             if self.said.insert(view.id, key.clone()).as_ref() != Some(&key) {
                 eprintln!("{}: {line}", view.vm_name);
             }

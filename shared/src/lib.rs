@@ -8,6 +8,7 @@
 //! [`jiff::Timestamp`]s, durations are whole seconds or milliseconds and say so in their name.
 
 pub mod admission;
+pub mod change;
 pub mod event;
 pub mod ids;
 pub mod migration;

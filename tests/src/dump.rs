@@ -53,6 +53,11 @@ impl Vm {
         self.power == "poweredOn"
     }
 
+    /// Whether a guest starts from its disks when it is powered on, and writes to them.
+    pub fn really_boots(&self) -> bool {
+        self.extra_config.get("lab.bootable").is_some_and(|value| value == "true")
+    }
+
     /// Whether it would be on the network if somebody powered it on.
     pub fn would_connect(&self) -> bool {
         self.nics.iter().any(|nic| nic.start_connected)

@@ -108,6 +108,14 @@ impl Site {
         self.answer(path, request).await
     }
 
+    /// Posts to the admin API, which must refuse; returns why.
+    pub async fn refuses(&self, path: &str, body: Value) -> String {
+        let request = self.http.post(format!("{}{path}", self.ready.admin_url)).json(&body);
+        let answer = request.bearer_auth(&self.ready.admin_token).send().await.unwrap();
+        assert!(!answer.status().is_success(), "{}{path} was to be refused", self.ready.name);
+        answer.text().await.unwrap()
+    }
+
     /// Reads from the admin API.
     pub async fn get(&self, path: &str) -> Value {
         self.answer(path, self.http.get(format!("{}{path}", self.ready.admin_url))).await
@@ -132,6 +140,13 @@ impl Site {
         writes
             .map(|call| (call["method"].as_str().unwrap().into(), call["count"].as_u64().unwrap()))
             .collect()
+    }
+
+    /// How often each device of a VM was transferred, whole or not, by device.
+    pub async fn transfers(&self, vm: &str) -> std::collections::BTreeMap<String, u64> {
+        let all = self.get("/transfers").await;
+        let of_vm = all.as_array().unwrap().iter().filter(|one| one["vm"] == vm);
+        of_vm.map(|one| (one["file"].as_str().unwrap().into(), one["count"].as_u64().unwrap())).collect()
     }
 
     /// Runs a command in a guest, once it is up, and returns what it printed.
@@ -182,18 +197,31 @@ impl Lab {
 
     /// The same, with further keys for both sites' configurations.
     pub async fn start_with(vms: Value, extra: Value) -> Self {
-        let directory = tempfile::Builder::new()
-            .disable_cleanup(std::env::var_os("HDM_KEEP").is_some())
-            .prefix("hdm-e2e-")
-            .tempdir()
-            .unwrap();
-        let onprem = Site::start(site("onprem", vms, &extra), directory.path()).await;
-        let cloud = Site::start(site("cloud", json!([]), &extra), directory.path()).await;
+        Self::at(directory(), site("onprem", vms, &extra), site("cloud", json!([]), &extra)).await
+    }
+
+    /// Two sites of one's own making; [`site`] gives the usual ones to begin with.
+    pub async fn start_sites(onprem: Value, cloud: Value) -> Self {
+        Self::at(directory(), onprem, cloud).await
+    }
+
+    async fn at(directory: TempDir, onprem: Value, cloud: Value) -> Self {
+        let onprem = Site::start(onprem, directory.path()).await;
+        let cloud = Site::start(cloud, directory.path()).await;
         Self { onprem, cloud, directory }
     }
 }
 
-fn site(name: &str, vms: Value, extra: &Value) -> Value {
+fn directory() -> TempDir {
+    tempfile::Builder::new()
+        .disable_cleanup(std::env::var_os("HDM_KEEP").is_some())
+        .prefix("hdm-e2e-")
+        .tempdir()
+        .unwrap()
+}
+
+/// The usual site's configuration, with these VMs and further keys.
+pub fn site(name: &str, vms: Value, extra: &Value) -> Value {
     let mut config = json!({
         "name": name,
         "user": "administrator@vsphere.local",
@@ -228,6 +256,20 @@ pub fn guest_image() -> PathBuf {
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../.hdm/guest.raw"), PathBuf::from);
     assert!(path.is_file(), "{} is missing: run `cargo xtask setup`", path.display());
     path.canonicalize().unwrap()
+}
+
+/// A VM that is powered on, behaves as if VMware Tools ran in it, and has something for every step of a
+/// migration to do: notes, a snapshot of its own, an EFI firmware with variables, a boot order.
+pub fn busy_vm(name: &str, disks_mib: &[u64]) -> Value {
+    let mut busy = vm(name, disks_mib);
+    busy["power"] = json!("on");
+    busy["tools"] = json!(true);
+    busy["firmware"] = json!("efi");
+    busy["nvram"] = json!("what the firmware remembers");
+    busy["annotation"] = json!("Ask the shop's team before you touch it.");
+    busy["boot_order"] = json!(["nic-0", "disk-0"]);
+    busy["snapshots"] = json!(["before the update"]);
+    busy
 }
 
 /// A VM that really boots, and runs when the site is up.

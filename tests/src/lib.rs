@@ -11,6 +11,7 @@ pub mod judge;
 pub mod lab;
 pub mod postgres;
 pub mod product;
+pub mod refusal;
 pub mod wait;
 
 pub use dump::Dump;

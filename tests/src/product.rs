@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 
 use serde_json::Value;
-use tokio::io::AsyncWriteExt;
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
 
 use crate::lab::{Lab, Site};
 use crate::wait;
@@ -39,6 +39,28 @@ impl Outcome {
     pub fn ok(self) -> Self {
         assert_eq!(self.code, 0, "{}\n{}", self.stdout, self.stderr);
         self
+    }
+}
+
+/// A command that goes on telling things, line by line; it ends with this value.
+pub struct Following {
+    lines: Lines<BufReader<ChildStdout>>,
+    _process: Child,
+}
+
+impl Following {
+    /// Waits for a line that contains this.
+    pub async fn line_with(&mut self, part: &str) -> String {
+        let found = async {
+            loop {
+                let line = self.lines.next_line().await.unwrap().expect("it goes on");
+                if line.contains(part) {
+                    return line;
+                }
+            }
+        };
+        let found = tokio::time::timeout(wait::PATIENCE, found).await;
+        found.unwrap_or_else(|_| panic!("no line with '{part}' came"))
     }
 }
 
@@ -76,21 +98,25 @@ impl Appliance {
 
     /// Retries after milliseconds instead of seconds; nothing else differs from a real installation.
     fn shorten_waits(&self) {
-        let file = self.directory.join("hdm.toml");
-        let text = std::fs::read_to_string(&file).unwrap();
-        let short = [
+        self.set(&[
             ("retry_base_ms", 200),
             ("retry_max_ms", 1_000),
             ("lease_ms", 3_000),
             ("poll_max_ms", 500),
             ("transfer_idle_ms", 3_000),
             ("tools_seconds", 120),
-        ];
+        ]);
+    }
+
+    /// Changes numbers of the configuration of an appliance that does not run.
+    pub fn set(&self, numbers: &[(&str, u64)]) {
+        let file = self.directory.join("hdm.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
         let text: String = text
             .lines()
             .map(|line| {
                 let key = line.split('=').next().unwrap_or("").trim();
-                match short.iter().find(|(name, _)| *name == key) {
+                match numbers.iter().find(|(name, _)| *name == key) {
                     Some((name, value)) => format!("{name} = {value}\n"),
                     None => format!("{line}\n"),
                 }
@@ -148,6 +174,23 @@ impl Appliance {
         self.process.as_mut().is_none_or(|process| process.try_wait().unwrap().is_some())
     }
 
+    /// Waits until the process was killed, by itself or by somebody else, before the migration settles.
+    pub async fn is_killed(&mut self, id: &str) {
+        let process = self.process.as_mut().expect("the appliance runs");
+        let deadline = std::time::Instant::now() + wait::PATIENCE;
+        let status = loop {
+            if let Ok(status) =
+                tokio::time::timeout(std::time::Duration::from_millis(300), process.wait()).await
+            {
+                break status.unwrap();
+            }
+            assert!(std::time::Instant::now() < deadline, "the appliance still runs, and {id} does not end");
+        };
+        self.process = None;
+        let signal = std::os::unix::process::ExitStatusExt::signal(&status);
+        assert!(matches!(signal, Some(6 | 9)), "the appliance was to be killed, but ended with {status}");
+    }
+
     /// Waits until the process ends by itself.
     pub async fn ended(&mut self) -> ExitStatus {
         let mut process = self.process.take().expect("the appliance runs");
@@ -194,12 +237,57 @@ impl Appliance {
             .await
     }
 
+    /// Starts the command line and lets it run.
+    pub fn spawn_hdm(&self, arguments: &[&str]) -> tokio::task::JoinHandle<Outcome> {
+        let mut command = Self::command();
+        command.env("HDM_PROFILE", self.directory.join("client.toml")).args(arguments);
+        tokio::spawn(async move { outcome(&mut command, "").await })
+    }
+
+    /// Starts a command that goes on telling things.
+    pub fn follow(&self, arguments: &[&str]) -> Following {
+        let mut command = Self::command();
+        command.env("HDM_PROFILE", self.directory.join("client.toml")).args(arguments);
+        let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        Following { lines, _process: process }
+    }
+
     /// Asks for a cold migration to C0 on ds0 with both networks mapped, and returns its id.
     pub async fn migrate(&self, vm: &str, further: &[&str]) -> String {
         let asked =
             self.hdm(&[&["-o", "json"], &migrate_arguments(vm)[..], further].concat()).await.ok().json();
         let views = asked.as_array().cloned().unwrap_or_else(|| vec![asked.clone()]);
         views[0]["id"].as_str().unwrap_or_else(|| panic!("no id in {asked}")).to_owned()
+    }
+
+    /// Asks to cancel a migration while a call is held up, or whatever else a fault of a second does; the
+    /// current step must be the one that is expected. Returns the migration's id and what was answered.
+    pub async fn cancel_during(
+        &self,
+        site: &Site,
+        on: &Value,
+        step: &str,
+        arguments: &[&str],
+    ) -> (String, Outcome) {
+        let effect = if on["nfc"].is_null() { "delay_ms" } else { "stall_ms" };
+        let fault = site.arm(serde_json::json!({"on": on, "do": {effect: 1_500}})).await;
+        let asked = self.hdm(&[&["-o", "json"], arguments].concat()).await.ok().json();
+        let id = asked[0]["id"].as_str().unwrap_or_else(|| panic!("no id in {asked}")).to_owned();
+        site.has_fired(&fault).await;
+        let now = self.status(&id).await;
+        assert_eq!(now["step"], step, "{on}: {now}");
+        (id.clone(), self.hdm(&["cancel", &id]).await)
+    }
+
+    /// The steps of a migration that is done, in order, as its log tells them.
+    pub async fn steps(&self, id: &str) -> Vec<String> {
+        let said = self.hdm(&["status", id]).await.ok().stdout;
+        let done = said.lines().filter_map(|line| line.strip_suffix(" is done.")?.split("Step ").nth(1));
+        let steps: Vec<String> = done.map(str::to_owned).collect();
+        let all = self.status(id).await["steps_total"].as_u64().unwrap();
+        assert_eq!(steps.len() as u64, all, "the log tells every step: {said}");
+        steps
     }
 
     /// The migration as it is shown now.
@@ -237,6 +325,13 @@ impl Appliance {
         command.env("RUST_LOG", "info,hdm=debug").env("NO_COLOR", "1").kill_on_drop(true);
         command
     }
+}
+
+/// The command that migrates a VM to a cluster on ds0 with both networks mapped.
+pub fn migrate_to<'a>(vm: &'a str, cluster: &'a str, further: &[&'a str]) -> Vec<&'a str> {
+    let mut arguments = migrate_arguments(vm).to_vec();
+    arguments[6] = cluster;
+    [&arguments[..], further].concat()
 }
 
 /// The command that migrates a VM to C0 on ds0 with both networks mapped.

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use hdm_tests::judge::{Truth, judge};
+use hdm_tests::judge::{Moved, Truth, judge};
 use hdm_tests::lab::vm;
 use hdm_tests::{Appliance, Lab};
 use serde_json::json;
@@ -21,7 +21,7 @@ async fn a_vm_with_two_disks_arrives_whole() {
         assert_eq!(disk["verified"], true, "{end}");
         assert_eq!(disk["position_bytes"], disk["capacity_bytes"], "{end}");
     }
-    judge(&lab, &before, &["web-01"]).await;
+    judge(&lab, &before, &[Moved::off("web-01")]).await;
     let now = Truth::of(&lab).await;
     let (source, target) = (now.onprem.vm("web-01"), now.cloud.vm("web-01"));
     assert_eq!(target.uuid, source.uuid, "the BIOS UUID is kept");
@@ -60,7 +60,7 @@ async fn the_target_is_powered_on_and_becomes_what_was_asked() {
     let end = appliance.settled(&id).await;
 
     assert_eq!(end["state"], "done", "{end}");
-    judge(&lab, &before, &["app-01"]).await;
+    judge(&lab, &before, &[Moved::on("app-01").named("app-01b").with_new_macs()]).await;
     let now = Truth::of(&lab).await;
     let target = now.cloud.vm("app-01b");
     assert!(target.is_on());
@@ -97,7 +97,7 @@ async fn everything_the_source_is_configured_as_arrives() {
     let end = appliance.settled(&id).await;
 
     assert_eq!(end["state"], "done", "{end}");
-    judge(&lab, &before, &["full"]).await;
+    judge(&lab, &before, &[Moved::off("full")]).await;
     let now = lab.cloud.dump().await;
     let (then, copy) = (before.onprem.vm("full"), now.vm("full"));
     assert_eq!((&copy.firmware, copy.secure_boot, &copy.nvram), (&then.firmware, true, &then.nvram));
@@ -135,7 +135,7 @@ async fn without_drs_the_vm_stays_in_its_pool_and_a_host_is_chosen() {
 
     assert_eq!(end["state"], "done", "{end}");
     assert!(end["warnings"].to_string().contains("DRS"), "it was told before the start: {end}");
-    judge(&lab, &before, &["lonely"]).await;
+    judge(&lab, &before, &[Moved::on("lonely").to_cluster("C1")]).await;
     let now = Truth::of(&lab).await;
     assert_eq!(now.onprem.vm("lonely").pool, before.onprem.vm("lonely").pool);
     assert!(now.onprem.pools.iter().all(|pool| pool.cluster != "C1" || !pool.name.starts_with("HDM_")));
@@ -163,8 +163,8 @@ async fn odd_names_and_missing_adapters_are_no_obstacle() {
         let end = appliance.settled(&id).await;
         assert_eq!(end["state"], "done", "{end}");
     }
-    let known: Vec<&str> = before.onprem.vms.iter().map(|vm| vm.name.as_str()).collect();
-    judge(&lab, &before, &known).await;
+    let moved: Vec<_> = names.iter().map(|name| Moved::off(name)).collect();
+    judge(&lab, &before, &moved).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use hdm_tests::judge::{Truth, judge};
+use hdm_tests::judge::{Moved, Truth, judge};
 use hdm_tests::lab::vm;
 use hdm_tests::{Appliance, Lab, wait};
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ async fn survives(on_cloud: bool, rule: Value) {
 
     assert_eq!(site.fired(&fault).await, 1, "{rule} must have happened");
     assert_eq!(end["state"], "done", "{rule}: {end}");
-    judge(&lab, &before, &["db-01"]).await;
+    judge(&lab, &before, &[Moved::off("db-01")]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,7 +51,7 @@ async fn a_host_that_never_answers_after_the_last_byte() {
 
     assert_eq!(lab.cloud.fired(&fault).await, 1);
     assert_eq!(end["state"], "done", "{end}");
-    judge(&lab, &before, &["db-01"]).await;
+    judge(&lab, &before, &[Moved::off("db-01")]).await;
 }
 
 /// Hosts differ in what they take; the VM arrives whole all the same.
@@ -68,7 +68,7 @@ async fn arrives_with(switch: &str) {
 
     assert_eq!(lab.cloud.fired(&fault).await, 1, "{switch}");
     assert_eq!(end["state"], "done", "{switch}: {end}");
-    judge(&lab, &before, &["db-01"]).await;
+    judge(&lab, &before, &[Moved::off("db-01")]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,16 +90,62 @@ async fn an_http_error_on_either_side() {
     survives(true, json!({"on": {"nfc": "import", "after_bytes": 0}, "do": {"http_status": 500}})).await;
 }
 
+/// The importing host stores whatever it gets, so that only HDM can notice.
+async fn is_noticed(on_cloud: bool, rule: Value) {
+    let lab = Lab::start_with(json!([vm("db-01", &[6, 6])]), json!({"verify_import_hash": false})).await;
+    let before = Truth::of(&lab).await;
+    let appliance = Appliance::start(&lab).await;
+    let site = if on_cloud { &lab.cloud } else { &lab.onprem };
+    let fault = site.arm(rule.clone()).await;
+
+    let id = appliance.migrate("db-01", &[]).await;
+    let end = appliance.settled(&id).await;
+
+    assert_eq!(site.fired(&fault).await, 1, "{rule} must have happened");
+    assert_eq!((&end["state"], &end["attempt"]), (&json!("done"), &json!(2)), "{rule}: {end}");
+    let log = appliance.hdm(&["status", &id]).await.ok().stdout;
+    let told = log.lines().find(|line| line.contains("Attempt 1 failed")).unwrap_or_else(|| panic!("{log}"));
+    assert!(told.contains("Hard disk"), "it names the disk: {told}");
+    judge(&lab, &before, &[Moved::off("db-01")]).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bit_that_flips_in_the_exporting_host_after_it_hashed() {
-    survives(false, json!({"on": {"nfc": "export", "after_bytes": 1_000_000}, "do": {"flip_lba": true}}))
+    is_noticed(false, json!({"on": {"nfc": "export", "after_bytes": 1_000_000}, "do": {"flip_lba": true}}))
         .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bit_that_flips_in_the_importing_host_before_it_hashes() {
-    survives(true, json!({"on": {"nfc": "import", "after_bytes": 1_000_000}, "do": {"flip_lba": true}}))
+    is_noticed(true, json!({"on": {"nfc": "import", "after_bytes": 1_000_000}, "do": {"flip_lba": true}}))
         .await;
+}
+
+/// Both leases live on, so the disk that has arrived is kept and only the broken one is sent again.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_disks_only_the_broken_one_is_sent_again() {
+    for (side, disk) in [("import", 1), ("export", 0)] {
+        let lab = Lab::start(json!([vm("db-01", &[6, 6])])).await;
+        let before = Truth::of(&lab).await;
+        let appliance = Appliance::start(&lab).await;
+        let site = if side == "import" { &lab.cloud } else { &lab.onprem };
+        let on = json!({"nfc": side, "disk": disk, "after_bytes": 2_000_000});
+        let fault = site.arm(json!({"on": on, "do": {"cut": true}})).await;
+
+        let id = appliance.migrate("db-01", &[]).await;
+        let end = appliance.settled(&id).await;
+
+        assert_eq!(site.fired(&fault).await, 1);
+        assert_eq!((&end["state"], &end["attempt"]), (&json!("done"), &json!(1)), "{end}");
+        let target = lab.cloud.dump().await.vm("db-01").moid.clone();
+        let source = before.onprem.vm("db-01").moid.clone();
+        for (site, vm) in [(&lab.onprem, &source), (&lab.cloud, &target)] {
+            let sent = site.transfers(vm).await;
+            let times = |n: usize| sent.get(&format!("disk-{n}.vmdk")).copied();
+            assert_eq!((times(disk), times(1 - disk)), (Some(2), Some(1)), "{side}: {sent:?}");
+        }
+        judge(&lab, &before, &[Moved::off("db-01")]).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

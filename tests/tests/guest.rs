@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use hdm_tests::judge::{Truth, judge};
+use hdm_tests::judge::{Moved, Truth, judge};
 use hdm_tests::lab::{guest, vm};
 use hdm_tests::{Appliance, Lab, wait};
 use serde_json::json;
@@ -29,7 +29,7 @@ async fn is_shut_down_moved_and_awaited() {
     assert_eq!(known.trim(), "written before the move");
     assert_eq!(called(&lab.onprem, "ShutdownGuest").await, 1, "the guest was asked");
     assert_eq!(called(&lab.onprem, "PowerOffVM_Task").await, 0, "and obeyed");
-    judge(&lab, &before, &["web-01"]).await;
+    judge(&lab, &before, &[Moved::on("web-01")]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -47,7 +47,7 @@ async fn that_does_not_obey_is_powered_off_in_time() {
     assert_eq!(end["state"], "done", "{end}");
     assert_eq!(called(&lab.onprem, "ShutdownGuest").await, 1);
     assert_eq!(called(&lab.onprem, "PowerOffVM_Task").await, 1);
-    judge(&lab, &before, &["web-01"]).await;
+    judge(&lab, &before, &[Moved::off("web-01")]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,7 +99,7 @@ async fn that_goes_off_is_restarted_only_if_that_was_asked_for() {
     lab.cloud.post("/vms/web-02/act", json!({"do": "power_on"})).await;
     lab.cloud.exec("web-02", "true").await;
     appliance.finish_by_retry(left["id"].as_str().unwrap()).await;
-    judge(&lab, &before, &["web-01", "web-02"]).await;
+    judge(&lab, &before, &[Moved::on("web-01"), Moved::on("web-02")]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,5 +123,5 @@ async fn whose_vcenter_asks_a_question_waits_for_the_answer() {
 
     assert_eq!(end["state"], "done", "{end}");
     assert!(end["question"].is_null(), "{end}");
-    judge(&lab, &before, &["db-01"]).await;
+    judge(&lab, &before, &[Moved::on("db-01")]).await;
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use hdm_tests::lab::{site, vm};
 use hdm_tests::product::Appliance;
 use hdm_tests::{Lab, wait};
 use serde_json::json;
@@ -10,8 +11,13 @@ const VMS: u64 = 10_000;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_vms_are_known_and_one_change_shows() {
-    let generated = json!({"inventory": {"generated_vms": {"count": VMS}}});
-    let lab = Lab::start_with(json!([]), generated).await;
+    let mut blocked = vm("blocked", &[1]);
+    blocked["multi_writer"] = json!(true);
+    let mut template = vm("golden", &[1]);
+    template["template"] = json!(true);
+    let mut onprem = site("onprem", json!([blocked, template]), &json!({}));
+    onprem["inventory"]["generated_vms"] = json!({"count": VMS - 2});
+    let lab = Lab::start_sites(onprem, site("cloud", json!([]), &json!({}))).await;
     let appliance = Appliance::start(&lab).await;
     let list =
         async |further: &[&str]| appliance.hdm(&[&["-o", "json", "vms"], further].concat()).await.ok().json();
@@ -35,5 +41,9 @@ async fn ten_thousand_vms_are_known_and_one_change_shows() {
     })
     .await;
     assert_eq!(reads().await, 0, "nothing was read but what the update brought");
-    assert_eq!(list(&["--blocked", "--limit", "1"]).await["total"], 0);
+    let blocked = list(&["--blocked"]).await;
+    let codes: Vec<_> =
+        blocked["vms"].as_array().unwrap().iter().map(|vm| &vm["findings"][0]["code"]).collect();
+    assert_eq!(codes, ["disk-multi-writer", "template"], "{blocked}");
+    assert_eq!(list(&["--movable", "--limit", "1"]).await["total"], VMS - 2);
 }

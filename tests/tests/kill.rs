@@ -1,59 +1,127 @@
-//! `kill -9` at every step, and in the middle of a transfer: the VM ends whole, in one place.
+//! `kill -9` at every step, at every undo, and in the middle of a transfer: the VM ends whole, in one place.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use hdm_tests::judge::{Truth, judge};
-use hdm_tests::lab::vm;
+use hdm_tests::judge::{Moved, Truth, judge, nobody_is_logged_in};
+use hdm_tests::lab::{busy_vm, vm};
+use hdm_tests::product::{migrate_arguments, migrate_to};
 use hdm_tests::{Appliance, Lab};
-use serde_json::json;
+use serde_json::{Value, json};
 
-/// The steps of a cold migration without and with power-on, as `hdm status` names them.
-const STEPS: [&str; 14] = [
-    "recheck",
-    "open-tasks",
-    "stop-source",
-    "park-source",
-    "snapshot-source",
-    "transfer",
-    "complete-target",
-    "verify-source",
-    "disconnect-source",
-    "connect-target",
-    "power-on-target",
-    "await-tools",
-    "retire-source",
-    "close-tasks",
-];
+/// The moments around each step, from what a migration that went well logged.
+async fn moments(appliance: &Appliance, probe: &[&str], kinds: [&str; 2]) -> Vec<String> {
+    let asked = appliance.hdm(&[&["-o", "json"], probe].concat()).await.ok().json();
+    let id = asked[0]["id"].as_str().unwrap_or_else(|| panic!("no id in {asked}"));
+    let end = appliance.settled(id).await;
+    assert_eq!(end["state"], "done", "{end}");
+    let steps = appliance.steps(id).await;
+    steps.iter().flat_map(|step| kinds.map(|kind| format!("{kind}:{step}"))).collect()
+}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn before_and_after_every_step() {
-    let moments: Vec<(usize, String)> = STEPS
-        .iter()
-        .flat_map(|step| [format!("before:{step}"), format!("after:{step}")])
-        .enumerate()
-        .collect();
-    let vms: Vec<_> = moments.iter().map(|(n, _)| vm(&format!("vm-{n:02}"), &[2, 1])).collect();
-    let lab = Lab::start(json!(vms)).await;
+/// The moment at which the appliance dies, in a file that it looks into.
+struct Death(std::path::PathBuf);
+
+impl Death {
+    /// Lets an appliance that runs be one that dies.
+    async fn of(lab: &Lab, appliance: &mut Appliance) -> Self {
+        let death = Self(lab.directory.path().join("kill-at"));
+        appliance.stop().await;
+        nobody_is_logged_in(lab).await;
+        death.start_again(appliance).await;
+        death
+    }
+
+    fn is(&self, moment: &str) {
+        std::fs::write(&self.0, moment).unwrap();
+    }
+
+    /// Starts the appliance anew, which is to live until told otherwise.
+    async fn start_again(&self, appliance: &mut Appliance) {
+        self.is("never");
+        appliance.start_process(&[("HDM_KILL_AT", &format!("@{}", self.0.display()))]).await;
+    }
+}
+
+/// Kills a migration of its own at each moment, lets it go on, and judges.
+async fn one_kill_each(
+    make: impl Fn(&str) -> Value,
+    cluster: &str,
+    further: &[&str],
+    moved: fn(&str) -> Moved,
+) {
+    // One more than there are moments: the first tells them.
+    let names: Vec<_> = (0..29).map(|n| format!("vm-{n:02}")).collect();
+    let lab = Lab::start(json!(names.iter().map(|name| make(name)).collect::<Vec<_>>())).await;
     let before = Truth::of(&lab).await;
     let mut appliance = Appliance::start(&lab).await;
-    appliance.stop().await;
+    let moments = moments(&appliance, &migrate_to(&names[0], cluster, further), ["before", "after"]).await;
+    assert_eq!(moments.len() + 1, names.len(), "each moment has a VM: {moments:?}");
+    let moment_of_death = Death::of(&lab, &mut appliance).await;
 
-    let mut moved = Vec::new();
-    for (n, moment) in &moments {
-        let name = format!("vm-{n:02}");
-        appliance.start_process(&[("HDM_KILL_AT", moment)]).await;
-        let id = appliance.migrate(&name, &["--power-on"]).await;
-        let status = appliance.ended().await;
-        assert!(!status.success(), "{moment}: the process was to be killed");
+    let mut expected = vec![moved(&names[0])];
+    for (name, moment) in names[1..].iter().zip(&moments) {
+        moment_of_death.is(moment);
+        let asked = [&["-o", "json"], &migrate_to(name, cluster, further)[..]].concat();
+        let asked = appliance.hdm(&asked).await.ok().json();
+        let id = asked[0]["id"].as_str().unwrap_or_else(|| panic!("no id in {asked}"));
+        appliance.is_killed(id).await;
 
-        appliance.start_process(&[]).await;
-        let end = appliance.settled(&id).await;
+        moment_of_death.start_again(&mut appliance).await;
+        let end = appliance.settled(id).await;
         assert_eq!(end["state"], "done", "{moment}: {end}");
-        moved.push(name);
-        let moved: Vec<&str> = moved.iter().map(String::as_str).collect();
-        judge(&lab, &before, &moved).await;
-        appliance.stop().await;
+        expected.push(moved(name));
+        judge(&lab, &before, &expected).await;
     }
+    appliance.stop().await;
+    nobody_is_logged_in(&lab).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn before_and_after_every_step_of_a_vm_that_is_off() {
+    one_kill_each(|name| vm(name, &[2, 1]), "C0", &["--power-on"], Moved::on).await;
+}
+
+/// Without DRS, and without a power-on at the target.
+#[tokio::test(flavor = "multi_thread")]
+async fn before_and_after_every_step_of_a_vm_that_runs() {
+    let make = |name: &str| {
+        let mut busy = busy_vm(name, &[1]);
+        busy["cluster"] = json!("C1");
+        busy
+    };
+    one_kill_each(make, "C1", &[], |name| Moved::off(name).to_cluster("C1")).await;
+}
+
+/// A cancel at the last moment before the point of no return makes every step be undone.
+#[tokio::test(flavor = "multi_thread")]
+async fn before_and_after_every_undo() {
+    let names: Vec<_> = (0..21).map(|n| format!("vm-{n:02}")).collect();
+    let lab = Lab::start(json!(names.iter().map(|name| busy_vm(name, &[1])).collect::<Vec<_>>())).await;
+    let before = Truth::of(&lab).await;
+    let mut appliance = Appliance::start(&lab).await;
+    let probe = migrate_arguments(&names[0]);
+    let all = moments(&appliance, &probe, ["before-undo", "after-undo"]).await;
+    let moments: Vec<_> =
+        all.into_iter().take_while(|moment| !moment.ends_with(":power-on-target")).collect();
+    assert_eq!(moments.len() + 1, names.len(), "each moment has a VM: {moments:?}");
+    let moment_of_death = Death::of(&lab, &mut appliance).await;
+
+    for (name, moment) in names[1..].iter().zip(&moments) {
+        moment_of_death.is(moment);
+        // Completes the copy, and then connects it.
+        let on = json!({"method": "ReconfigVM_Task", "nth": 2, "user_agent": "HDM/"});
+        let (id, answered) =
+            appliance.cancel_during(&lab.cloud, &on, "connect-target", &migrate_arguments(name)).await;
+        answered.ok();
+        appliance.is_killed(&id).await;
+
+        moment_of_death.start_again(&mut appliance).await;
+        let end = appliance.settled(&id).await;
+        assert_eq!(end["state"], "cancelled", "{moment}: {end}");
+        judge(&lab, &before, &[Moved::off(&names[0])]).await;
+    }
+    appliance.stop().await;
+    nobody_is_logged_in(&lab).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -68,12 +136,12 @@ async fn in_the_middle_of_a_two_disk_transfer() {
         let fault = site.arm(rule).await;
 
         let id = appliance.migrate("db-01", &[]).await;
-        appliance.ended().await;
+        appliance.is_killed(&id).await;
         assert_eq!(site.fired(&fault).await, 1);
 
         appliance.start_process(&[]).await;
         let end = appliance.settled(&id).await;
         assert_eq!(end["state"], "done", "{side}: {end}");
-        judge(&lab, &before, &["db-01"]).await;
+        judge(&lab, &before, &[Moved::off("db-01")]).await;
     }
 }

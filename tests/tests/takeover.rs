@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use hdm_tests::judge::{Truth, judge};
+use hdm_tests::judge::{Moved, Truth, judge};
 use hdm_tests::lab::vm;
 use hdm_tests::{Appliance, Lab, postgres, wait};
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ async fn from_one_that_was_killed() {
     let end = second.settled(&id).await;
 
     assert_eq!(end["state"], "done", "{end}");
-    judge(&lab, &before, &["db-01"]).await;
+    judge(&lab, &before, &[Moved::on("db-01")]).await;
 }
 
 /// The worst kind: it does not know that it was away, and goes on where it was.
@@ -61,7 +61,7 @@ async fn from_one_that_was_only_asleep() {
     let end = second.settled(&id).await;
 
     assert_eq!(end["state"], "done", "{end}");
-    judge(&lab, &before, &["db-01"]).await;
+    judge(&lab, &before, &[Moved::on("db-01")]).await;
     assert_eq!(first.status(&id).await["state"], "done", "the first sees it too");
     let again = Truth::of(&lab).await;
     assert_eq!(again.cloud.vms.len(), before.cloud.vms.len() + 1, "there is one target");

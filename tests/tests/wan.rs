@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use hdm_tests::judge::{Truth, judge};
+use hdm_tests::judge::{Moved, Truth, judge};
 use hdm_tests::lab::vm;
 use hdm_tests::{Appliance, Lab, wait};
 use serde_json::{Value, json};
@@ -44,7 +44,7 @@ async fn a_thin_link_that_is_cut_and_mended() {
     let end = appliance.settled(&id).await;
 
     assert_eq!(end["state"], "done", "{end}");
-    judge(&lab, &before, &["db-01"]).await;
+    judge(&lab, &before, &[Moved::off("db-01")]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,5 +74,5 @@ async fn a_datastore_that_fills_up_and_is_freed() {
     let id = again[0]["id"].as_str().unwrap_or_else(|| panic!("no id in {again}"));
     let end = appliance.settled(id).await;
     assert_eq!(end["state"], "done", "{end}");
-    judge(&lab, &before, &["db-01"]).await;
+    judge(&lab, &before, &[Moved::off("db-01")]).await;
 }

@@ -25,7 +25,7 @@ mod wire;
 pub use error::{Error, Fault};
 pub use inventory::{
     CacheState, ClusterSummary, DatacenterSummary, DatastoreSummary, FolderSummary, HostSummary, Inventory,
-    InventoryView, NetworkSummary, PoolSummary, VmSummary,
+    InventoryView, NetworkSummary, PoolSummary, UnusualDevices, VmSummary,
 };
 pub use lease::{Lease, LeaseDevice, LeaseInfo, LeaseState, ManifestEntry};
 pub use moref::MoRef;

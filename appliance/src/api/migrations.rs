@@ -5,10 +5,9 @@ use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use hdm_shared::MigrationId;
+use hdm_shared::change::{OptionsChange, TargetChange};
 use hdm_shared::event::EventSeverity;
-use hdm_shared::migration::{
-    ColdOptions, ColdRequest, LogLine, MigrationState, MigrationView, Plan, TargetChoice,
-};
+use hdm_shared::migration::{ColdRequest, LogLine, MigrationState, MigrationView, Plan};
 use hdm_shared::problem::Problem;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -38,14 +37,14 @@ pub struct LogQuery {
     limit: Option<u32>,
 }
 
-/// What to change when a migration that has ended is tried again.
+/// What to change when a migration that has ended is tried again; all else stays as it was.
 #[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RetryRequest {
-    /// Another place; the same if absent.
-    pub target: Option<TargetChoice>,
-    /// Other options; the same if absent.
-    pub options: Option<ColdOptions>,
+    /// Another place, or parts of it.
+    pub target: TargetChange,
+    /// Other options.
+    pub options: OptionsChange,
 }
 
 /// Whose source to release.
@@ -215,11 +214,11 @@ pub async fn retry(
     let (record, _) = api.engine.look(id).await?;
     if matches!(record.state, MigrationState::Failed | MigrationState::Cancelled) {
         let mut request = cold::request_of(&record)?;
-        request.target = change.target.unwrap_or(request.target);
-        request.options = change.options.unwrap_or(request.options);
+        change.target.apply(&mut request.target);
+        change.options.apply(&mut request.options);
         return accept(&api, &request, &user).await;
     }
-    if change.target.is_some() || change.options.is_some() {
+    if !(change.target.is_empty() && change.options.is_empty()) {
         let why = "Only a migration that has failed or was cancelled can be tried again with other input.";
         return Err(ApiError::conflict(why));
     }

@@ -75,8 +75,11 @@ pub fn source(
     }
 }
 
-/// What the inventory alone tells of a VM, for lists of thousands.
+/// What the inventory alone tells of a VM, for lists of thousands. Disabled methods and running tasks change
+/// by the minute and are not in it; nor are the devices that only lead to warnings.
 pub fn listed(vcenter: &VcenterId, vm: &VmSummary, view: &InventoryView) -> SourceVm {
+    let unusual = vm.unusual.as_deref().cloned().unwrap_or_default();
+    let linked_clone = !vm.has_snapshots && unusual.disks.iter().any(|disk| disk.backing.parent);
     let details = VmDetails {
         vm: vm.vm.clone(),
         name: vm.name.clone(),
@@ -89,6 +92,11 @@ pub fn listed(vcenter: &VcenterId, vm: &VmSummary, view: &InventoryView) -> Sour
         vapp: vm.in_vapp.then(|| vm.parent.clone().or_else(|| vm.pool.clone())).flatten(),
         consolidation_needed: vm.consolidation_needed,
         hw_version: vm.hw_version.clone(),
+        disks: unusual.disks,
+        controllers: unusual.controllers,
+        nics: unusual.nics,
+        other_devices: unusual.others,
+        linked_clone,
         ..VmDetails::default()
     };
     let mut facts = source(vcenter, &details, view, &vm.name, Vec::new());

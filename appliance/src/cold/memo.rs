@@ -31,6 +31,9 @@ pub struct ColdMemo {
     pub shutdown_asked: Option<i64>,
     /// The source was, or may have been, powered off by us.
     pub powered_off: bool,
+    /// The source was, or may have been, powered on again by us: that it runs does not mean that a guest has
+    /// yet to obey.
+    pub powered_on_again: bool,
     /// The source was, or may have been, moved to this pool, and why not if it could not be.
     pub parked: Option<Parked>,
     /// The name of our snapshot; set before it is made.

@@ -64,7 +64,7 @@ pub async fn undo(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
     let Seen::There(mut source) = vm::look_at_source(cold, cx).await? else {
         return cx.log("The source is gone from the inventory; it cannot be powered on again.".into()).await;
     };
-    if let Some(asked) = memo.shutdown_asked {
+    if let Some(asked) = memo.shutdown_asked.filter(|_| !memo.powered_on_again) {
         let until = asked + i64::from(cx.input().options.shutdown_timeout_seconds);
         while source.power == PowerState::On && !memo.powered_off && cx.clock().now().as_second() < until {
             tokio::time::sleep(POLL).await;
@@ -78,6 +78,7 @@ pub async fn undo(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
         return Ok(());
     }
     vm::no_copy_runs(cold, cx).await?;
+    cx.save("about to power on the source again", |m| m.powered_on_again = true).await?;
     let session = cold.source(cx)?.session;
     let task = session.power_on_task(&source.vm, None).await;
     vm::finish(&session, task, cold.settings.task).await?;

@@ -6,20 +6,27 @@ use hdm_appliance::appliance;
 use hdm_appliance::config::{Config, Folder};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cli::Appliance;
+use crate::cli::{Appliance, Output};
 use crate::client::default_folder;
 use crate::failure::Failure;
+use crate::output;
 
 /// Makes or runs an appliance.
-pub async fn run(command: Appliance) -> Result<(), Failure> {
+pub async fn run(output: Output, command: Appliance) -> Result<(), Failure> {
     match command {
         Appliance::Init { dir, listen, database } => {
             let path = folder(dir)?;
             let config = Config { id: uuid::Uuid::new_v4(), listen, database, ..Config::default() };
             Folder::at(&path).init(&config).map_err(|error| Failure::NotAdmitted(format!("{error}.")))?;
+            let profile = path.join("client.toml");
+            if output == Output::Json {
+                return output::json(&serde_json::json!({
+                    "folder": path, "profile": profile, "url": format!("https://{listen}"), "id": config.id,
+                }));
+            }
             println!("The appliance's folder {} is made.", path.display());
             println!("Run it:         hdm appliance run --dir {}", path.display());
-            println!("Use it:         export HDM_PROFILE={}", path.join("client.toml").display());
+            println!("Use it:         export HDM_PROFILE={}", profile.display());
             println!(
                 "Add a vCenter:  hdm vcenter add NAME --role source --url HOST --user USER --password-stdin"
             );

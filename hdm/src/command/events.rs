@@ -8,6 +8,7 @@ use crate::cli::{Events, Output};
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::output;
+use crate::patience::Patience;
 
 /// How often new events are asked for.
 const ASK: Duration = Duration::from_secs(1);
@@ -19,6 +20,7 @@ pub async fn run(client: &Client, output: Output, asked: Events) -> Result<(), F
         return output::json(&page);
     }
     let mut last = 0;
+    let mut patience = Patience::default();
     let mut events = page.events;
     loop {
         for event in &events {
@@ -29,8 +31,8 @@ pub async fn run(client: &Client, output: Output, asked: Events) -> Result<(), F
             return Ok(());
         }
         tokio::time::sleep(ASK).await;
-        let page: EventPage = client.find("/events", &[("after", last.to_string())]).await?;
-        events = page.events;
+        let answer = client.find::<EventPage>("/events", &[("after", last.to_string())]).await;
+        events = patience.bear(answer)?.map(|page| page.events).unwrap_or_default();
     }
 }
 

@@ -1,5 +1,6 @@
 //! `hdm migrate cold`.
 
+use hdm_shared::change::{OptionsChange, TargetChange};
 use hdm_shared::migration::{
     ColdOptions, ColdRequest, DiskFormat, MacPolicy, MigrationView, Plan, ShutdownMode, TargetChoice,
 };
@@ -35,42 +36,55 @@ pub async fn run(client: &Client, output: Output, asked: Box<Cold>) -> Result<()
 }
 
 /// The place as the API wants it.
-pub fn target(target: Target) -> TargetChoice {
-    TargetChoice {
-        cluster: target.cluster,
-        host: target.host,
-        pool: target.pool,
-        datastore: target.datastore,
-        folder: target.folder,
-        networks: target.networks.into_iter().collect(),
+fn target(asked: Target) -> TargetChoice {
+    let mut target = TargetChoice::default();
+    target_change(asked).apply(&mut target);
+    target
+}
+
+/// What was said of the place.
+pub fn target_change(asked: Target) -> TargetChange {
+    TargetChange {
+        cluster: asked.cluster,
+        host: asked.host,
+        pool: asked.pool,
+        datastore: asked.datastore,
+        folder: asked.folder,
+        networks: asked.networks.into_iter().collect(),
     }
 }
 
 /// The options as the API wants them.
-pub fn options(asked: Options) -> ColdOptions {
-    let default = ColdOptions::default();
-    ColdOptions {
-        disk_format: match asked.disk {
-            None | Some(Disk::Same) => DiskFormat::Same,
-            Some(Disk::Thin) => DiskFormat::Thin,
-            Some(Disk::Thick) => DiskFormat::Thick,
-            Some(Disk::Eager) => DiskFormat::Eager,
-        },
+fn options(asked: Options) -> ColdOptions {
+    let mut options = ColdOptions::default();
+    options_change(asked).apply(&mut options);
+    options
+}
+
+/// What was said of the options.
+pub fn options_change(asked: Options) -> OptionsChange {
+    OptionsChange {
+        disk_format: asked.disk.map(|disk| match disk {
+            Disk::Same => DiskFormat::Same,
+            Disk::Thin => DiskFormat::Thin,
+            Disk::Thick => DiskFormat::Thick,
+            Disk::Eager => DiskFormat::Eager,
+        }),
         cpus: asked.cpu,
         memory_mib: asked.memory_mib,
-        mac: match asked.mac {
-            None | Some(Mac::Keep) => MacPolicy::Keep,
-            Some(Mac::New) => MacPolicy::New,
-        },
+        mac: asked.mac.map(|mac| match mac {
+            Mac::Keep => MacPolicy::Keep,
+            Mac::New => MacPolicy::New,
+        }),
         rename: asked.rename,
         power_on: asked.power_on,
-        shutdown: match asked.shutdown {
-            None | Some(Shutdown::Guest) => ShutdownMode::Guest,
-            Some(Shutdown::Hard) => ShutdownMode::Hard,
-            Some(Shutdown::Refuse) => ShutdownMode::Refuse,
-        },
-        shutdown_timeout_seconds: asked.shutdown_timeout.unwrap_or(default.shutdown_timeout_seconds),
-        restart_guest: asked.restart_guest.unwrap_or(default.restart_guest),
+        shutdown: asked.shutdown.map(|shutdown| match shutdown {
+            Shutdown::Guest => ShutdownMode::Guest,
+            Shutdown::Hard => ShutdownMode::Hard,
+            Shutdown::Refuse => ShutdownMode::Refuse,
+        }),
+        shutdown_timeout_seconds: asked.shutdown_timeout,
+        restart_guest: asked.restart_guest,
     }
 }
 

@@ -26,19 +26,24 @@ pub async fn run(client: &Client, output: Output, asked: Status) -> Result<(), F
         view = views.into_iter().next().unwrap_or(view);
     }
     if output == Output::Json {
-        return output::json(&view);
+        output::json(&view)?;
+    } else {
+        show_one(&view, &whole_log(client, &path).await?);
     }
+    if asked.watch { progress::judge(std::slice::from_ref(&view)) } else { Ok(()) }
+}
+
+/// A migration's log, page by page.
+async fn whole_log(client: &Client, path: &str) -> Result<Vec<LogLine>, Failure> {
     let mut log: Vec<LogLine> = Vec::new();
     loop {
         let after = log.last().map_or(0, |line| line.seq);
         let page: Vec<LogLine> = client.get(&format!("{path}/log?after={after}")).await?;
         if page.is_empty() {
-            break;
+            return Ok(log);
         }
         log.extend(page);
     }
-    show_one(&view, &log);
-    Ok(())
 }
 
 /// Shows migrations in a table.

@@ -42,8 +42,14 @@ pub async fn run(client: &Client, output: Output, command: Vcenter) -> Result<()
         Vcenter::Check { name } => check(client, output, &name).await,
         Vcenter::Remove { name } => {
             client.delete(&format!("/vcenters/{}", vcenter_id(&name)?)).await?;
-            println!("The vCenter '{name}' is removed.");
-            Ok(())
+            let message = format!("The vCenter '{name}' is removed.");
+            match output {
+                Output::Json => output::json(&serde_json::json!({"removed": name, "message": message})),
+                Output::Table => {
+                    println!("{message}");
+                    Ok(())
+                }
+            }
         }
     }
 }

@@ -26,7 +26,13 @@ pub async fn run(client: &Client, output: Output, asked: Vms) -> Result<(), Fail
     let mut table =
         output::table(&["id", "path", "cluster", "power", "cpu", "memory", "disks", "size", "blocked by"]);
     let shown = page.vms.len();
+    let mut obstacles = Vec::new();
     for vm in page.vms {
+        let blocking = vm.findings.iter().filter(|finding| finding.blocks());
+        let lines: Vec<String> = blocking.map(|f| format!("  {} {}", f.message, f.remedy)).collect();
+        if !lines.is_empty() {
+            obstacles.push(format!("{}\n{}", vm.path, lines.join("\n")));
+        }
         let blockers: Vec<&str> =
             vm.findings.iter().filter(|f| Finding::blocks(f)).map(|f| f.code.as_str()).collect();
         table.add_row([
@@ -45,5 +51,12 @@ pub async fn run(client: &Client, output: Output, asked: Vms) -> Result<(), Fail
     if page.total > shown as u64 {
         println!("{shown} of {} are shown; --limit shows more.", page.total);
     }
+    for obstacle in obstacles {
+        println!("\n{obstacle}");
+    }
+    println!(
+        "\nThis is what the inventory tells. A full check, also of disabled methods, of tasks that run and of the \
+         target, is `hdm migrate cold VM --cloud … --dry-run`."
+    );
     Ok(())
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use super::view::{
     ClusterSummary, DatacenterSummary, DatastoreSummary, FolderSummary, HostSummary, InventoryView,
-    NetworkSummary, PoolSummary, VmSummary,
+    NetworkSummary, PoolSummary, UnusualDevices, VmSummary,
 };
 use crate::MoRef;
-use crate::property::{PowerState, decode_name, morefs};
+use crate::property::{Device, PowerState, decode_name, morefs, read_device};
 use crate::wire::Node;
 
 /// What is watched: types and their properties. Names of base types cover derived ones.
@@ -68,6 +68,7 @@ pub(super) const WATCHED: &[(&str, &[&str])] = &[
             "config.managedBy",
             "config.keyId",
             "guest.toolsRunningStatus",
+            "rootSnapshot",
         ],
     ),
 ];
@@ -358,6 +359,7 @@ fn apply_to_vm(vm: &mut VmSummary, name: &str, value: Option<&Node>) {
             });
         }
         "config.hardware" => apply_hardware(vm, value),
+        "rootSnapshot" => vm.has_snapshots = !morefs(value).is_empty(),
         "guest.toolsRunningStatus" => vm.tools_running = text == "guestToolsRunning",
         _ => {}
     }
@@ -379,6 +381,36 @@ fn apply_hardware(vm: &mut VmSummary, value: Option<&Node>) {
             vm.macs.push(mac.to_lowercase());
         }
     }
+    let unusual = unusual_devices(hardware);
+    vm.unusual = (!unusual.is_empty()).then(|| Box::new(unusual));
+}
+
+/// Picks the devices that could stand in a move's way. The common ones are passed over by their type, unread.
+fn unusual_devices(hardware: &Node) -> UnusualDevices {
+    let mut unusual = UnusualDevices::default();
+    let wanted = |device: &&Node| {
+        let kind = device.kind();
+        matches!(kind, "VirtualDisk" | "VirtualSriovEthernetCard" | "VirtualTPM" | "VirtualPCIPassthrough")
+            || !matches!(device.text_at("sharedBus").unwrap_or_default(), "" | "noSharing")
+    };
+    let mut disks = Vec::new();
+    for device in hardware.all("device").filter(wanted) {
+        match read_device(device) {
+            Device::Disk(disk) => disks.push(disk),
+            Device::Controller(controller) => unusual.controllers.push(controller),
+            Device::Nic(nic) => unusual.nics.push(nic),
+            Device::Other(other) => unusual.others.push(other),
+        }
+    }
+    let shared = |key: i32| unusual.controllers.iter().any(|controller| controller.key == key);
+    disks.retain(|disk| {
+        let backing = &disk.backing;
+        let exclusive = matches!(backing.sharing.as_str(), "" | "sharingNone");
+        let bound = backing.is_rdm() || backing.mode.starts_with("independent") || backing.encrypted;
+        bound || !exclusive || backing.parent || shared(disk.controller_key)
+    });
+    unusual.disks = disks;
+    unusual
 }
 
 #[cfg(test)]
@@ -454,6 +486,47 @@ mod tests {
         assert_eq!(vm.cluster.as_ref().unwrap().id, "c-1");
         assert_eq!(vm.disks, [("Hard disk 1".to_owned(), 4096)]);
         assert_eq!(vm.macs, ["00:50:56:aa:00:01"]);
+    }
+
+    #[test]
+    fn only_devices_that_could_stand_in_the_way_are_kept() {
+        let device = |kind: &str, key: u32, more: &str| {
+            format!("<device xsi:type='{kind}'><key>{key}</key>{more}</device>")
+        };
+        let backing =
+            |text: &str| format!("<backing xsi:type='VirtualDiskFlatVer2BackingInfo'>{text}</backing>");
+        let hardware = |devices: &[String]| format!("<val>{}</val>", devices.concat());
+        let plain = [
+            device("ParaVirtualSCSIController", 1, "<sharedBus>noSharing</sharedBus>"),
+            device(
+                "VirtualDisk",
+                2,
+                &format!(
+                    "<controllerKey>1</controllerKey>{}",
+                    backing("<diskMode>persistent</diskMode><sharing>sharingNone</sharing>")
+                ),
+            ),
+            device("VirtualVmxnet3", 3, ""),
+        ];
+        let unusual = [
+            device("VirtualLsiLogicController", 4, "<sharedBus>virtualSharing</sharedBus>"),
+            device("VirtualDisk", 5, "<controllerKey>4</controllerKey>"),
+            device("VirtualDisk", 6, &backing("<diskMode>independent_persistent</diskMode>")),
+            device("VirtualDisk", 7, &backing("<sharing>sharingMultiWriter</sharing>")),
+            device("VirtualSriovEthernetCard", 8, ""),
+            device("VirtualTPM", 9, ""),
+        ];
+        let mut store = small();
+        let target = ("VirtualMachine", "vm-1");
+        apply(&mut store, "modify", target, &[("config.hardware", &hardware(&plain))]);
+        assert_eq!(vm(&mut store).unusual, None);
+        let all = [&plain[..], &unusual[..]].concat();
+        apply(&mut store, "modify", target, &[("config.hardware", &hardware(&all))]);
+        let kept = vm(&mut store).unusual.clone().unwrap();
+        assert_eq!(kept.disks.iter().map(|disk| disk.key).collect::<Vec<_>>(), [5, 6, 7]);
+        assert_eq!(kept.controllers.iter().map(|controller| controller.key).collect::<Vec<_>>(), [4]);
+        assert_eq!((kept.nics.len(), kept.others.len()), (1, 1));
+        assert!(std::mem::size_of::<VmSummary>() < 1024, "a large inventory stays small");
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::session::Session;
 
 pub use view::{
     ClusterSummary, DatacenterSummary, DatastoreSummary, FolderSummary, HostSummary, InventoryView,
-    NetworkSummary, PoolSummary, VmSummary,
+    NetworkSummary, PoolSummary, UnusualDevices, VmSummary,
 };
 
 use apply::Store;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::MoRef;
-use crate::property::PowerState;
+use crate::property::{ControllerDetails, DeviceDetails, DiskDetails, NicDetails, PowerState};
 
 /// The whole inventory at one moment, by reference.
 #[derive(Clone, Debug, Default)]
@@ -202,6 +202,30 @@ pub struct VmSummary {
     pub in_vapp: bool,
     /// The migration that made it (`extraConfig` `hdm.migration`).
     pub hdm_migration: Option<String>,
+    /// Whether it has snapshots.
+    pub has_snapshots: bool,
+    /// Devices that could stand in a move's way. Nearly every VM has none, so that the summary stays small.
+    pub unusual: Option<Box<UnusualDevices>>,
+}
+
+/// Devices that bind a VM to its host, its storage or other VMs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnusualDevices {
+    /// Disks that are mapped, independent, shared, encrypted or hang on another file.
+    pub disks: Vec<DiskDetails>,
+    /// Controllers that share their bus.
+    pub controllers: Vec<ControllerDetails>,
+    /// Adapters that are a function of a host's card (SR-IOV).
+    pub nics: Vec<NicDetails>,
+    /// Devices handed through, and virtual TPMs.
+    pub others: Vec<DeviceDetails>,
+}
+
+impl UnusualDevices {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.disks.is_empty() && self.controllers.is_empty() && self.nics.is_empty() && self.others.is_empty()
+    }
 }
 
 impl InventoryView {

@@ -108,7 +108,7 @@ pub struct DeviceDetails {
 }
 
 /// A device sorted by what it is.
-pub(super) enum Device {
+pub(crate) enum Device {
     Disk(DiskDetails),
     Controller(ControllerDetails),
     Nic(NicDetails),
@@ -144,7 +144,7 @@ fn is_nic(kind: &str) -> bool {
     )
 }
 
-pub(super) fn read_device(node: &Node) -> Device {
+pub(crate) fn read_device(node: &Node) -> Device {
     let key = node.parsed("key").unwrap_or_default();
     let label = node.string("deviceInfo.label");
     let kind = node.kind();

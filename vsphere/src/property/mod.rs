@@ -12,6 +12,7 @@ use crate::session::Session;
 use crate::wire::{Node, XmlWriter};
 
 pub use device::{ControllerDetails, DeviceDetails, DiskBacking, DiskDetails, NicDetails};
+pub(crate) use device::{Device, read_device};
 pub use host::HostAddress;
 pub use vm::{BootDevice, Heartbeat, PowerState, Question, SnapshotDetails, ToolsState, VmDetails};
 

@@ -60,6 +60,12 @@ func (a *API) Handler(token string) http.Handler {
 		return ok, nil
 	})
 	handle("POST /datastores/{name}/free", a.setFree)
+	handle("GET /transfers", func(*http.Request) (any, error) { return a.site.Leases().Transfers(), nil })
+	handle("POST /password", a.setPassword)
+	handle("POST /certificate/renew", func(*http.Request) (any, error) {
+		thumbprint, err := a.site.RenewCertificate()
+		return map[string]string{"sha256": thumbprint}, err
+	})
 	handle("POST /sessions/expire", func(*http.Request) (any, error) { a.site.ExpireSessions(); return ok, nil })
 	handle("POST /tasks/forget", func(*http.Request) (any, error) { a.site.ForgetTasks(); return ok, nil })
 	handle("POST /tasks/{id}/cancel", func(r *http.Request) (any, error) {
@@ -128,6 +134,20 @@ func (a *API) setFree(r *http.Request) (any, error) {
 		return nil, err
 	}
 	a.site.RefreshDatastores()
+	return ok, nil
+}
+
+func (a *API) setPassword(r *http.Request) (any, error) {
+	var body struct {
+		Password string `json:"password"`
+	}
+	if err := read(r, &body); err != nil {
+		return nil, err
+	}
+	if body.Password == "" {
+		return nil, errors.New("the new password is missing")
+	}
+	a.site.SetPassword(body.Password)
 	return ok, nil
 }
 

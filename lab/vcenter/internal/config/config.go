@@ -74,16 +74,34 @@ type Datacenter struct {
 	Folders    []string    `json:"folders"`
 	Clusters   []Cluster   `json:"clusters"`
 	Datastores []Datastore `json:"datastores"`
-	Networks   []string    `json:"networks"`
+	// DatastoreClusters put datastores together.
+	DatastoreClusters []DatastoreCluster `json:"datastore_clusters"`
+	Networks          []string           `json:"networks"`
+	// NetworkHosts says which hosts see a network; every host sees the others.
+	NetworkHosts map[string][]string `json:"network_hosts"`
 }
 
 // Cluster is one compute cluster.
 type Cluster struct {
 	Name string `json:"name"`
 	// DRS allows child resource pools.
-	DRS   bool     `json:"drs"`
+	DRS bool `json:"drs"`
+	// Hosts is how many there are; they are named "C0-h0", "C0-h1" and so on,
+	// with the vCenter's name and ".lab" behind that.
 	Hosts int      `json:"hosts"`
 	Pools []string `json:"pools"`
+	// Maintenance and Disconnected name hosts that cannot be used.
+	Maintenance  []string `json:"maintenance"`
+	Disconnected []string `json:"disconnected"`
+}
+
+// HostNames are the short names of the cluster's hosts.
+func (c *Cluster) HostNames() []string {
+	names := make([]string, c.Hosts)
+	for n := range names {
+		names[n] = fmt.Sprintf("%s-h%d", c.Name, n)
+	}
+	return names
 }
 
 // Datastore is one datastore. FreeBytes 0 means capacity less what is used.
@@ -91,6 +109,14 @@ type Datastore struct {
 	Name          string `json:"name"`
 	CapacityBytes int64  `json:"capacity_bytes"`
 	FreeBytes     int64  `json:"free_bytes"`
+	// Hosts are those that see it, such as "C0-h0"; every host if there are none.
+	Hosts []string `json:"hosts"`
+}
+
+// DatastoreCluster is a datastore cluster with its members.
+type DatastoreCluster struct {
+	Name       string   `json:"name"`
+	Datastores []string `json:"datastores"`
 }
 
 // VM is one virtual machine.
@@ -113,7 +139,7 @@ type VM struct {
 	SecureBoot     bool     `json:"secure_boot"`
 	HotAdd         bool     `json:"hot_add"`
 	BootOrder      []string `json:"boot_order"`
-	// Power is "on" or "off".
+	// Power is "on", "off" or "suspended".
 	Power string `json:"power"`
 	NICs  []NIC  `json:"nics"`
 	Disks []Disk `json:"disks"`
@@ -132,6 +158,8 @@ type VM struct {
 	Encrypted           bool     `json:"encrypted"`
 	VTPM                bool     `json:"vtpm"`
 	Passthrough         bool     `json:"passthrough"`
+	VGPU                bool     `json:"vgpu"`
+	MultiWriter         bool     `json:"multi_writer"`
 	RDM                 bool     `json:"rdm"`
 	Independent         bool     `json:"independent"`
 	SharedBus           bool     `json:"shared_bus"`
@@ -151,7 +179,7 @@ type VM struct {
 // NIC is one virtual network card.
 type NIC struct {
 	Network string `json:"network"`
-	// Type is "vmxnet3", "e1000" or "e1000e".
+	// Type is "vmxnet3", "e1000", "e1000e" or "sriov", among others.
 	Type string `json:"type"`
 	// MAC is a manual address; "" lets the vCenter generate one.
 	MAC string `json:"mac"`

@@ -122,8 +122,46 @@ func (d *Datacenter) validate(bad report) {
 			bad("datastore %q: free_bytes %d does not fit into capacity_bytes %d", ds.Name, ds.FreeBytes, ds.CapacityBytes)
 		}
 	}
+	d.validateVisibility(bad)
 	if slices.Contains(d.Networks, "") {
 		bad("datacenter %q: a network has no name", d.Name)
+	}
+}
+
+// validateVisibility checks that what refers to hosts and datastores finds them.
+func (d *Datacenter) validateVisibility(bad report) {
+	var hosts []string
+	for n := range d.Clusters {
+		c := &d.Clusters[n]
+		hosts = append(hosts, c.HostNames()...)
+		for _, host := range slices.Concat(c.Maintenance, c.Disconnected) {
+			if !slices.Contains(c.HostNames(), host) {
+				bad("cluster %q: there is no host %q", c.Name, host)
+			}
+		}
+	}
+	known := func(of string, names []string) {
+		for _, host := range names {
+			if !slices.Contains(hosts, host) {
+				bad("%s: there is no host %q", of, host)
+			}
+		}
+	}
+	for _, ds := range d.Datastores {
+		known("datastore "+strconv.Quote(ds.Name), ds.Hosts)
+	}
+	for network, names := range d.NetworkHosts {
+		known("network "+strconv.Quote(network), names)
+		if !slices.Contains(d.Networks, network) {
+			bad("network_hosts: there is no network %q", network)
+		}
+	}
+	for _, pod := range d.DatastoreClusters {
+		for _, name := range pod.Datastores {
+			if !slices.ContainsFunc(d.Datastores, func(ds Datastore) bool { return ds.Name == name }) {
+				bad("datastore cluster %q: there is no datastore %q", pod.Name, name)
+			}
+		}
 	}
 }
 
@@ -154,7 +192,7 @@ func (v *VM) validate(dcs map[string]*Datacenter, bad report) {
 		}
 	}
 	oneOf("firmware", v.Firmware, "bios", "efi")
-	oneOf("power", v.Power, "on", "off")
+	oneOf("power", v.Power, "on", "off", "suspended")
 	if v.CPU < 1 || v.MemoryMiB < 4 {
 		bad("VM %q: %d CPUs and %d MiB are too little", v.Name, v.CPU, v.MemoryMiB)
 	}

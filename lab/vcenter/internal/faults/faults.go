@@ -245,7 +245,8 @@ func (f *Faults) Outcome(ctx *simulator.Context, method string, _ types.ManagedO
 func (f *Faults) Stream(stream hook.NFCStream) *hook.NFCFault {
 	after := int64(0)
 	do := f.book.fire(func(rule *Rule) bool {
-		matches := rule.On.NFC == stream.Kind && (rule.On.Disk == nil || *rule.On.Disk == stream.Disk) && stream.Disk >= 0
+		matches := rule.On.NFC == stream.Kind && (rule.On.Disk == nil || *rule.On.Disk == stream.Disk) &&
+			rule.On.File == (stream.Disk < 0)
 		if matches {
 			after = rule.On.AfterBytes
 		}
@@ -254,11 +255,17 @@ func (f *Faults) Stream(stream hook.NFCStream) *hook.NFCFault {
 	if do == nil {
 		return nil
 	}
+	killsAfter := do.KillPID != 0 && do.KillWhen == "after"
 	return &hook.NFCFault{
 		AfterBytes: after, HTTPStatus: do.HTTPStatus, FlipLBA: do.FlipLBA, Truncate: do.Truncate, Cut: do.Cut,
-		Stall: time.Duration(do.StallMS) * time.Millisecond,
+		Stall: time.Duration(do.StallMS) * time.Millisecond, LoseAnswer: do.LoseAnswer,
+		Lost: func() {
+			if killsAfter {
+				kill(do.KillPID)
+			}
+		},
 		Act: func() {
-			if do.KillPID != 0 {
+			if do.KillPID != 0 && !killsAfter {
 				kill(do.KillPID)
 			}
 			if do.ExpireSessions {

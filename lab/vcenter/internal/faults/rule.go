@@ -40,6 +40,9 @@ type On struct {
 	AfterBytes int64 `json:"after_bytes,omitempty"`
 	// Disk counts the disks of the lease from 0; nil is any.
 	Disk *int `json:"disk,omitempty"`
+	// File is for the other files of the lease, such as the firmware's NVRAM,
+	// and for no disk.
+	File bool `json:"file,omitempty"`
 	// Nth match is the first to fire, from 1; Times is how many fire. Both
 	// default to 1.
 	Nth   int `json:"nth,omitempty"`
@@ -51,7 +54,8 @@ type Do struct {
 	// Fault answers with this fault, such as "InvalidState", without an effect.
 	Fault   string `json:"fault,omitempty"`
 	Message string `json:"message,omitempty"`
-	// LoseAnswer lets the call take effect and breaks the connection.
+	// LoseAnswer lets the call, or the whole transfer, take effect and breaks
+	// the connection instead of answering.
 	LoseAnswer bool `json:"lose_answer,omitempty"`
 	// DelayMS comes before the effect, or makes a task late.
 	DelayMS int `json:"delay_ms,omitempty"`
@@ -98,6 +102,12 @@ func (r *Rule) validate() error {
 		if _, err := makeFault(name); name != "" && err != nil {
 			return err
 		}
+	}
+	if r.On.File && (r.On.NFC == "" || r.On.Disk != nil) {
+		return errors.New("file is for transfers, and for those that are no disk's")
+	}
+	if r.On.NFC != "" && r.Do.KillWhen == "after" && !r.Do.LoseAnswer {
+		return errors.New("after a transfer a process is killed only where its answer is lost")
 	}
 	switch r.Do.Task {
 	case "", "fail", "hang", "late":

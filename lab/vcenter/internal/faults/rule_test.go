@@ -1,6 +1,10 @@
 package faults
 
-import "testing"
+import (
+	"testing"
+
+	"hdm.dev/lab/vcenter/internal/hook"
+)
 
 func always(*Rule) bool { return true }
 
@@ -56,5 +60,32 @@ func TestWhatMakesNoSenseIsRefused(t *testing.T) {
 	}
 	if len(b.list()) != 0 {
 		t.Error("something refused was kept")
+	}
+}
+
+func TestARuleForFilesLeavesDisksAlone(t *testing.T) {
+	f := New(nil)
+	if _, err := f.Arm(Rule{On: On{NFC: "import", File: true}, Do: Do{LoseAnswer: true}}); err != nil {
+		t.Fatal(err)
+	}
+	if f.Stream(hook.NFCStream{Kind: "import", Disk: 0}) != nil {
+		t.Error("it fired for a disk")
+	}
+	fault := f.Stream(hook.NFCStream{Kind: "import", Disk: -1})
+	if fault == nil || !fault.LoseAnswer {
+		t.Errorf("it did not fire for a file: %+v", fault)
+	}
+}
+
+func TestWhatMakesNoSenseIsNotArmed(t *testing.T) {
+	disk := 0
+	for _, rule := range []Rule{
+		{On: On{Method: "M", File: true}, Do: Do{LoseAnswer: true}},
+		{On: On{NFC: "import", File: true, Disk: &disk}, Do: Do{LoseAnswer: true}},
+		{On: On{NFC: "import"}, Do: Do{KillPID: 1, KillWhen: "after"}},
+	} {
+		if _, err := New(nil).Arm(rule); err == nil {
+			t.Errorf("%+v was armed", rule)
+		}
 	}
 }

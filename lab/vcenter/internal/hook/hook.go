@@ -100,6 +100,10 @@ type NFCFault struct {
 	Truncate bool
 	// Cut breaks the connection.
 	Cut bool
+	// LoseAnswer takes the whole upload, calls Lost, and breaks the connection
+	// instead of answering.
+	LoseAnswer bool
+	Lost       func()
 }
 
 // NFC is asked at the start of every transfer. nil leaves it alone.

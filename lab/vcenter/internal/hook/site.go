@@ -33,6 +33,11 @@ type Site interface {
 	Start() error
 	// ExpireSessions ends every session, as a timeout does.
 	ExpireSessions()
+	// SetPassword makes another password the valid one. Sessions go on.
+	SetPassword(password string)
+	// RenewCertificate gives the SOAP endpoint another certificate and returns
+	// its SHA-256 thumbprint.
+	RenewCertificate() (string, error)
 	// Sessions lists the live logins.
 	Sessions() []Session
 	// ForgetTasks removes the objects of tasks that have ended.
@@ -54,6 +59,18 @@ type Session struct {
 type Leases interface {
 	// Live lists the leases that are initializing or ready.
 	Live() []Lease
+	// Transfers tells how often each device of each VM was transferred, whole
+	// or not.
+	Transfers() []Transfer
+}
+
+// Transfer counts the requests for one device of the leases of one VM.
+type Transfer struct {
+	// Kind is "export" or "import"; File is the device, such as "disk-0.vmdk".
+	Kind  string `json:"kind"`
+	VM    string `json:"vm"`
+	File  string `json:"file"`
+	Count int    `json:"count"`
 }
 
 // Lease is one live lease.

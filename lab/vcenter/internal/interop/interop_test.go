@@ -449,3 +449,28 @@ func readable(t *testing.T, stream []byte) {
 		t.Errorf("qemu-img convert: %v: %s", err, output)
 	}
 }
+
+func TestAPasswordAndACertificateCanChange(t *testing.T) {
+	before := theSite.Ready()
+	var renewed map[string]string
+	admin(t, http.MethodPost, "/certificate/renew", "", &renewed)
+	if renewed["sha256"] == "" || renewed["sha256"] == before.SHA256 {
+		t.Errorf("the certificate is still %v", renewed)
+	}
+	admin(t, http.MethodPost, "/password", `{"password": "another"}`, nil)
+	u, err := soap.ParseURL(before.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for password, valid := range map[string]bool{before.Password: false, "another": true} {
+		u.User = url.UserPassword(before.User, password)
+		client, err := govmomi.NewClient(context.Background(), u, true)
+		if (err == nil) != valid {
+			t.Errorf("the password %q: %v", password, err)
+		}
+		if err == nil {
+			_ = client.Logout(context.Background())
+		}
+	}
+	admin(t, http.MethodPost, "/password", `{"password": "`+before.Password+`"}`, nil)
+}

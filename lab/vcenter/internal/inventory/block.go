@@ -39,6 +39,9 @@ func (b *builder) block(p *place, c *cluster, vm *simulator.VirtualMachine, cfg 
 		vm.Summary.Config.Template = true
 		vm.ResourcePool = nil
 	}
+	if cfg.Power == "suspended" {
+		vm.Runtime.PowerState = types.VirtualMachinePowerStateSuspended
+	}
 	vm.Summary.Runtime = vm.Runtime
 	return nil
 }
@@ -59,6 +62,11 @@ func blockDevices(vm *simulator.VirtualMachine, cfg *config.VM) {
 				VirtualDeviceDeviceBackingInfo: types.VirtualDeviceDeviceBackingInfo{DeviceName: "0000:03:00.0"}, Id: "0000:03:00.0"},
 		}}, "PCI device 0")
 	}
+	if cfg.VGPU {
+		add(&types.VirtualPCIPassthrough{VirtualDevice: types.VirtualDevice{
+			Backing: &types.VirtualPCIPassthroughVmiopBackingInfo{Vgpu: "grid_t4-8q"},
+		}}, "PCI device 1")
+	}
 	for _, device := range vm.Config.Hardware.Device {
 		switch d := device.(type) {
 		case *types.VirtualDisk:
@@ -68,6 +76,9 @@ func blockDevices(vm *simulator.VirtualMachine, cfg *config.VM) {
 			}
 			if cfg.Independent {
 				backing.DiskMode = string(types.VirtualDiskModeIndependent_persistent)
+			}
+			if cfg.MultiWriter {
+				backing.Sharing = string(types.VirtualDiskSharingSharingMultiWriter)
 			}
 			if cfg.LinkedClone {
 				backing.Parent = &types.VirtualDiskFlatVer2BackingInfo{

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"slices"
+	"strings"
 
 	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/simulator"
@@ -47,10 +49,15 @@ func (b *builder) datacenter(cfg *config.Datacenter) error {
 		p.clusters[cfg.Clusters[n].Name] = c
 		hosts = append(hosts, c.hosts...)
 	}
-	b.connectNetworks(p, hosts)
+	b.connectNetworks(p, cfg, hosts)
 	for _, ds := range cfg.Datastores {
 		if err := b.datastore(ds, hosts); err != nil {
 			return fmt.Errorf("datastore %q: %w", ds.Name, err)
+		}
+	}
+	for _, pod := range cfg.DatastoreClusters {
+		if err := b.datastoreCluster(folders.DatastoreFolder, pod); err != nil {
+			return fmt.Errorf("datastore cluster %q: %w", pod.Name, err)
 		}
 	}
 	return nil
@@ -74,8 +81,8 @@ func (b *builder) cluster(parent *object.Folder, cfg *config.Cluster) (*cluster,
 		simulated.ConfigurationEx.(*types.ClusterConfigInfoEx).DrsConfig.Enabled = &cfg.DRS
 	}
 	c := &cluster{pools: make(map[string]*object.ResourcePool)}
-	for n := range cfg.Hosts {
-		name := fmt.Sprintf("%s-h%d.%s.lab", cfg.Name, n, b.cfg.Name)
+	for _, short := range cfg.HostNames() {
+		name := short + "." + b.cfg.Name + ".lab"
 		task, err := made.AddHost(ctx, types.HostConnectSpec{HostName: name}, true, nil, nil)
 		if err != nil {
 			return nil, err
@@ -94,6 +101,10 @@ func (b *builder) cluster(parent *object.Folder, cfg *config.Cluster) (*cluster,
 		product.FullName = "VMware ESXi " + b.cfg.Version + " (simulated)"
 		host.Config.Product = product
 		host.Summary.Config.Product = &product
+		host.Runtime.InMaintenanceMode = slices.Contains(cfg.Maintenance, short)
+		if slices.Contains(cfg.Disconnected, short) {
+			host.Runtime.ConnectionState = types.HostSystemConnectionStateDisconnected
+		}
 		c.hosts = append(c.hosts, object.NewHostSystem(b.client, ref))
 	}
 	if c.root, err = made.ResourcePool(ctx); err != nil {
@@ -136,8 +147,14 @@ func (b *builder) networks(p *place, cfg *config.Datacenter) error {
 	return nil
 }
 
-// connectNetworks lets every host and cluster see every network.
-func (b *builder) connectNetworks(p *place, hosts []*object.HostSystem) {
+// sees tells whether a host is among those of a list; an empty list is all.
+func (b *builder) sees(host *simulator.HostSystem, among []string) bool {
+	return len(among) == 0 || slices.Contains(among, strings.TrimSuffix(host.Name, "."+b.cfg.Name+".lab"))
+}
+
+// connectNetworks lets every host see its networks, and every cluster those of
+// its hosts.
+func (b *builder) connectNetworks(p *place, cfg *config.Datacenter, hosts []*object.HostSystem) {
 	var all []types.ManagedObjectReference
 	dc, _ := b.ctx.Map.Get(p.dc.Reference()).(*simulator.Datacenter)
 	all = append(all, dc.Network...)
@@ -146,12 +163,21 @@ func (b *builder) connectNetworks(p *place, hosts []*object.HostSystem) {
 		if !ok {
 			continue
 		}
-		host.Network = append([]types.ManagedObjectReference(nil), all...)
-		if parent, ok := b.ctx.Map.Get(*host.Parent).(*simulator.ClusterComputeResource); ok {
-			parent.Network = append([]types.ManagedObjectReference(nil), all...)
+		parent, _ := b.ctx.Map.Get(*host.Parent).(*simulator.ClusterComputeResource)
+		host.Network = nil
+		if parent != nil && len(parent.Host) > 0 && parent.Host[0] == host.Self {
+			parent.Network = nil
 		}
 		for _, ref := range all {
-			if network, ok := b.ctx.Map.Get(ref).(*mo.Network); ok {
+			network, ok := b.ctx.Map.Get(ref).(*mo.Network)
+			if ok && !b.sees(host, cfg.NetworkHosts[network.Name]) {
+				continue
+			}
+			host.Network = append(host.Network, ref)
+			if parent != nil && !slices.Contains(parent.Network, ref) {
+				parent.Network = append(parent.Network, ref)
+			}
+			if ok {
 				network.Host = append(network.Host, host.Self)
 			}
 		}
@@ -161,6 +187,9 @@ func (b *builder) connectNetworks(p *place, hosts []*object.HostSystem) {
 func (b *builder) datastore(cfg config.Datastore, hosts []*object.HostSystem) error {
 	ctx := context.Background()
 	for _, host := range hosts {
+		if simulated, ok := b.ctx.Map.Get(host.Reference()).(*simulator.HostSystem); ok && !b.sees(simulated, cfg.Hosts) {
+			continue
+		}
 		system, err := host.ConfigManager().DatastoreSystem(ctx)
 		if err != nil {
 			return err
@@ -170,4 +199,23 @@ func (b *builder) datastore(cfg config.Datastore, hosts []*object.HostSystem) er
 		}
 	}
 	return nil
+}
+
+func (b *builder) datastoreCluster(folder *object.Folder, cfg config.DatastoreCluster) error {
+	ctx := context.Background()
+	pod, err := folder.CreateStoragePod(ctx, cfg.Name)
+	if err != nil {
+		return err
+	}
+	var members []types.ManagedObjectReference
+	for _, entity := range b.ctx.Map.All("Datastore") {
+		if slices.Contains(cfg.Datastores, entity.Entity().Name) {
+			members = append(members, entity.Reference())
+		}
+	}
+	task, err := pod.MoveInto(ctx, members)
+	if err != nil {
+		return err
+	}
+	return task.Wait(ctx)
 }

@@ -108,6 +108,7 @@ func (l *Lease) begin(host types.ManagedObjectReference, name string, r *http.Re
 	d.busy = true
 	d.posted = true
 	d.manifest = nil
+	l.m.count(l.kind, l.vm.Value, d.Name)
 	t := &transfer{l: l, d: d, r: r, sha256: d.sha256, sum: sha1.New()}
 	if d.sha256 {
 		t.sum = sha256.New()
@@ -129,6 +130,15 @@ func (t *transfer) act() {
 	if t.fault != nil && t.fault.Act != nil {
 		t.fault.Act()
 	}
+}
+
+// created answers an upload that is whole, unless the answer is to be lost.
+func (t *transfer) created() {
+	if t.fault != nil && t.fault.LoseAnswer {
+		t.fault.Lost()
+		panic(http.ErrAbortHandler)
+	}
+	t.w.WriteHeader(http.StatusCreated)
 }
 
 // record enters a finished transfer into the manifest.
@@ -216,7 +226,7 @@ func (t *transfer) importDisk() {
 		return
 	}
 	t.record(body.received, result.PopulatedBytes)
-	t.w.WriteHeader(http.StatusCreated)
+	t.created()
 }
 
 // refuse answers an upload that did not work. A connection that broke leaves
@@ -260,5 +270,5 @@ func (t *transfer) importFile() {
 		return
 	}
 	t.record(body.received, 0)
-	t.w.WriteHeader(http.StatusCreated)
+	t.created()
 }

@@ -10,6 +10,8 @@
 package nfc
 
 import (
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -51,13 +53,43 @@ type Options struct {
 type Manager struct {
 	opts Options
 
-	mu     sync.Mutex
-	leases map[string]*Lease
+	mu        sync.Mutex
+	leases    map[string]*Lease
+	transfers map[transferKey]int
+}
+
+// maxCounted bounds the counts of transfers; further devices are not counted.
+const maxCounted = 10_000
+
+type transferKey struct{ kind, vm, file string }
+
+// count remembers that a transfer of a device began.
+func (m *Manager) count(kind, vm, file string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	key := transferKey{kind, vm, file}
+	if _, known := m.transfers[key]; known || len(m.transfers) < maxCounted {
+		m.transfers[key]++
+	}
+}
+
+// Transfers implements hook.Leases.
+func (m *Manager) Transfers() []hook.Transfer {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := make([]hook.Transfer, 0, len(m.transfers))
+	for key, count := range m.transfers {
+		out = append(out, hook.Transfer{Kind: key.kind, VM: key.vm, File: key.file, Count: count})
+	}
+	slices.SortFunc(out, func(a, b hook.Transfer) int {
+		return strings.Compare(a.Kind+a.VM+a.File, b.Kind+b.VM+b.File)
+	})
+	return out
 }
 
 // NewManager returns a manager without leases.
 func NewManager(opts Options) *Manager {
-	return &Manager{opts: opts, leases: make(map[string]*Lease)}
+	return &Manager{opts: opts, leases: make(map[string]*Lease), transfers: make(map[transferKey]int)}
 }
 
 func (m *Manager) find(id string) *Lease {

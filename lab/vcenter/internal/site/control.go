@@ -1,6 +1,8 @@
 package site
 
 import (
+	"crypto/tls"
+	"net"
 	"time"
 
 	"github.com/google/uuid"
@@ -55,6 +57,38 @@ func (s *Site) own() *simulator.Context {
 		Map:         ctx.Map,
 	}
 	return &ctx
+}
+
+// SetPassword implements hook.Site.
+func (s *Site) SetPassword(password string) {
+	s.login.Lock()
+	defer s.login.Unlock()
+	s.password = password
+}
+
+// RenewCertificate implements hook.Site.
+func (s *Site) RenewCertificate() (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	host, _, err := net.SplitHostPort(s.soap.addr())
+	if err != nil {
+		return "", err
+	}
+	pem, err := makeCertificate(s.cfg.Name, net.ParseIP(host))
+	if err != nil {
+		return "", err
+	}
+	cert, err := tls.X509KeyPair(pem, pem)
+	if err != nil {
+		return "", err
+	}
+	// As on a real vCenter the service restarts with it, and connections break.
+	s.soap.close()
+	s.soap.use(serverTLS(cert))
+	if s.running {
+		err = s.soap.open()
+	}
+	return sha256Thumbprint(cert), err
 }
 
 // Sessions implements hook.Site.

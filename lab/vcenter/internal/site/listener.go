@@ -36,6 +36,13 @@ func (l *listener) over(link *link.Link) *listener {
 	return l
 }
 
+// use takes another configuration from the next open on.
+func (l *listener) use(config *tls.Config) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tls = config
+}
+
 // open is without effect on an open listener.
 func (l *listener) open() error {
 	l.mu.Lock()

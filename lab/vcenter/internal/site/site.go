@@ -62,6 +62,9 @@ type Site struct {
 
 	mu      sync.Mutex
 	running bool
+
+	login    sync.Mutex
+	password string // guarded by login
 }
 
 // Ready is what the ready line tells.
@@ -81,7 +84,7 @@ type Ready struct {
 // New builds the vCenter without listening. Only one can be made in a process,
 // because vcsim keeps state in package variables.
 func New(cfg *config.Config) (*Site, error) {
-	s := &Site{cfg: cfg}
+	s := &Site{cfg: cfg, password: cfg.Password}
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the vCenter's directory: %w", err)
 	}
@@ -153,13 +156,24 @@ func (s *Site) makeService(instance string) error {
 	s.svc.ServeMux.HandleFunc(ctx.Map.Path+"/vimServiceVersions.xml", s.svc.ServiceVersions)
 	s.svc.ServeMux.HandleFunc("/folder/", s.svc.ServeDatastore)
 	s.svc.ServeMux.HandleFunc("/about", s.svc.About)
-	config := &tls.Config{Certificates: []tls.Certificate{s.cert}, MinVersion: tls.VersionTLS12,
-		ClientAuth: tls.RequestClientCert}
+	config := serverTLS(s.cert)
 	ctx.Map.SessionManager().TLS = func() *tls.Config { return config }
+	ctx.Map.SessionManager().ValidLogin = s.validLogin
 	s.soap = newListener(s.cfg.Listen, config, http.HandlerFunc(s.serveSOAP)).over(s.link)
 	client, err := vim25.NewClient(ctx, s.svc)
 	s.client = client
 	return err
+}
+
+func serverTLS(cert tls.Certificate) *tls.Config {
+	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12,
+		ClientAuth: tls.RequestClientCert}
+}
+
+func (s *Site) validLogin(req *types.Login) bool {
+	s.login.Lock()
+	defer s.login.Unlock()
+	return req.UserName == s.cfg.User && req.Password == s.password
 }
 
 // serveSOAP puts the faults' middleware before vcsim's handler.
