@@ -4,18 +4,25 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use crate::cli::Output;
 use crate::failure::Failure;
 
 /// How long an appliance may be away before a command that follows something gives up.
 const LIMIT: Duration = Duration::from_secs(600);
 
 /// Remembers since when the appliance has not answered.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Patience {
     since: Option<Instant>,
+    tells: bool,
 }
 
 impl Patience {
+    /// Begins; with JSON nothing is told, because standard error is for problem documents then.
+    pub fn new(output: Output) -> Self {
+        Self { since: None, tells: output == Output::Table }
+    }
+
     /// Gives the answer on; `None` if there was none, but may be later. Says so once, and once more when the
     /// appliance is back.
     ///
@@ -24,17 +31,17 @@ impl Patience {
     pub fn bear<T>(&mut self, answer: Result<T, Failure>) -> Result<Option<T>, Failure> {
         match answer {
             Ok(answer) => {
-                if self.since.take().is_some() {
+                if self.since.take().is_some() && self.tells {
                     eprintln!("The appliance answers again.");
                 }
                 Ok(Some(answer))
             }
             Err(failure) if passes(&failure) => {
-                let since = *self.since.get_or_insert_with(|| {
+                if self.since.is_none() && self.tells {
                     let now = Timestamp::now();
                     eprintln!("The appliance does not answer since {now:.0}; still trying. {failure}");
-                    Instant::now()
-                });
+                }
+                let since = *self.since.get_or_insert_with(Instant::now);
                 if since.elapsed() < LIMIT { Ok(None) } else { Err(failure) }
             }
             Err(failure) => Err(failure),
@@ -58,7 +65,7 @@ mod tests {
 
     #[test]
     fn an_outage_is_borne_and_a_refusal_is_not() {
-        let mut patience = Patience::default();
+        let mut patience = Patience::new(Output::Table);
         let away = || Err::<(), _>(Failure::Unreachable("It is away.".into()));
         assert!(patience.bear(away()).unwrap().is_none());
         assert!(patience.bear(away()).unwrap().is_none());
@@ -69,7 +76,7 @@ mod tests {
 
     #[test]
     fn an_outage_has_its_limit() {
-        let mut patience = Patience { since: Instant::now().checked_sub(LIMIT) };
+        let mut patience = Patience { since: Instant::now().checked_sub(LIMIT), tells: false };
         assert!(patience.bear(Err::<(), _>(Failure::Unreachable("It is away.".into()))).is_err());
     }
 }

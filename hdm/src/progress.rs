@@ -8,6 +8,7 @@ use hdm_shared::MigrationId;
 use hdm_shared::migration::{MigrationState, MigrationView};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use crate::cli::Output;
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::output;
@@ -18,15 +19,20 @@ const ASK: Duration = Duration::from_millis(500);
 
 /// Shows migrations until all have settled, and returns them as they are then. A restart of the appliance is
 /// waited for.
-pub async fn watch(client: &Client, ids: &[MigrationId]) -> Result<Vec<MigrationView>, Failure> {
+pub async fn watch(
+    client: &Client,
+    output: Output,
+    ids: &[MigrationId],
+) -> Result<Vec<MigrationView>, Failure> {
     let mut shown = Shown::new();
-    let mut patience = Patience::default();
+    let mut patience = Patience::new(output);
     loop {
         let Some(views) = patience.bear(look(client, ids).await)? else {
             tokio::time::sleep(ASK).await;
             continue;
         };
-        for view in &views {
+        // With JSON standard error is for the problem document, if there is one.
+        for view in views.iter().filter(|_| output == Output::Table) {
             shown.show(view);
         }
         if views.iter().all(settled) {

@@ -42,6 +42,34 @@ impl Outcome {
     }
 }
 
+/// A command that runs.
+pub struct Spawned {
+    process: Child,
+    stderr: PathBuf,
+}
+
+impl Spawned {
+    /// Waits until it has complained of this.
+    pub async fn has_said(&self, part: &str) {
+        wait::until(part, async || {
+            let said = std::fs::read_to_string(&self.stderr).unwrap();
+            if said.contains(part) { Ok(()) } else { Err(said) }
+        })
+        .await;
+    }
+
+    /// Waits for its end.
+    pub async fn end(self) -> Outcome {
+        let ended = tokio::time::timeout(wait::PATIENCE, self.process.wait_with_output());
+        let output = ended.await.expect("hdm ends").unwrap();
+        Outcome {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: std::fs::read_to_string(&self.stderr).unwrap(),
+        }
+    }
+}
+
 /// A command that goes on telling things, line by line; it ends with this value.
 pub struct Following {
     lines: Lines<BufReader<ChildStdout>>,
@@ -237,11 +265,13 @@ impl Appliance {
             .await
     }
 
-    /// Starts the command line and lets it run.
-    pub fn spawn_hdm(&self, arguments: &[&str]) -> tokio::task::JoinHandle<Outcome> {
+    /// Starts the command line and lets it run; what it complains of can be read meanwhile.
+    pub fn spawn_hdm(&self, arguments: &[&str]) -> Spawned {
+        let stderr = self.directory.join(format!("stderr-{}", free_address()));
         let mut command = Self::command();
         command.env("HDM_PROFILE", self.directory.join("client.toml")).args(arguments);
-        tokio::spawn(async move { outcome(&mut command, "").await })
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(std::fs::File::create(&stderr).unwrap());
+        Spawned { process: command.spawn().unwrap(), stderr }
     }
 
     /// Starts a command that goes on telling things.

@@ -157,6 +157,27 @@ async fn either_vcenter_restarting_in_the_middle() {
     }
 }
 
+/// An outage that is shorter than five minutes costs no attempt.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_short_outage_costs_no_attempt() {
+    for cloud in [false, true] {
+        let lab = Lab::start(json!([vm("db-01", &[6, 6])])).await;
+        let before = Truth::of(&lab).await;
+        let appliance = Appliance::start(&lab).await;
+        let (site, side) = if cloud { (&lab.cloud, "import") } else { (&lab.onprem, "export") };
+        let stop = json!({"stop": {"down_ms": 1_500}});
+        let on = json!({"nfc": side, "after_bytes": 2_000_000});
+        let fault = site.arm(json!({"on": on, "do": stop})).await;
+
+        let id = appliance.migrate("db-01", &[]).await;
+        let end = appliance.settled(&id).await;
+
+        assert_eq!(site.fired(&fault).await, 1, "{side}");
+        assert_eq!((&end["state"], &end["attempt"]), (&json!("done"), &json!(1)), "{side}: {end}");
+        judge(&lab, &before, &[Moved::off("db-01")]).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn expired_sessions() {
     for method in ["CreateSnapshot_Task", "ExportSnapshot", "MoveIntoResourcePool"] {

@@ -110,4 +110,6 @@ fn with_lab(command: &mut Command) -> &mut Command {
         .env("HDM_LAB_VCENTER", lab_binary())
         .env("HDM_GUEST_IMAGE", guest_image())
         .env("HDM_PYTHON", python())
+        // Most of an end-to-end test is waiting.
+        .env("RUST_TEST_THREADS", "4")
 }

@@ -50,7 +50,7 @@ pub async fn run(asked: Demo) -> Result<(), Failure> {
         views.extend(start(&client, vm, power_on).await?);
     }
     let ids: Vec<_> = views.iter().map(|view| view.id).collect();
-    let views = progress::watch(&client, &ids).await?;
+    let views = progress::watch(&client, crate::cli::Output::Table, &ids).await?;
     progress::judge(&views)?;
 
     println!("{GUEST} runs in the cloud, from its own moved disk; its marker is read there.");

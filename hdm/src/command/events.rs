@@ -20,7 +20,7 @@ pub async fn run(client: &Client, output: Output, asked: Events) -> Result<(), F
         return output::json(&page);
     }
     let mut last = 0;
-    let mut patience = Patience::default();
+    let mut patience = Patience::new(output);
     let mut events = page.events;
     loop {
         for event in &events {

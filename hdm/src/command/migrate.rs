@@ -30,7 +30,7 @@ pub async fn run(client: &Client, output: Output, asked: Box<Cold>) -> Result<()
         return status::show(output, &views);
     }
     let ids: Vec<_> = views.iter().map(|view| view.id).collect();
-    views = progress::watch(client, &ids).await?;
+    views = progress::watch(client, output, &ids).await?;
     status::show(output, &views)?;
     progress::judge(&views)
 }

@@ -14,7 +14,7 @@ pub async fn run(client: &Client, output: Output, asked: Status) -> Result<(), F
             client.find("/migrations", &[("limit", asked.limit.to_string())]).await?;
         if asked.watch {
             let open: Vec<_> = views.iter().filter(|v| !progress::settled(v)).map(|v| v.id).collect();
-            let views = progress::watch(client, &open).await?;
+            let views = progress::watch(client, output, &open).await?;
             return show(output, &views);
         }
         return show(output, &views);
@@ -22,7 +22,7 @@ pub async fn run(client: &Client, output: Output, asked: Status) -> Result<(), F
     let path = format!("/migrations/{}", encode(&id));
     let mut view: MigrationView = client.get(&path).await?;
     if asked.watch {
-        let views = progress::watch(client, &[view.id]).await?;
+        let views = progress::watch(client, output, &[view.id]).await?;
         view = views.into_iter().next().unwrap_or(view);
     }
     if output == Output::Json {
