@@ -57,6 +57,7 @@ async fn wait(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
         }
         let share_is_over = elapsed >= share * i64::from(restarts + 1);
         if off || (!alive && share_is_over && restarts < allowed) {
+            vm::source_is_away(cold, cx).await?;
             cx.save("about to restart the guest", |m| m.guest_restarts += 1).await?;
             cx.log(format!("Restarting the guest of '{}': {} of {allowed}.", target.path, restarts + 1))
                 .await?;

@@ -8,8 +8,10 @@
 //! disconnect-source      no                no
 //! connect-target         no                as the source did
 //! undo connect-target    no                no
-//! undo disconnect-source as recorded       no (gone by then, or seen not to connect)
+//! undo disconnect-source as recorded       no (seen off and not to connect)
 //! ```
+//!
+//! A copy that somebody powered on before its time stops the undoing: both are kept, and a person decides.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -71,10 +73,19 @@ pub async fn undo_disconnect_source(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<
     if change.nics.is_empty() {
         return Ok(());
     }
-    for copy in vm::copies(cold, cx).await? {
+    disconnect_copies(cold, cx).await?;
+    // Once more: from here on a copy that comes up has no network, but still nobody wants two.
+    vm::stopped_copies(cold, cx).await?;
+    set_source_nics(cold, cx, &recorded).await
+}
+
+/// Lets no adapter of any copy connect. A copy that somebody has powered on is left as it is, and so is the
+/// source: its guest may have taken over the VM's work.
+async fn disconnect_copies(cold: &Cold, cx: &ColdCx<'_>) -> Result<(), StepError> {
+    for copy in vm::stopped_copies(cold, cx).await? {
         set_target_nics(cold, cx, &copy, false).await?;
     }
-    set_source_nics(cold, cx, &recorded).await
+    Ok(())
 }
 
 /// Gives the source's adapters these flags, by device key.
@@ -130,10 +141,7 @@ pub async fn undo_connect_target(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(),
     if !cx.memo().connected {
         return Ok(());
     }
-    for copy in vm::copies(cold, cx).await? {
-        set_target_nics(cold, cx, &copy, false).await?;
-    }
-    Ok(())
+    disconnect_copies(cold, cx).await
 }
 
 /// Sets a copy's adapters to connect as the source's did, or not at all.

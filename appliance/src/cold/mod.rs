@@ -31,6 +31,7 @@ mod input;
 mod list;
 mod marker;
 mod memo;
+mod moved;
 mod park_source;
 mod place;
 mod pools;
@@ -46,6 +47,8 @@ mod stop_source;
 mod target_spec;
 mod tasks;
 mod tell;
+#[cfg(test)]
+mod testing;
 mod transfer;
 mod view;
 mod vm;
@@ -62,9 +65,10 @@ use crate::store::{NewEvent, Store};
 
 pub use accept::{AcceptError, accept, plan};
 pub use list::{VmFilter, clouds, vms};
+pub use moved::{CopyOf, Moved, find_moved};
 pub use release_source::release;
 pub use step::ColdStep;
-pub use view::{find_moved, request_of, view};
+pub use view::{request_of, view};
 
 use input::ColdInput;
 use memo::ColdMemo;

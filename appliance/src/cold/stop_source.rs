@@ -77,7 +77,7 @@ pub async fn undo(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
     if source.power != PowerState::Off {
         return Ok(());
     }
-    vm::no_copy_runs(cold, cx).await?;
+    vm::stopped_copies(cold, cx).await?;
     let session = cold.source(cx)?.session;
     let task = session.power_on_task(&source.vm, None).await;
     vm::finish(&session, task, cold.settings.task).await?;

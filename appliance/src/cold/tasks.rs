@@ -52,6 +52,13 @@ pub async fn close(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
     close_all(cold, cx, None).await
 }
 
+/// Closes the tasks of a migration that ends because its source was released.
+pub async fn close_released(cold: &Cold, cx: &mut ColdCx<'_>, reason: &str) -> Result<(), StepError> {
+    close_attempt(cold, cx, &AttemptOutcome::Failed { reason: reason.to_owned() }).await?;
+    find_lost(cold, cx).await?;
+    close_all(cold, cx, Some(reason)).await
+}
+
 /// Opens the tasks of an attempt, once the migration's own are open.
 pub async fn open_attempt(cold: &Cold, cx: &mut ColdCx<'_>, attempt: u32) -> Result<(), StepError> {
     let activation = marker::attempt_task(cx.id(), attempt);

@@ -84,6 +84,18 @@ pub fn event(input: &ColdInput, milestone: &Milestone) -> NewEvent {
     }
 }
 
+/// The event of a source that was released.
+pub fn released(input: &ColdInput, by: &str, message: &str) -> NewEvent {
+    NewEvent {
+        type_id: events::RELEASED.to_owned(),
+        severity: EventSeverity::Info,
+        object: input.vm_name.clone(),
+        operation: "Release".to_owned(),
+        user: by.to_owned(),
+        message: message.to_owned(),
+    }
+}
+
 fn reason(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Cancelled { by } => format!("Cancelled by {by}."),

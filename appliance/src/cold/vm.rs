@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use hdm_shared::VcenterId;
 use hdm_vsphere::{Error, MoRef, PowerState, Session, VmDetails};
 
 use super::{Cold, ColdCx, marker};
@@ -164,17 +165,39 @@ pub fn is_marked(copy: &VmDetails, id: &str, number: u32) -> bool {
     has(marker::KEY, id) && has(marker::TRANSFER_KEY, &number.to_string())
 }
 
-/// Refuses while a copy in the cloud is not off: the source must not run beside it.
-pub async fn no_copy_runs(cold: &Cold, cx: &ColdCx<'_>) -> Result<(), StepError> {
-    match copies(cold, cx).await?.into_iter().find(|c| c.power != PowerState::Off) {
-        None => Ok(()),
-        Some(copy) => Err(StepError::operator(format!(
-            "The copy '{}' in {} is not powered off, so '{}' stays off: two copies must not run. Power off the copy, then retry.",
-            copy.path,
-            cx.input().cloud,
-            cx.input().vm_name
-        ))),
+/// The migration's copies, all of them off; refuses while one is not: the source must not run beside it.
+pub async fn stopped_copies(cold: &Cold, cx: &ColdCx<'_>) -> Result<Vec<VmDetails>, StepError> {
+    let copies = copies(cold, cx).await?;
+    match copies.iter().find(|c| c.power != PowerState::Off) {
+        None => Ok(copies),
+        Some(copy) => Err(runs(copy, &cx.input().cloud, &cx.input().vm_name)),
     }
+}
+
+/// What is said of a copy that is not off.
+pub fn runs(copy: &VmDetails, cloud: &VcenterId, source: &str) -> StepError {
+    StepError::operator(format!(
+        "The copy '{}' in {cloud} is not powered off, so '{source}' stays off: two copies must not run. Power off the copy, then retry.",
+        copy.path
+    ))
+}
+
+/// Refuses unless the source is off and would not connect: its copy must not be started beside it.
+pub async fn source_is_away(cold: &Cold, cx: &ColdCx<'_>) -> Result<(), StepError> {
+    let Seen::There(source) = look_at_source(cold, cx).await? else { return Ok(()) };
+    let why = if source.power != PowerState::Off {
+        "is not powered off"
+    } else if source.nics.iter().any(|n| n.start_connected) {
+        "would connect at power-on"
+    } else {
+        return Ok(());
+    };
+    Err(StepError::operator(format!(
+        "'{}' in {} {why}, so its copy is not started: two copies must not run. Power it off and let its adapters not connect, then retry; or release it with hdm source release {}.",
+        source.path,
+        cx.input().source.vcenter,
+        cx.input().source
+    )))
 }
 
 /// Waits for a task to end. One that has vanished ended some way: the caller looks at the inventory next.

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use hdm_shared::MigrationId;
+use hdm_shared::migration::MigrationState;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
 use super::error::StepError;
 use super::live::{Live, Progress, guard};
 use super::workflow::Workflow;
-use crate::store::{Line, Record, Store, Verdict};
+use crate::store::{Line, NewEvent, Record, Store, Verdict};
 
 /// The context of one workflow's step. What it saves is durable when the call returns.
 pub struct Cx<'a, W: Workflow> {
@@ -82,6 +83,37 @@ impl<W: Workflow> Cx<'_, W> {
     pub async fn log(&mut self, message: String) -> Result<(), StepError> {
         tracing::info!(migration = %self.record.id, "{message}");
         self.write("note", message).await
+    }
+
+    /// Logs something together with its event; with an `end` the workflow ends so, and the message stays as its
+    /// last word.
+    pub async fn tell(
+        &mut self,
+        kind: &'static str,
+        message: String,
+        event: Option<NewEvent>,
+        end: Option<MigrationState>,
+    ) -> Result<(), StepError> {
+        tracing::info!(migration = %self.record.id, kind, "{message}");
+        let now = self.clock.now();
+        let mut record = self.record.clone();
+        record.progress = self.live.progress.get();
+        if let Some(state) = end {
+            record.state = state;
+            record.error = Some(message.clone());
+            record.ended_at = Some(now);
+            record.waiting_for = None;
+            record.waiting_since = None;
+        }
+        let line = Line { kind, step: record.step.clone(), message, event };
+        self.store.write(&mut record, vec![line], now).await?;
+        *self.record = record;
+        Ok(())
+    }
+
+    /// Where it stands.
+    pub fn state(&self) -> MigrationState {
+        self.record.state
     }
 
     async fn write(&mut self, kind: &'static str, message: String) -> Result<(), StepError> {
