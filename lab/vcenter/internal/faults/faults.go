@@ -17,6 +17,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"hdm.dev/lab/vcenter/internal/hook"
+	"hdm.dev/lab/vcenter/internal/vmdk"
 )
 
 // ownAgent is how the user agent begins of those whose calls are counted.
@@ -248,8 +249,12 @@ func (f *Faults) Stream(stream hook.NFCStream) *hook.NFCFault {
 	if do == nil {
 		return nil
 	}
+	bit := vmdk.LowestFlip
+	if do.FlipBit != nil {
+		bit = *do.FlipBit
+	}
 	return &hook.NFCFault{
-		AfterBytes: after, HTTPStatus: do.HTTPStatus, FlipLBA: do.FlipLBA, Truncate: do.Truncate, Cut: do.Cut,
+		AfterBytes: after, HTTPStatus: do.HTTPStatus, FlipLBA: do.FlipLBA, FlipBit: bit, Truncate: do.Truncate, Cut: do.Cut,
 		Stall: time.Duration(do.StallMS) * time.Millisecond,
 		Act: func() {
 			if do.KillPID != 0 {
