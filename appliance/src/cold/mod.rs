@@ -85,8 +85,8 @@ pub struct Settings {
     pub tools: Duration,
     /// How long a lease is taken to live that did not tell (API reference: 300 s by default).
     pub lease_expiry: Duration,
-    /// How long an import whose answer was lost is given to show itself.
-    pub import_grace: Duration,
+    /// How long an import whose answer was lost may take to show itself, beyond the time the call itself had.
+    pub import_settle: Duration,
     /// Limits of the transfers.
     pub pipe: PipeLimits,
 }
@@ -97,7 +97,7 @@ impl Default for Settings {
             task: Duration::from_secs(900),
             tools: Duration::from_secs(1_800),
             lease_expiry: Duration::from_secs(330),
-            import_grace: Duration::from_secs(5),
+            import_settle: Duration::from_secs(30),
             pipe: PipeLimits::default(),
         }
     }
@@ -122,6 +122,11 @@ impl Cold {
     /// The vCenter it goes to.
     pub fn cloud(&self, cx: &ColdCx<'_>) -> Result<Site, StepError> {
         self.site(&cx.input().cloud)
+    }
+
+    /// How long a task of vCenter is waited for.
+    fn patience(&self, cx: &ColdCx<'_>) -> vm::Patience {
+        vm::Patience::new(cx.clock(), self.settings.task)
     }
 
     fn site(&self, id: &hdm_shared::VcenterId) -> Result<Site, StepError> {
@@ -204,6 +209,10 @@ impl Workflow for Cold {
 
     async fn interrupt(&self, input: &ColdInput, memo: &ColdMemo) -> Option<Interrupt> {
         tasks::interrupt(self, input, memo).await
+    }
+
+    async fn cancel_answered(&self, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
+        tasks::cancel_answered(self, cx).await
     }
 
     async fn take_over(&self, input: &ColdInput, former_owner: &str) -> Result<(), StepError> {

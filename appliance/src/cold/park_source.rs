@@ -103,6 +103,6 @@ pub async fn set_notes(
     let session = cold.source(cx)?.session;
     let spec = VmConfigChange { annotation: Some(notes.clone()), ..VmConfigChange::default() };
     let task = session.reconfigure_task(&source.vm, &spec, None).await;
-    vm::finish(&session, task, cold.settings.task).await?;
+    vm::finish(&session, task, &cold.patience(cx)).await?;
     vm::expect_source(cold, cx, "have its notes changed", |v| v.annotation == notes).await.map(|_| ())
 }

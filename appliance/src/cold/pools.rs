@@ -23,7 +23,7 @@ pub fn source_cluster<'v>(view: &'v InventoryView, cx: &ColdCx<'_>) -> Option<&'
 /// same pool at once, and an answer may be lost: `DuplicateName` means that it is there by now.
 pub async fn ensure(cold: &Cold, cx: &ColdCx<'_>, name: &str) -> Result<Option<MoRef>, StepError> {
     let site = cold.source(cx)?;
-    let deadline = cx.clock().now().as_second() + vm::as_seconds(cold.settings.task);
+    let (patience, end) = (cold.patience(cx), cold.patience(cx).end());
     let mut asked = false;
     loop {
         let view = site.inventory.snapshot();
@@ -48,7 +48,7 @@ pub async fn ensure(cold: &Cold, cx: &ColdCx<'_>, name: &str) -> Result<Option<M
                 Err(error) => return Err(error.into()),
             }
         }
-        if cx.clock().now().as_second() >= deadline {
+        if patience.is_over(end) {
             return Err(StepError::retry(format!(
                 "vCenter says that '{}' has a resource pool {name}, but the inventory does not show it.",
                 cluster.name

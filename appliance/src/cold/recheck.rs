@@ -1,6 +1,6 @@
 //! Step `recheck`: everything admission checked is checked again when the VM leaves the queue.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Cold, ColdCx, admit, vm};
 use crate::engine::StepError;
@@ -13,8 +13,14 @@ pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
     let input = cx.input().clone();
     let (from, to) = (cold.source(cx)?, cold.cloud(cx)?);
     for site in [&from, &to] {
-        let deadline = Instant::now() + READY;
-        vm::or_cancel(cx, async { Ok(site.inventory.ready(deadline).await?) }).await?;
+        let patience = vm::Patience::new(cx.clock(), READY);
+        let ready = vm::or_cancel(cx, async { Ok(patience.bound(site.inventory.live()).await) }).await?;
+        if ready.is_none() {
+            return Err(StepError::Passing {
+                what: site.id.to_string(),
+                why: format!("The inventory of {} is not known: {}.", site.id, site.inventory.why_not_live()),
+            });
+        }
     }
     let details = vm::source(cold, cx).await?;
     let open = admit::reservations(cold, Some(cx.id())).await.map_err(|e| StepError::retry(e.to_string()))?;

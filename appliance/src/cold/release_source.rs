@@ -31,7 +31,7 @@ pub async fn release(
     let copies = copies(cold, cx, others).await?;
     for (session, copy) in &copies {
         let none: BTreeMap<i32, bool> = copy.nics.iter().map(|nic| (nic.key, false)).collect();
-        connect::set_nics(session, copy, &none, cold.settings.task).await?;
+        connect::set_nics(session, copy, &none, &cold.patience(cx)).await?;
     }
     snapshot_source::remove(cold, cx, &source).await?;
     park_source::bring_back(cold, cx).await?;
@@ -76,7 +76,7 @@ async fn copies(
     let mut found = Vec::new();
     for one in std::iter::once(&own).chain(others) {
         let session = cold.site(&one.cloud)?.session;
-        for copy in vm::marked(&session, &one.migration.to_string(), cold.settings.task).await? {
+        for copy in vm::marked(&session, &one.migration.to_string(), &cold.patience(cx)).await? {
             if copy.power != PowerState::Off {
                 return Err(vm::runs(&copy, &one.cloud, &cx.input().vm_name));
             }

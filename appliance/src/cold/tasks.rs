@@ -220,6 +220,7 @@ pub async fn interrupt(cold: &Cold, input: &ColdInput, memo: &ColdMemo) -> Optio
         let session = cold.sites.get(vcenter)?.session;
         let by = format!("a user of {vcenter}");
         if let Some(task) = task
+            && !memo.answered_cancels.contains(task)
             && is_cancelled(&session, task).await
         {
             return Some(Interrupt::Cancel { by });
@@ -231,6 +232,23 @@ pub async fn interrupt(cold: &Cold, input: &ColdInput, memo: &ColdMemo) -> Optio
         }
     }
     None
+}
+
+/// Remembers whose cancel was answered. What cannot be asked now is answered again when it is heard again.
+pub async fn cancel_answered(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
+    let memo = cx.memo().clone();
+    let mut answered = memo.answered_cancels;
+    for (site, task) in [(cold.source(cx)?, memo.source_task), (cold.cloud(cx)?, memo.cloud_task)] {
+        if let Some(task) = task.filter(|task| !answered.contains(task))
+            && is_cancelled(&site.session, &task).await
+        {
+            answered.push(task);
+        }
+    }
+    if answered == cx.memo().answered_cancels {
+        return Ok(());
+    }
+    cx.save("the cancel was answered", |m| m.answered_cancels = answered).await
 }
 
 async fn is_cancelled(session: &Session, task: &MoRef) -> bool {

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::context::Cx;
 use super::error::StepError;
 use super::failpoint;
+use super::last_look::LastLook;
 use super::live::Live;
 use super::scheduler::Shared;
 use super::workflow::{AttemptOutcome, Interrupt, Milestone, Workflow};
@@ -114,6 +115,7 @@ impl<W: Workflow> Driver<W> {
                 }
                 self.shared.store.clear_cancel(self.record.id).await?;
                 self.live.cancel.send_replace(None);
+                self.remember_answer().await?;
                 if heeds {
                     let reason = format!(
                         "{by} asked to cancel after the point of no return. Both copies are kept. Go on with hdm retry {}, or power off the copy and go back with hdm source release.",
@@ -128,6 +130,16 @@ impl<W: Workflow> Driver<W> {
                 .await?;
             }
             let Some(step) = step else { break };
+            match self.last_look(step).await? {
+                LastLook::GoOn => {}
+                LastLook::Cancelled => continue,
+                LastLook::AttemptEnded => {
+                    if let Some(next) = self.attempt_failed(&attempt_cancelled()).await? {
+                        return Ok(next);
+                    }
+                    continue;
+                }
+            }
             self.begin(step).await?;
             failpoint::at("before", W::word(step));
             let result = self.run_step(step).await;
@@ -142,9 +154,7 @@ impl<W: Workflow> Driver<W> {
                 Err(StepError::LostLease) => return Ok(Next::Lost),
                 Err(StepError::Cancelled) if self.live.cancel.borrow().is_some() => {}
                 Err(StepError::Cancelled) => {
-                    let error =
-                        StepError::retry("Its task in vCenter was cancelled, which ends the attempt.");
-                    if let Some(next) = self.attempt_failed(&error).await? {
+                    if let Some(next) = self.attempt_failed(&attempt_cancelled()).await? {
                         return Ok(next);
                     }
                 }
@@ -414,7 +424,7 @@ impl<W: Workflow> Driver<W> {
     }
 
     /// A context that no cancel reaches.
-    fn quiet_cx<'a>(
+    pub(super) fn quiet_cx<'a>(
         &'a mut self,
         shared: &'a Shared<W>,
         live: &'a Live<W::Memo>,
@@ -566,13 +576,18 @@ fn reason_of(verdict: &Verdict) -> String {
     }
 }
 
-/// Looks at the workflow's tasks from time to time until one is cancelled.
+fn attempt_cancelled() -> StepError {
+    StepError::retry("Its task in vCenter was cancelled, which ends the attempt.")
+}
+
+/// Looks at the workflow's tasks, at once and then from time to time, until one is cancelled. At once, because
+/// most steps end before the next look.
 async fn interrupted<W: Workflow>(shared: &Shared<W>, live: &Live<W::Memo>, input: &W::Input) -> Interrupt {
     loop {
-        shared.clock.sleep(shared.settings.interrupts).await;
         let memo = live.memo();
         if let Some(interrupt) = shared.workflow.interrupt(input, &memo).await {
             return interrupt;
         }
+        shared.clock.sleep(shared.settings.interrupts).await;
     }
 }

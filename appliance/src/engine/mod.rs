@@ -25,6 +25,7 @@ mod context;
 mod driver;
 mod error;
 mod failpoint;
+mod last_look;
 mod live;
 mod scheduler;
 #[cfg(test)]

@@ -13,7 +13,9 @@ use crate::wire::{Node, XmlWriter};
 
 pub use device::{ControllerDetails, DeviceDetails, DiskBacking, DiskDetails, NicDetails};
 pub use host::HostAddress;
-pub use vm::{BootDevice, Heartbeat, PowerState, Question, SnapshotDetails, ToolsState, VmDetails};
+pub use vm::{
+    BootDevice, FoundVms, Heartbeat, PowerState, Question, SnapshotDetails, ToolsState, UnreadableVm, VmDetails,
+};
 
 /// The properties of one object by path; what is not set is not there.
 pub(crate) type Bag = BTreeMap<String, Node>;

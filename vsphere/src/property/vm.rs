@@ -203,16 +203,34 @@ impl Session {
     }
 
     /// The VMs whose `extraConfig` has this key with this value. Asks the whole inventory, at vCenter itself.
-    pub async fn find_vms_by_extra_config(&self, key: &str, value: &str) -> Result<Vec<MoRef>, Error> {
-        let all = self.read_all("VirtualMachine", &["config.extraConfig"]).await?;
-        let has = |bag: &Bag| {
-            bag.get("config.extraConfig").is_some_and(|options| {
-                options
-                    .all("OptionValue")
-                    .any(|o| o.text_at("key") == Some(key) && o.text_at("value") == Some(value))
-            })
+    pub async fn find_vms_by_extra_config(&self, key: &str, value: &str) -> Result<FoundVms, Error> {
+        Ok(found_vms(self.read_all("VirtualMachine", MARK_PATHS).await?, key, value))
+    }
+
+    /// The same, but only of the VMs that are directly in a folder.
+    pub async fn find_vms_in_folder_by_extra_config(
+        &self,
+        folder: &MoRef,
+        key: &str,
+        value: &str,
+    ) -> Result<FoundVms, Error> {
+        let Some(bag) = Self::unless_gone(self.read_properties(folder, &["childEntity"]).await)? else {
+            return Ok(FoundVms::default());
         };
-        Ok(all.into_iter().filter(|(_, bag)| has(bag)).map(|(vm, _)| vm).collect())
+        let mut vms = morefs(bag.get("childEntity"));
+        vms.retain(|child| child.kind == "VirtualMachine");
+        let mut all = Vec::new();
+        // One that goes meanwhile fails the reading of the others; then each is asked for itself.
+        match self.read_many("VirtualMachine", &vms, MARK_PATHS).await {
+            Err(error) if error.is_gone() => {
+                for vm in vms {
+                    let read = Self::unless_gone(self.read_properties(&vm, MARK_PATHS).await)?;
+                    all.extend(read.map(|bag| (vm, bag)));
+                }
+            }
+            read => all = read?,
+        }
+        Ok(found_vms(all, key, value))
     }
 
     /// An inventory path, by walking up.
@@ -252,6 +270,48 @@ impl Session {
         }
         Ok(running)
     }
+}
+
+/// What [`Session::find_vms_by_extra_config`] found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FoundVms {
+    /// Those that have it.
+    pub having: Vec<MoRef>,
+    /// Those whose configuration vCenter cannot read now, because a host or a datastore is out of reach.
+    pub unreadable: Vec<UnreadableVm>,
+}
+
+/// A VM whose configuration cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnreadableVm {
+    /// The VM.
+    pub vm: MoRef,
+    /// Its name, as vCenter remembers it.
+    pub name: String,
+    /// The folder it is in.
+    pub parent: Option<MoRef>,
+}
+
+const MARK_PATHS: &[&str] = &["name", "parent", "config.extraConfig"];
+
+fn found_vms(all: Vec<(MoRef, Bag)>, key: &str, value: &str) -> FoundVms {
+    let mut found = FoundVms::default();
+    for (vm, bag) in all {
+        match bag.get("config.extraConfig") {
+            Some(options) => {
+                let mut options = options.all("OptionValue");
+                if options.any(|o| o.text_at("key") == Some(key) && o.text_at("value") == Some(value)) {
+                    found.having.push(vm);
+                }
+            }
+            None => found.unreadable.push(UnreadableVm {
+                vm,
+                name: decode_name(bag.get("name").map_or("", |node| &node.text)),
+                parent: bag.get("parent").and_then(Node::moref),
+            }),
+        }
+    }
+    found
 }
 
 fn read_vm(vm: MoRef, bag: &Bag) -> VmDetails {
