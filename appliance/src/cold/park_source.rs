@@ -4,7 +4,7 @@ use hdm_vsphere::VmConfigChange;
 
 use super::memo::Parked;
 use super::vm::{self, Seen};
-use super::{Cold, ColdCx, marker, pools};
+use super::{Cold, ColdCx, marker, pools, tell};
 use crate::engine::StepError;
 
 /// Moves the source to the pool; without DRS it stays and its notes say so.
@@ -21,6 +21,10 @@ pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
             .await
             .map(|_| ())
     } else {
+        if cx.memo().parked != Some(Parked::Stays) {
+            let event = tell::stays(cx.input());
+            cx.tell("note", event.message.clone(), Some(event), None).await?;
+        }
         remember(cx, Parked::Stays).await?;
         let input = cx.input();
         let note = format!(
