@@ -21,7 +21,7 @@ pub fn source_cluster<'v>(view: &'v InventoryView, cx: &ColdCx<'_>) -> Option<&'
 ///
 /// Absent if the cluster has no DRS, because such a cluster has no child pools. Two migrations may want the
 /// same pool at once, and an answer may be lost: `DuplicateName` means that it is there by now.
-pub async fn ensure(cold: &Cold, cx: &ColdCx<'_>, name: &str) -> Result<Option<MoRef>, StepError> {
+pub async fn ensure(cold: &Cold, cx: &mut ColdCx<'_>, name: &str) -> Result<Option<MoRef>, StepError> {
     let site = cold.source(cx)?;
     let (patience, end) = (cold.patience(cx), cold.patience(cx).end());
     let mut asked = false;
@@ -42,6 +42,8 @@ pub async fn ensure(cold: &Cold, cx: &ColdCx<'_>, name: &str) -> Result<Option<M
             return Ok(Some(pool.pool.clone()));
         }
         if !asked {
+            let (root, cluster) = (root.clone(), cluster.name.clone());
+            cx.log(format!("About to make the resource pool {name} in '{cluster}'.")).await?;
             match site.session.create_resource_pool(&root, name).await {
                 Ok(pool) => return Ok(Some(pool)),
                 Err(error) if error.fault_kind() == Some("DuplicateName") => asked = true,
