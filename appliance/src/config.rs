@@ -69,6 +69,8 @@ pub struct Config {
     pub transfer_idle_ms: u64,
     /// How long VMware Tools are waited for after a power-on.
     pub tools_seconds: u64,
+    /// How long an import whose answer was lost may take to show itself: the time a call may take, and some.
+    pub import_unknown_seconds: u64,
 }
 
 impl Default for Config {
@@ -86,6 +88,7 @@ impl Default for Config {
             task_seconds: 900,
             transfer_idle_ms: 60_000,
             tools_seconds: 1_800,
+            import_unknown_seconds: 90,
         }
     }
 }
@@ -113,6 +116,7 @@ impl Config {
         cold::Settings {
             task: Duration::from_secs(self.task_seconds),
             tools: Duration::from_secs(self.tools_seconds),
+            import_unknown: Duration::from_secs(self.import_unknown_seconds),
             pipe: PipeLimits { idle, answer: idle * 5, ..PipeLimits::default() },
             ..cold::Settings::default()
         }

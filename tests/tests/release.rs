@@ -42,7 +42,10 @@ async fn ends_a_migration_that_waits_for_a_person() {
     assert!(!copy.is_on() && !copy.would_connect(), "{copy:?}");
     for site in [&now.onprem, &now.cloud] {
         let open: Vec<_> = site.tasks.iter().filter(|t| t.activation_id.starts_with(&id)).collect();
-        assert!(!open.is_empty() && open.iter().all(|t| t.state == "error" || t.state == "success"), "{open:?}");
+        assert!(
+            !open.is_empty() && open.iter().all(|t| t.state == "error" || t.state == "success"),
+            "{open:?}"
+        );
     }
     wait::until("both vCenters tell of it", async || {
         let now = Truth::of(&lab).await;

@@ -1,5 +1,7 @@
 //! The facts of one move, gathered and judged.
 
+use std::collections::BTreeMap;
+
 use hdm_shared::MigrationId;
 use hdm_shared::admission::{self, Case, Reservations, SourceVm, TargetFacts};
 use hdm_shared::migration::ColdOptions;
@@ -14,16 +16,42 @@ use crate::store::{Record, StoreError};
 
 /// What the migrations that have not ended were promised, but for one's own promises.
 pub async fn reservations(cold: &Cold, own: Option<MigrationId>) -> Result<Reservations, StoreError> {
-    of_records(&cold.store.open_workflows().await?, own)
+    let open = cold.store.open_workflows().await?;
+    let taken = taken(cold, &open).await?;
+    of_records(&open, own, &taken)
+}
+
+/// What the copies in the making take on their datastores already, in bytes. The free space there is less by
+/// that, so it must not be promised a second time. What cannot be asked now counts as nothing.
+pub async fn taken(cold: &Cold, open: &[Record]) -> Result<BTreeMap<MigrationId, u64>, StoreError> {
+    let mut taken = BTreeMap::new();
+    for record in open {
+        let input: ColdInput = serde_json::from_str(&record.input)?;
+        let memo: ColdMemo = serde_json::from_str(&record.memo)?;
+        let Some(copy) = memo.transfer.and_then(|t| t.entity).filter(|_| memo.target.is_none()) else {
+            continue;
+        };
+        let Some(cloud) = cold.sites.get(&input.cloud) else { continue };
+        match cloud.session.vm_committed_bytes(&copy).await {
+            Ok(bytes) => taken.extend(bytes.map(|bytes| (record.id, bytes))),
+            Err(error) => tracing::debug!(migration = %record.id, %error, "its copy counts in full"),
+        }
+    }
+    Ok(taken)
 }
 
 /// The same from records at hand.
-pub fn of_records(open: &[Record], own: Option<MigrationId>) -> Result<Reservations, StoreError> {
+pub fn of_records(
+    open: &[Record],
+    own: Option<MigrationId>,
+    taken: &BTreeMap<MigrationId, u64>,
+) -> Result<Reservations, StoreError> {
     let mut held = Vec::new();
     for record in open {
         let input: ColdInput = serde_json::from_str(&record.input)?;
         let memo: ColdMemo = serde_json::from_str(&record.memo)?;
-        held.push(facts::reservation(record.id, &input, memo.target.is_some()));
+        let taken = taken.get(&record.id).copied().unwrap_or(0);
+        held.push(facts::reservation(record.id, &input, memo.target.is_some(), taken));
     }
     Ok(Reservations::of_others(held, own))
 }

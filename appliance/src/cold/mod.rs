@@ -57,7 +57,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hdm_shared::event::EventView;
-use hdm_vsphere::PipeLimits;
+use hdm_vsphere::{Limits, PipeLimits};
 
 use crate::engine::{AttemptOutcome, Cx, Interrupt, Milestone, StepError, Workflow};
 use crate::sites::{Site, Sites};
@@ -85,8 +85,8 @@ pub struct Settings {
     pub tools: Duration,
     /// How long a lease is taken to live that did not tell (API reference: 300 s by default).
     pub lease_expiry: Duration,
-    /// How long an import whose answer was lost may take to show itself, beyond the time the call itself had.
-    pub import_settle: Duration,
+    /// How long an import whose answer was lost may take to show itself: the time a call may take, and some.
+    pub import_unknown: Duration,
     /// Limits of the transfers.
     pub pipe: PipeLimits,
 }
@@ -97,7 +97,7 @@ impl Default for Settings {
             task: Duration::from_secs(900),
             tools: Duration::from_secs(1_800),
             lease_expiry: Duration::from_secs(330),
-            import_settle: Duration::from_secs(30),
+            import_unknown: Limits::default().call + Duration::from_secs(30),
             pipe: PipeLimits::default(),
         }
     }

@@ -215,11 +215,7 @@ pub async fn find_target(cold: &Cold, cx: &ColdCx<'_>) -> Result<Option<VmDetail
 }
 
 /// What a look at the copy says of it.
-fn there(
-    seen: Result<Seen, StepError>,
-    id: &str,
-    number: u32,
-) -> Result<Option<VmDetails>, StepError> {
+fn there(seen: Result<Seen, StepError>, id: &str, number: u32) -> Result<Option<VmDetails>, StepError> {
     match seen? {
         Seen::There(copy) if is_unreadable(&copy) => Err(StepError::retry(format!(
             "vCenter cannot read the configuration of the copy {} now: its host or its files are out of reach.",

@@ -135,10 +135,7 @@ pub trait Workflow: Send + Sync + Sized + 'static {
     ) -> impl Future<Output = Option<Interrupt>> + Send;
 
     /// A cancel was answered past the point of no return; [`Workflow::interrupt`] shall not tell of it again.
-    fn cancel_answered(
-        &self,
-        _cx: &mut Cx<'_, Self>,
-    ) -> impl Future<Output = Result<(), StepError>> + Send {
+    fn cancel_answered(&self, _cx: &mut Cx<'_, Self>) -> impl Future<Output = Result<(), StepError>> + Send {
         async { Ok(()) }
     }
 

@@ -63,6 +63,7 @@ pub(super) const WATCHED: &[(&str, &[&str])] = &[
             "config.instanceUuid",
             "config.version",
             "config.guestId",
+            "config.annotation",
             "config.hardware",
             "config.extraConfig",
             "config.managedBy",
@@ -349,6 +350,11 @@ fn apply_to_vm(vm: &mut VmSummary, name: &str, value: Option<&Node>) {
         "config.managedBy" => {
             vm.managed_by =
                 value.and_then(|v| v.text_at("extensionKey")).filter(|k| !k.is_empty()).map(str::to_owned);
+        }
+        "config.annotation" => {
+            // Of notes, which may be long, only what HDM wrote is kept.
+            let ours: Vec<&str> = text.lines().filter(|line| line.starts_with("[HDM ")).collect();
+            vm.hdm_notes = ours.join("\n");
         }
         "config.extraConfig" => {
             vm.hdm_migration = value.and_then(|options| {

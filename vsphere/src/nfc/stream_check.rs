@@ -242,9 +242,7 @@ impl StreamChecker {
             }
             TYPE_DIRECTORY => {
                 if value < (geometry.tables() * 4).div_ceil(SECTOR) || value > MAX_DIRECTORY_SECTORS {
-                    return Err(
-                        self.damage(start, format!("a directory of {value} sectors is out of range"))
-                    );
+                    return Err(self.damage(start, format!("a directory of {value} sectors is out of range")));
                 }
                 self.state = State::Directory(length(value));
                 Ok(())
@@ -282,7 +280,8 @@ impl StreamChecker {
             return Err(self.damage(start, "a grain lies beyond the 2 TiB that a grain table can name"));
         };
         let index = lba / geometry.grain_sectors;
-        let (table, within) = (narrow(index / geometry.table_entries), narrow(index % geometry.table_entries));
+        let (table, within) =
+            (narrow(index / geometry.table_entries), narrow(index % geometry.table_entries));
         match self.unnamed.back_mut() {
             Some(group) if group.table == table => group.grains.push((within, sector)),
             _ => self.unnamed.push_back(Group { table, grains: vec![(within, sector)] }),
@@ -333,7 +332,8 @@ impl StreamChecker {
                 continue;
             }
             // A table without grains may be named, under whatever part of the disk.
-            if self.tables.binary_search_by_key(&at, |(_, sector)| *sector).map(|n| self.tables[n].0) != Ok(None)
+            if self.tables.binary_search_by_key(&at, |(_, sector)| *sector).map(|n| self.tables[n].0)
+                != Ok(None)
             {
                 let what = format!(
                     "the directory names table {number} at sector {at}, where the table of other grains is, or none"
@@ -492,7 +492,8 @@ mod tests {
     #[test]
     fn every_flipped_bit_of_every_address_is_found() {
         // A sparse disk: tables of one grain, of several, and parts of the disk without any.
-        let sparse = [(0, 500), (3, 501), (511, 4), (600, 1), (2_048, 9), (2_049, 9), (20_000, 1_000), (60_000, 5)];
+        let sparse =
+            [(0, 500), (3, 501), (511, 4), (600, 1), (2_048, 9), (2_049, 9), (20_000, 1_000), (60_000, 5)];
         let good = stream(&sparse);
         assert!(check(&good, 1000).is_ok());
         for start in markers(&sparse) {

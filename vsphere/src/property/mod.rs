@@ -14,7 +14,8 @@ use crate::wire::{Node, XmlWriter};
 pub use device::{ControllerDetails, DeviceDetails, DiskBacking, DiskDetails, NicDetails};
 pub use host::HostAddress;
 pub use vm::{
-    BootDevice, FoundVms, Heartbeat, PowerState, Question, SnapshotDetails, ToolsState, UnreadableVm, VmDetails,
+    BootDevice, FoundVms, Heartbeat, PowerState, Question, SnapshotDetails, ToolsState, UnreadableVm,
+    VmDetails,
 };
 
 /// The properties of one object by path; what is not set is not there.

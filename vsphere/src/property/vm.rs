@@ -82,6 +82,8 @@ pub struct SnapshotDetails {
     pub description: String,
     /// Names from the root of the tree, with `/` between them.
     pub path: String,
+    /// How many snapshots there are from the root of the tree down to it, itself counted.
+    pub depth: u32,
     /// Whether it is the current one.
     pub current: bool,
 }
@@ -200,6 +202,12 @@ impl Session {
     pub async fn vm_power(&self, vm: &MoRef) -> Result<PowerState, Error> {
         let bag = self.read_properties(vm, &["runtime.powerState"]).await?;
         Ok(bag.get("runtime.powerState").map(|node| PowerState::read(&node.text)).unwrap_or_default())
+    }
+
+    /// What a VM's files take on its datastores now, in bytes; absent if vCenter does not tell.
+    pub async fn vm_committed_bytes(&self, vm: &MoRef) -> Result<Option<u64>, Error> {
+        let bag = self.read_properties(vm, &["summary.storage.committed"]).await?;
+        Ok(bag.get("summary.storage.committed").and_then(|node| node.text.parse().ok()))
     }
 
     /// The VMs whose `extraConfig` has this key with this value. Asks the whole inventory, at vCenter itself.
@@ -388,8 +396,9 @@ fn read_vm(vm: MoRef, bag: &Bag) -> VmDetails {
         }
     }
     details.encrypted |= details.disks.iter().any(|disk| disk.backing.encrypted);
-    details.linked_clone =
-        details.snapshots.is_empty() && details.disks.iter().any(|disk| disk.backing.parent);
+    // Each snapshot above which the VM runs explains one delta of a disk.
+    let explained = details.snapshots.iter().find(|s| s.current).map_or(0, |s| s.depth);
+    details.linked_clone = details.disks.iter().any(|disk| disk.backing.deltas > explained);
     details
 }
 
@@ -415,12 +424,12 @@ fn snapshots(node: Option<&Node>) -> Vec<SnapshotDetails> {
     if let Some(info) = node {
         let current = info.moref_at("currentSnapshot");
         // Iterative: a chain of snapshots nests as deep as it is long.
-        let mut open: Vec<(&Node, String)> =
-            info.all("rootSnapshotList").map(|root| (root, String::new())).collect();
-        while let Some((tree, above)) = open.pop() {
+        let mut open: Vec<(&Node, String, u32)> =
+            info.all("rootSnapshotList").map(|root| (root, String::new(), 1)).collect();
+        while let Some((tree, above, depth)) = open.pop() {
             let name = decode_name(&tree.string("name"));
             let path = if above.is_empty() { name.clone() } else { format!("{above}/{name}") };
-            open.extend(tree.all("childSnapshotList").map(|child| (child, path.clone())));
+            open.extend(tree.all("childSnapshotList").map(|child| (child, path.clone(), depth + 1)));
             if let Some(snapshot) = tree.moref_at("snapshot") {
                 let current = current.as_ref() == Some(&snapshot);
                 found.push(SnapshotDetails {
@@ -428,6 +437,7 @@ fn snapshots(node: Option<&Node>) -> Vec<SnapshotDetails> {
                     name,
                     description: tree.string("description"),
                     path,
+                    depth,
                     current,
                 });
             }
@@ -460,4 +470,46 @@ fn custom_values(bag: &Bag) -> Vec<(String, String)> {
             .filter(|(_, value)| !value.is_empty())
             .collect()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::wire::{Limits, read_xml};
+
+    /// A VM with a disk of so many deltas, above so many snapshots in a row; a third root beside them is another
+    /// branch of the tree.
+    fn linked(deltas: usize, snapshots: usize) -> bool {
+        let node = |xml: String| {
+            let xml = xml.replacen('>', r#" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">"#, 1);
+            read_xml(&xml, &Limits::default()).unwrap()
+        };
+        let backing = (0..deltas).fold(String::new(), |inner, _| format!("<parent>{inner}</parent>"));
+        let disk =
+            format!("<device xsi:type=\"VirtualDisk\"><key>1</key><backing>{backing}</backing></device>");
+        let config = node(format!("<val><hardware>{disk}</hardware></val>"));
+        let reference = |n: usize| format!("<snapshot type=\"VirtualMachineSnapshot\">s-{n}</snapshot>");
+        let chain = (1..=snapshots).rev().fold(String::new(), |inner, n| {
+            let name = if n == 1 { "rootSnapshotList" } else { "childSnapshotList" };
+            format!("<{name}><name>{n}</name>{}{inner}</{name}>", reference(n))
+        });
+        let aside = format!("<rootSnapshotList><name>aside</name>{}</rootSnapshotList>", reference(99));
+        let current =
+            format!("<currentSnapshot type=\"VirtualMachineSnapshot\">s-{snapshots}</currentSnapshot>");
+        let tree = node(format!("<val>{current}{chain}{aside}</val>"));
+        let mut bag: Bag = [("config".to_owned(), config)].into();
+        if snapshots > 0 {
+            bag.insert("snapshot".into(), tree);
+        }
+        read_vm(MoRef::new("VirtualMachine", "vm-1"), &bag).linked_clone
+    }
+
+    #[test]
+    fn a_linked_clone_has_more_deltas_than_snapshots_explain() {
+        assert!(!linked(0, 0) && linked(1, 0));
+        assert!(!linked(1, 1) && !linked(2, 2), "one for each snapshot");
+        assert!(!linked(1, 2), "a disk that was added later has fewer");
+        assert!(linked(2, 1) && linked(3, 2), "a snapshot does not hide a linked clone");
+    }
 }

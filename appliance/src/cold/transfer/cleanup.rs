@@ -16,7 +16,7 @@
 
 use std::time::Duration;
 
-use hdm_vsphere::{LeaseState, Limits, MoRef, PowerState, Session, VmDetails};
+use hdm_vsphere::{LeaseState, MoRef, PowerState, Session, VmDetails};
 
 use super::super::memo::Transfer;
 use super::super::vm::{self, Seen};
@@ -96,11 +96,7 @@ impl Holds<'_> {
 }
 
 /// Aborts a lease that lives and holds what is ours; a lease that has ended or is unknown needs nothing.
-pub async fn abort(
-    session: &Session,
-    lease: &MoRef,
-    ours: Holds<'_>,
-) -> Result<(), StepError> {
+pub async fn abort(session: &Session, lease: &MoRef, ours: Holds<'_>) -> Result<(), StepError> {
     let lease = session.attach_lease(lease);
     match lease.state().await {
         Ok(LeaseState::Initializing | LeaseState::Ready) => {}
@@ -132,7 +128,7 @@ async fn remove_copies(cold: &Cold, cx: &ColdCx<'_>, transfer: &Transfer) -> Res
     let give_up = patience.end();
     // While the outcome of the import is unknown, absence proves nothing: the call may still be at work.
     let unknown_until = match (&transfer.import, transfer.import_asked) {
-        (None, Some(asked)) => vm::later(asked, Limits::default().call + cold.settings.import_settle),
+        (None, Some(asked)) => vm::later(asked, cold.settings.import_unknown),
         _ => jiff::Timestamp::MIN,
     };
     let (mut everywhere, mut shown) = (true, false);

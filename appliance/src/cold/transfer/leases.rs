@@ -8,7 +8,7 @@ use hdm_vsphere::{
 };
 
 use super::super::target_spec::Wanted;
-use super::super::{Cold, ColdCx, place, vm};
+use super::super::{Cold, ColdCx, facts, place, vm};
 use super::plan::{self, File};
 use crate::engine::{Clock, StepError};
 
@@ -78,14 +78,14 @@ pub async fn open(
             unit: d.unit,
         })
         .collect();
-    let offered = plan::offer(&export_info.devices, &disks);
+    let offered = plan::offer(&export_info.devices, &disks).map_err(StepError::refused)?;
     let params = DescriptorParams {
         name: wanted.name.clone(),
         files: offered.iter().map(|o| o.as_ovf_file(&disks)).collect(),
     };
     let descriptor = from.create_descriptor(&source.vm, &params).await?;
 
-    let host = place::host(cold, cx)?;
+    let host = place::host(cold, cx, facts::hardware_version(&wanted.hw_version))?;
     let input = cx.input().clone();
     let params = ImportSpecParams {
         name: wanted.name.clone(),
@@ -118,9 +118,8 @@ pub async fn open(
         }
     })
     .await?;
-    let import = to
-        .import_vapp(&input.place.pool.object, &spec, &input.place.folder.object, Some(&host.object))
-        .await;
+    let import =
+        to.import_vapp(&input.place.pool.object, &spec, &input.place.folder.object, Some(&host.object)).await;
     let import = match import {
         Ok(import) => import,
         Err(error) => {
@@ -154,8 +153,19 @@ pub async fn open(
     })
     .await?;
     cx.log(format!("Transfer {number} to the host '{}' has begun.", host.name)).await?;
-    let files = plan::pair(&offered, &export_info.devices, spec.file_items(), &import_info.devices, &disks)
-        .map_err(StepError::retry)?;
+    let paired = plan::pair(&offered, &export_info.devices, spec.file_items(), &import_info.devices, &disks);
+    let plan::Paired { files, left } = paired.map_err(StepError::retry)?;
+    if !left.is_empty() {
+        let note = format!(
+            "The import takes no {}; {} makes its own, so that what the firmware kept there, such as boot entries, is not carried.",
+            left.join(", "),
+            input.cloud
+        );
+        cx.log(note.clone()).await?;
+        if !cx.memo().notes.contains(&note) {
+            cx.save("what the copy lacks", |m| m.notes.push(note)).await?;
+        }
+    }
     let tasks = [(from, cx.memo().source_task.clone()), (to, cx.memo().cloud_task.clone())];
     Ok(Leases {
         export,

@@ -127,12 +127,7 @@ fn percent(files: &[File], meters: &[Arc<PipeProgress>]) -> u8 {
 }
 
 /// Shows the disks' progress for as long as it is polled.
-async fn show(
-    clock: &Arc<dyn Clock>,
-    progress: &Progress,
-    files: &[File],
-    meters: &[Arc<PipeProgress>],
-) {
+async fn show(clock: &Arc<dyn Clock>, progress: &Progress, files: &[File], meters: &[Arc<PipeProgress>]) {
     let mut before: Vec<(Timestamp, u64)> = meters.iter().map(|_| (clock.now(), 0)).collect();
     loop {
         clock.sleep(SHOWN).await;
