@@ -73,6 +73,8 @@ pub struct Config {
     /// How long migrations that have ended, their logs and events are kept. A VM whose migration is forgotten
     /// can no longer be released by HDM.
     pub keep_days: u64,
+    /// How long an import whose answer was lost may take to show itself: the time a call may take, and some.
+    pub import_unknown_seconds: u64,
 }
 
 impl Default for Config {
@@ -91,6 +93,7 @@ impl Default for Config {
             transfer_idle_ms: 60_000,
             tools_seconds: 1_800,
             keep_days: 400,
+            import_unknown_seconds: 90,
         }
     }
 }
@@ -120,6 +123,7 @@ impl Config {
         cold::Settings {
             task: Duration::from_secs(self.task_seconds),
             tools: Duration::from_secs(self.tools_seconds),
+            import_unknown: Duration::from_secs(self.import_unknown_seconds),
             pipe: PipeLimits { idle, answer: idle * 5, ..PipeLimits::default() },
             ..cold::Settings::default()
         }

@@ -8,6 +8,8 @@ pub const STARTED: &str = "com.hdm.migration.Started";
 pub const ATTEMPT_FAILED: &str = "com.hdm.migration.AttemptFailed";
 /// It waits for a vCenter.
 pub const WAITING: &str = "com.hdm.migration.Waiting";
+/// Its source stays in its resource pool, because its cluster has no DRS.
+pub const SOURCE_STAYS: &str = "com.hdm.migration.SourceStays";
 /// It has passed the point of no return.
 pub const COMMITTED: &str = "com.hdm.migration.Committed";
 /// A person took it out of the queue.
@@ -38,6 +40,7 @@ pub fn texts() -> Vec<(&'static str, &'static str)> {
         (STARTED, "HDM: migration started"),
         (ATTEMPT_FAILED, "HDM: attempt of a migration failed"),
         (WAITING, "HDM: migration waits"),
+        (SOURCE_STAYS, "HDM: source of a migration stays in its resource pool"),
         (COMMITTED, "HDM: migration passed the point of no return"),
         (PAUSED, "HDM: migration paused"),
         (NEEDS_OPERATOR, "HDM: migration needs an operator"),

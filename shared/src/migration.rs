@@ -165,7 +165,8 @@ pub enum MigrationState {
     Unwinding,
     /// Finished: the VM is at the target.
     Done,
-    /// Cancelled: the VM is at the source, nothing is left at the target.
+    /// Cancelled: the VM is at the source, nothing is left at the target. Past the point of no return that is a
+    /// source that was released; its copy is kept, off and disconnected.
     Cancelled,
     /// Failed: the VM is at the source, nothing is left at the target.
     Failed,

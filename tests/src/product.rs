@@ -133,6 +133,7 @@ impl Appliance {
             ("poll_max_ms", 500),
             ("transfer_idle_ms", 3_000),
             ("tools_seconds", 120),
+            ("import_unknown_seconds", 20),
         ]);
     }
 

@@ -76,7 +76,14 @@ pub enum Error {
     #[error("'{0}' is not a thumbprint: use 20 or 32 hexadecimal bytes with colons between them")]
     BadThumbprint(String),
     #[error("{host}: {device}: {detail}")]
-    Nfc { host: String, device: String, detail: String, status: Option<u16> },
+    Nfc {
+        host: String,
+        device: String,
+        detail: String,
+        status: Option<u16>,
+        /// Whether the host was reached at all.
+        reached: bool,
+    },
     #[error("{host} wants the length of {device} beforehand")]
     LengthRequired { host: String, device: String },
     #[error("{device} arrived damaged: {detail}")]

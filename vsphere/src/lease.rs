@@ -100,12 +100,6 @@ impl Session {
         Ok(Lease { session: self.clone(), moref })
     }
 
-    /// Opens a lease to read the disks of a VM that is off.
-    pub async fn export_vm(&self, vm: &MoRef) -> Result<Lease, Error> {
-        let moref = self.call_for_moref("ExportVm", vm, |_| {}).await?;
-        Ok(Lease { session: self.clone(), moref })
-    }
-
     /// A lease opened earlier, perhaps by another session. Nothing is asked; it may be gone.
     pub fn attach_lease(&self, lease: &MoRef) -> Lease {
         self.lease(lease.clone())
@@ -121,6 +115,11 @@ impl Lease {
     /// Its reference.
     pub fn moref(&self) -> &MoRef {
         &self.moref
+    }
+
+    /// The name of its vCenter.
+    pub fn vcenter(&self) -> &str {
+        self.session.name()
     }
 
     /// Where it stands. [`Error::is_gone`] if vCenter has forgotten it.

@@ -35,8 +35,8 @@ pub use ovf::{
     OvfFile,
 };
 pub use property::{
-    BootDevice, ControllerDetails, DeviceDetails, DiskBacking, DiskDetails, Heartbeat, HostAddress,
-    NicDetails, PowerState, Question, SnapshotDetails, ToolsState, VmDetails,
+    BootDevice, ControllerDetails, DeviceDetails, DiskBacking, DiskDetails, FoundVms, Heartbeat, HostAddress,
+    NicDetails, PowerState, Question, SnapshotDetails, ToolsState, UnreadableVm, VmDetails,
 };
 pub use session::{About, Credentials, LoginGate, Session, SessionInfo};
 pub use task::{NewTask, TaskInfo, TaskResult, TaskState};

@@ -196,18 +196,6 @@ impl Session {
         .map(drop)
     }
 
-    /// Sets what a task of ours is doing.
-    pub async fn set_task_description(&self, task: &MoRef, key: &str, message: &str) -> Result<(), Error> {
-        self.call("SetTaskDescription", task, |w| {
-            w.element("description", |w| {
-                w.value("key", key);
-                w.value("message", message);
-            });
-        })
-        .await
-        .map(drop)
-    }
-
     /// Sets the percentage of a task of ours.
     pub async fn update_task_progress(&self, task: &MoRef, percent: u8) -> Result<(), Error> {
         self.call("UpdateProgress", task, |w| w.value("percentDone", percent.min(100))).await.map(drop)
@@ -271,18 +259,26 @@ impl Session {
                 return Ok(Vec::new());
             }
         };
-        let mut found = Vec::new();
-        for _ in 0..MAX_PAGES {
-            let page = self.call("ReadNextTasks", &collector, |w| w.value("maxCount", PAGE)).await?;
-            let tasks: Vec<&Node> = page.all("returnval").collect();
-            if tasks.is_empty() {
-                break;
+        let read = async {
+            let mut found = Vec::new();
+            for _ in 0..MAX_PAGES {
+                let page = self.call("ReadNextTasks", &collector, |w| w.value("maxCount", PAGE)).await?;
+                let tasks: Vec<&Node> = page.all("returnval").collect();
+                if tasks.is_empty() {
+                    break;
+                }
+                found.extend(
+                    tasks.into_iter().filter_map(|node| Some(read_info(node.moref_at("task")?, node))),
+                );
             }
-            found.extend(tasks.into_iter().filter_map(|node| Some(read_info(node.moref_at("task")?, node))));
+            Ok::<_, Error>(found)
         }
+        .await;
+        // Whatever came of it: a session has few of them.
         if let Err(error) = self.call("DestroyCollector", &collector, |_| {}).await {
             tracing::debug!(%error, "a task collector could not be destroyed");
         }
+        let mut found = read?;
         found.retain(|info| marks.contains(&info.activation_id));
         Ok(found)
     }

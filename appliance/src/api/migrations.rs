@@ -6,7 +6,6 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use hdm_shared::MigrationId;
 use hdm_shared::change::{OptionsChange, TargetChange};
-use hdm_shared::event::EventSeverity;
 use hdm_shared::migration::{ColdRequest, LogLine, MigrationState, MigrationView, Plan};
 use hdm_shared::problem::Problem;
 use serde::{Deserialize, Serialize};
@@ -14,8 +13,6 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{Api, ApiError, Shared, user};
 use crate::cold;
-use crate::events;
-use crate::store::NewEvent;
 
 /// How many migrations to list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -236,19 +233,9 @@ pub async fn release(
     body: Result<Json<ReleaseRequest>, JsonRejection>,
 ) -> Result<Json<Done>, ApiError> {
     let Json(request) = body?;
-    let record = cold::find_moved(&api.store, &request.vm).await?;
-    let id = record.id;
-    let cold = api.engine.workflow();
-    let released = api.engine.under_lease(id, async |cx| cold::release(cold, cx).await);
-    let message = Box::pin(released).await?;
-    let event = NewEvent {
-        type_id: events::RELEASED.into(),
-        severity: EventSeverity::Info,
-        object: cold::view(&record, None, api.attempts)?.vm_name,
-        operation: "Release".into(),
-        user: user(&headers),
-        message: message.clone(),
-    };
-    api.store.add_event(&event, api.clock.now()).await?;
+    let moved = cold::find_moved(&api.store, &request.vm).await?;
+    let (cold, user) = (api.engine.workflow(), user(&headers));
+    let release = async |cx: &mut cold::ColdCx<'_>| cold::release(cold, cx, &user, &moved.others).await;
+    let message = Box::pin(api.engine.under_lease(moved.last.id, release)).await?;
     Ok(Json(Done { message }))
 }

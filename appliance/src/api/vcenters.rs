@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use hdm_shared::VcenterId;
 use hdm_shared::event::EventSeverity;
 use hdm_shared::problem::{Finding, Problem};
-use hdm_shared::vcenter::{AddVcenter, VcenterCheck, VcenterView};
+use hdm_shared::vcenter::{AddVcenter, VcenterCheck, VcenterRole, VcenterView};
 use hdm_vsphere::{CacheState, Credentials, Endpoint, MoRef, Secret, Session, Thumbprint, probe};
 
 use super::problem::certificate;
@@ -22,27 +22,53 @@ use crate::store::{NewEvent, VcenterRecord};
 /// How long a server may take to show its certificate.
 const PROBE: Duration = Duration::from_secs(10);
 
-/// What HDM's account must be allowed to do, as vCenter names it.
-const PRIVILEGES: &[&str] = &[
+/// What HDM's account must be allowed to do at every vCenter, as vCenter names it.
+const EVERYWHERE: &[&str] = &[
     "Extension.Register",
+    "Extension.Update",
     "Global.CancelTask",
     "Global.LogEvent",
     "Resource.AssignVMToPool",
-    "Resource.CreatePool",
     "Sessions.TerminateSession",
     "Task.Create",
     "Task.Update",
-    "VApp.Export",
-    "VApp.Import",
-    "VirtualMachine.Config.AdvancedConfig",
+    "VirtualMachine.Config.Annotation",
     "VirtualMachine.Config.EditDevice",
     "VirtualMachine.Config.Settings",
-    "VirtualMachine.Interact.PowerOff",
     "VirtualMachine.Interact.PowerOn",
-    "VirtualMachine.Inventory.Delete",
+];
+
+/// Where the VMs are: they are stopped, parked, given a snapshot and exported.
+const AT_A_SOURCE: &[&str] = &[
+    "Resource.CreatePool",
+    "VApp.Export",
+    "VirtualMachine.Interact.PowerOff",
     "VirtualMachine.State.CreateSnapshot",
     "VirtualMachine.State.RemoveSnapshot",
 ];
+
+/// Where they go: they are imported, completed, started, and removed if the move is undone.
+const IN_A_CLOUD: &[&str] = &[
+    "Datastore.AllocateSpace",
+    "Network.Assign",
+    "VApp.Import",
+    "VirtualMachine.Config.AddNewDisk",
+    "VirtualMachine.Config.AddRemoveDevice",
+    "VirtualMachine.Config.AdvancedConfig",
+    "VirtualMachine.Config.CPUCount",
+    "VirtualMachine.Config.Memory",
+    "VirtualMachine.Interact.Reset",
+    "VirtualMachine.Inventory.Create",
+    "VirtualMachine.Inventory.Delete",
+];
+
+fn privileges(role: VcenterRole) -> Vec<&'static str> {
+    let own = match role {
+        VcenterRole::Source => AT_A_SOURCE,
+        VcenterRole::Cloud => IN_A_CLOUD,
+    };
+    EVERYWHERE.iter().chain(own).copied().collect()
+}
 
 /// All vCenters.
 #[utoipa::path(get, path = "/api/v1/vcenters", tag = "vcenters",
@@ -255,7 +281,7 @@ pub async fn check(
 async fn check_rights(site: &Site, found: &mut VcenterCheck) -> Result<(), ApiError> {
     let name = site.id.as_str();
     let root = MoRef::new("Folder", "group-d1");
-    let missing = site.session.missing_privileges(&root, PRIVILEGES).await?;
+    let missing = site.session.missing_privileges(&root, &privileges(site.role)).await?;
     if missing.is_empty() {
         found.passed.push("The account has every privilege HDM needs.".into());
     } else {
@@ -293,6 +319,15 @@ async fn check_hosts(site: &Site, found: &mut VcenterCheck) -> Result<(), ApiErr
                     &host.name,
                     format!("{address} presents the thumbprint {}, but vCenter knows {known}.", shown.sha256),
                     "Reconnect the host in vCenter if its certificate was replaced; if not, somebody is between.",
+                ),
+                None => Finding::warning(
+                    "host-certificate-unknown",
+                    &host.name,
+                    format!(
+                        "{address} presents the thumbprint {}, and vCenter tells none to compare it with.",
+                        shown.sha256
+                    ),
+                    "Nothing needs to be done if the leases of this host tell it; a transfer is refused otherwise. Reconnect the host in vCenter to let it know the certificate.",
                 ),
                 _ => {
                     found

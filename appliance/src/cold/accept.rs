@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, TryStreamExt};
-use hdm_shared::admission::{self, Case, Reservations, SourceVm, TargetFacts};
-use hdm_shared::migration::{ColdRequest, MAX_VMS_PER_REQUEST, Plan, VmPlan};
+use hdm_shared::admission::target::FolderFacts;
+use hdm_shared::admission::{self, Case, MacUser, Reservations, SourceVm, TargetFacts};
+use hdm_shared::migration::{ColdRequest, MAX_VMS_PER_REQUEST, MacPolicy, Plan, VmPlan};
 use hdm_shared::problem::Finding;
 use hdm_shared::vcenter::VcenterRole;
 use hdm_shared::{MigrationId, ObjectId};
@@ -62,7 +63,25 @@ struct Prepared {
 struct Found {
     details: VmDetails,
     source: SourceVm,
-    target: Option<(Place, TargetFacts)>,
+    target: Target,
+}
+
+/// Where it goes, as far as that is known.
+enum Target {
+    /// Every part is.
+    Known(Box<Place>, Box<TargetFacts>),
+    /// Some parts are not. What can be judged without them is.
+    Partly { folder: Option<Named>, names: Option<BTreeSet<String>>, macs_in_use: Vec<MacUser> },
+}
+
+impl Found {
+    /// The place, if every part of it is known.
+    fn place(&self) -> Option<(&Place, &TargetFacts)> {
+        match &self.target {
+            Target::Known(place, facts) => Some((place, facts)),
+            Target::Partly { .. } => None,
+        }
+    }
 }
 
 /// Says what a request would do, and does nothing.
@@ -80,9 +99,10 @@ pub async fn accept(
     now: Timestamp,
 ) -> Result<Vec<Record>, AcceptError> {
     let (from, to, prepared) = prepare(cold, request).await?;
+    let taken = admit::taken(cold, &cold.store.open_workflows().await?).await;
     cold.store
         .queue_workflows(now, |open| {
-            let plan = judge(request, &prepared, admit::of_records(open, None));
+            let plan = judge(request, &prepared, admit::of_records(open, None, &taken));
             if plan.vms.iter().any(|vm| !vm.admitted()) {
                 return Err(AcceptError::NotAdmitted(plan));
             }
@@ -108,7 +128,8 @@ fn new_workflow(input: ColdInput) -> Result<NewWorkflow, StoreError> {
     Ok(NewWorkflow {
         id: MigrationId(Uuid::now_v7()),
         kind: Cold::KIND,
-        queue_line: format!("{}/{}", input.source.vcenter, input.source_cluster.name),
+        // By id: two clusters of one name have a turn each.
+        queue_line: format!("{}/{}", input.source.vcenter, input.source_cluster.object.id),
         input: serde_json::to_string(&input)?,
         memo: serde_json::to_string(&ColdMemo::default())?,
         first_line: line,
@@ -214,19 +235,24 @@ async fn look_up(
     let target_name = request.options.rename.clone().unwrap_or_else(|| details.name.clone());
     let source = admit::source_facts(from, &details, &target_name).await.map_err(fail)?;
     let networks: BTreeSet<String> = details.nics.iter().map(|nic| facts::network_name(view, nic)).collect();
-    let mut findings = Vec::new();
     let cloud_view = to.inventory.snapshot();
-    let target = match place::resolve(&cloud_view, to.id.as_str(), &request.target, &networks) {
-        Ok(place) => {
-            let target = admit::target_facts(to, &place, &source);
-            Some((place, target))
+    let resolved = place::resolve(&cloud_view, to.id.as_str(), &request.target, &networks);
+    let target = match resolved.place {
+        Some(place) => {
+            let facts = admit::target_facts(to, &place, &source);
+            Target::Known(Box::new(place), Box::new(facts))
         }
-        Err(more) => {
-            findings = more;
-            None
-        }
+        None => Target::Partly {
+            macs_in_use: facts::macs_in_use(&cloud_view, &source.nics),
+            names: resolved
+                .folder
+                .as_ref()
+                .map(|folder| cloud_view.vms_in(&folder.object).map(|vm| vm.name.clone()).collect()),
+            folder: resolved.folder,
+        },
     };
-    Ok(Prepared { asked, found: Some(Found { details, source, target }), findings })
+    let found = Found { details, source, target };
+    Ok(Prepared { asked, found: Some(found), findings: resolved.findings })
 }
 
 /// Judges all VMs, each after those before it have got what they need.
@@ -235,18 +261,21 @@ fn judge(request: &ColdRequest, prepared: &[Prepared], mut reservations: Reserva
     for one in prepared {
         let mut findings = one.findings.clone();
         if let Some(found) = &one.found {
-            if let Some((_, target)) = &found.target {
-                let options = &request.options;
-                findings.extend(admission::admit(Case {
-                    vm: &found.source,
-                    target,
-                    options,
-                    reservations: &reservations,
-                }));
-                reservations.add(promise(request, found, target));
-            } else {
-                findings.extend(admission::source::check(&found.source));
-                findings.extend(reservations.check_moving(&found.source));
+            match &found.target {
+                Target::Known(_, target) => {
+                    let options = &request.options;
+                    findings.extend(admission::admit(Case {
+                        vm: &found.source,
+                        target,
+                        options,
+                        reservations: &reservations,
+                    }));
+                    reservations.add(promise(request, found, target));
+                }
+                Target::Partly { folder, names, macs_in_use } => {
+                    let place = (folder.as_ref(), names.as_ref(), macs_in_use.as_slice());
+                    findings.extend(judge_without_target(request, &found.source, place, &reservations));
+                }
             }
         }
         vms.push(show(one, findings));
@@ -254,9 +283,28 @@ fn judge(request: &ColdRequest, prepared: &[Prepared], mut reservations: Reserva
     Plan { vms }
 }
 
+/// All that can be said although the place is not known in all its parts.
+fn judge_without_target(
+    request: &ColdRequest,
+    vm: &SourceVm,
+    (folder, names, macs_in_use): (Option<&Named>, Option<&BTreeSet<String>>, &[MacUser]),
+    reservations: &Reservations,
+) -> Vec<Finding> {
+    let mut findings = admission::admit_without_target(vm, &request.options, reservations);
+    if let (Some(folder), Some(names)) = (folder, names) {
+        let facts = FolderFacts { id: &folder.object.id, path: &folder.name, names };
+        findings.extend(admission::target::check_name(vm, &request.cloud, facts, reservations));
+    }
+    if request.options.mac == MacPolicy::Keep {
+        findings.extend(admission::network::check_macs(vm, &request.cloud, macs_in_use, reservations));
+    }
+    findings.sort_by_key(|finding| !finding.blocks());
+    findings
+}
+
 /// What a VM of this request takes from those after it. Its id is nobody's: nothing is promised yet.
 fn promise(request: &ColdRequest, found: &Found, target: &TargetFacts) -> admission::Reservation {
-    let keeps = request.options.mac == hdm_shared::migration::MacPolicy::Keep;
+    let keeps = request.options.mac == MacPolicy::Keep;
     admission::Reservation {
         migration: MigrationId(Uuid::nil()),
         vm: found.source.id.clone(),
@@ -271,7 +319,7 @@ fn promise(request: &ColdRequest, found: &Found, target: &TargetFacts) -> admiss
 
 fn show(one: &Prepared, findings: Vec<Finding>) -> VmPlan {
     let mut target = BTreeMap::new();
-    if let Some((place, _)) = one.found.as_ref().and_then(|f| f.target.as_ref()) {
+    if let Some((place, _)) = one.found.as_ref().and_then(Found::place) {
         target.insert("cluster".to_owned(), place.cluster.name.clone());
         target.insert(
             "host".to_owned(),
@@ -306,7 +354,7 @@ fn input(
     user: &str,
 ) -> Option<ColdInput> {
     let found = prepared.found.as_ref()?;
-    let (place, _) = found.target.as_ref()?;
+    let (place, _) = found.place()?;
     let details = &found.details;
     let view = from.inventory.snapshot();
     let cluster = view.vms.get(&details.vm).and_then(|vm| vm.cluster.clone());
@@ -375,4 +423,45 @@ fn cloud_site(cold: &Cold, request: &ColdRequest) -> Result<Site, AcceptError> {
 fn names(sites: &[Site]) -> String {
     let names: Vec<_> = sites.iter().map(|site| site.id.as_str()).collect();
     if names.is_empty() { "None is known.".into() } else { format!("Known: {}.", names.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use hdm_shared::admission::{PowerState, SourceNic};
+    use hdm_shared::migration::ShutdownMode;
+
+    use super::super::testing::input;
+    use super::*;
+
+    #[test]
+    fn an_unknown_part_of_the_place_hides_nothing_else() {
+        let request = ColdRequest {
+            options: hdm_shared::migration::ColdOptions {
+                cpus: Some(0),
+                shutdown: ShutdownMode::Refuse,
+                ..Default::default()
+            },
+            ..input().request
+        };
+        let nic = SourceNic { label: "n".into(), mac: "00:50:56:01:02:03".into(), network: "LAN".into() };
+        let mut vm = facts::listed(
+            &"onprem".to_owned().try_into().unwrap(),
+            &hdm_vsphere::VmSummary { name: "web-01".into(), ..Default::default() },
+            &InventoryView::default(),
+        );
+        (vm.power, vm.nics, vm.snapshots) = (PowerState::On, vec![nic], vec!["before".into()]);
+        let folder = Named { object: MoRef::new("Folder", "group-v1"), name: "/DC0/vm".into() };
+        let names = ["web-01".to_owned()].into();
+        let used = [MacUser { mac: "00:50:56:01:02:03".into(), vm: "/DC0/vm/other".into() }];
+        let place = (Some(&folder), Some(&names), &used[..]);
+
+        let found = judge_without_target(&request, &vm, place, &Reservations::default());
+
+        let codes: Vec<&str> = found.iter().map(|f| f.code.as_str()).collect();
+        for code in ["cpus-out-of-range", "powered-on", "name-taken", "mac-in-use", "snapshots-not-carried"] {
+            assert!(codes.contains(&code), "{code} is missing from {codes:?}");
+        }
+        assert!(found.windows(2).all(|w| w[0].blocks() || !w[1].blocks()), "blockers come first: {codes:?}");
+    }
 }

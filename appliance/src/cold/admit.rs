@@ -1,5 +1,7 @@
 //! The facts of one move, gathered and judged.
 
+use std::collections::BTreeMap;
+
 use hdm_shared::MigrationId;
 use hdm_shared::admission::{self, Case, Reservations, SourceVm, TargetFacts};
 use hdm_shared::migration::ColdOptions;
@@ -14,16 +16,43 @@ use crate::store::{Record, StoreError};
 
 /// What the migrations that have not ended were promised, but for one's own promises.
 pub async fn reservations(cold: &Cold, own: Option<MigrationId>) -> Result<Reservations, StoreError> {
-    Ok(of_records(&cold.store.open_workflows().await?, own))
+    let open = cold.store.open_workflows().await?;
+    let taken = taken(cold, &open).await;
+    Ok(of_records(&open, own, &taken))
+}
+
+/// What the copies in the making take on their datastores already, in bytes. The free space there is less by
+/// that, so it must not be promised a second time. What cannot be asked or understood now counts as nothing.
+pub async fn taken(cold: &Cold, open: &[Record]) -> BTreeMap<MigrationId, u64> {
+    let mut taken = BTreeMap::new();
+    for record in open {
+        let Ok((input, memo)) = parts(record) else { continue };
+        let Some(copy) = memo.transfer.and_then(|t| t.entity).filter(|_| memo.target.is_none()) else {
+            continue;
+        };
+        let Some(cloud) = cold.sites.get(&input.cloud) else { continue };
+        match cloud.session.vm_committed_bytes(&copy).await {
+            Ok(bytes) => taken.extend(bytes.map(|bytes| (record.id, bytes))),
+            Err(error) => tracing::debug!(migration = %record.id, %error, "its copy counts in full"),
+        }
+    }
+    taken
 }
 
 /// The same from records at hand. One that cannot be understood promises nothing that could be told, and must
 /// not keep others from being accepted; it waits for an operator.
-pub fn of_records(open: &[Record], own: Option<MigrationId>) -> Reservations {
+pub fn of_records(
+    open: &[Record],
+    own: Option<MigrationId>,
+    taken: &BTreeMap<MigrationId, u64>,
+) -> Reservations {
     let mut held = Vec::new();
     for record in open {
-        match promise(record) {
-            Ok(reservation) => held.push(reservation),
+        match parts(record) {
+            Ok((input, memo)) => {
+                let taken = taken.get(&record.id).copied().unwrap_or(0);
+                held.push(facts::reservation(record.id, &input, memo.target.is_some(), taken));
+            }
             Err(error) => {
                 tracing::error!(migration = %record.id, %error, "what it was promised is not known");
             }
@@ -32,10 +61,8 @@ pub fn of_records(open: &[Record], own: Option<MigrationId>) -> Reservations {
     Reservations::of_others(held, own)
 }
 
-fn promise(record: &Record) -> Result<admission::Reservation, serde_json::Error> {
-    let input: ColdInput = serde_json::from_str(&record.input)?;
-    let memo: ColdMemo = serde_json::from_str(&record.memo)?;
-    Ok(facts::reservation(record.id, &input, memo.target.is_some()))
+fn parts(record: &Record) -> Result<(ColdInput, ColdMemo), serde_json::Error> {
+    Ok((serde_json::from_str(&record.input)?, serde_json::from_str(&record.memo)?))
 }
 
 /// The source as admission sees it, with what runs on it.

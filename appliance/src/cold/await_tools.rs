@@ -41,14 +41,16 @@ async fn wait(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
     let total = vm::as_seconds(cold.settings.tools);
     let share = total / i64::from(allowed + 1);
     let began = cx.memo().tools_since.unwrap_or_else(|| cx.clock().now().as_second());
-    let mut alive = false;
     loop {
         let target = vm::target(cold, cx).await?;
         show_question(cx, Some(&target)).await?;
         if target.tools.running {
             return show_question(cx, None).await;
         }
-        alive |= target.heartbeat != Heartbeat::Gray;
+        if target.heartbeat != Heartbeat::Gray && !cx.memo().guest_alive {
+            cx.save("the guest has shown a sign of life", |m| m.guest_alive = true).await?;
+        }
+        let alive = cx.memo().guest_alive;
         let elapsed = cx.clock().now().as_second() - began;
         let restarts = cx.memo().guest_restarts;
         let off = target.power == PowerState::Off;
@@ -57,6 +59,7 @@ async fn wait(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
         }
         let share_is_over = elapsed >= share * i64::from(restarts + 1);
         if off || (!alive && share_is_over && restarts < allowed) {
+            vm::source_is_away(cold, cx).await?;
             cx.save("about to restart the guest", |m| m.guest_restarts += 1).await?;
             cx.log(format!("Restarting the guest of '{}': {} of {allowed}.", target.path, restarts + 1))
                 .await?;
@@ -65,7 +68,7 @@ async fn wait(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
             } else {
                 let session = cold.cloud(cx)?.session;
                 let task = session.reset_task(&target.vm).await;
-                vm::finish(&session, task, cold.settings.task).await?;
+                vm::finish(&session, task, &cold.patience(cx)).await?;
             }
         }
         vm::pause(cx, POLL).await?;

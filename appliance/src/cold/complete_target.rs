@@ -17,7 +17,7 @@ pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
         cx.log(format!("The import left out {}; setting it.", found.what.join(", "))).await?;
         let session = cold.cloud(cx)?.session;
         let task = session.reconfigure_task(&target.vm, &found.change, None).await;
-        vm::finish(&session, task, cold.settings.task).await?;
+        vm::finish(&session, task, &cold.patience(cx)).await?;
     }
     let target = vm::target(cold, cx).await?;
     let left = compare(cx, &source, &target);

@@ -8,11 +8,12 @@
 //! disconnect-source      no                no
 //! connect-target         no                as the source did
 //! undo connect-target    no                no
-//! undo disconnect-source as recorded       no (gone by then, or seen not to connect)
+//! undo disconnect-source as recorded       no (seen off and not to connect)
 //! ```
+//!
+//! A copy that somebody powered on before its time stops the undoing: both are kept, and a person decides.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use hdm_vsphere::{NicChange, Session, VmConfigChange, VmDetails};
 
@@ -45,7 +46,7 @@ pub async fn disconnect_source(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), S
     cx.save("about to disconnect the source's adapters", |m| m.disconnected = true).await?;
     let version = seal::seal(cx)?.change_version;
     let task = session.reconfigure_task(&source.vm, &change, Some(&version)).await;
-    if let Err(error) = vm::finish(&session, task, cold.settings.task).await {
+    if let Err(error) = vm::finish(&session, task, &cold.patience(cx)).await {
         // A refusal because the version is another one is told better by the seal. After a lost answer the
         // version may be another one because of ourselves: the next try looks first.
         if !matches!(error, StepError::Passing { .. }) {
@@ -71,10 +72,19 @@ pub async fn undo_disconnect_source(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<
     if change.nics.is_empty() {
         return Ok(());
     }
-    for copy in vm::copies(cold, cx).await? {
+    disconnect_copies(cold, cx).await?;
+    // Once more: from here on a copy that comes up has no network, but still nobody wants two.
+    vm::stopped_copies(cold, cx).await?;
+    set_source_nics(cold, cx, &recorded).await
+}
+
+/// Lets no adapter of any copy connect. A copy that somebody has powered on is left as it is, and so is the
+/// source: its guest may have taken over the VM's work.
+async fn disconnect_copies(cold: &Cold, cx: &ColdCx<'_>) -> Result<(), StepError> {
+    for copy in vm::stopped_copies(cold, cx).await? {
         set_target_nics(cold, cx, &copy, false).await?;
     }
-    set_source_nics(cold, cx, &recorded).await
+    Ok(())
 }
 
 /// Gives the source's adapters these flags, by device key.
@@ -84,7 +94,7 @@ pub async fn set_source_nics(
     wanted: &BTreeMap<i32, bool>,
 ) -> Result<(), StepError> {
     let source = vm::source(cold, cx).await?;
-    set_nics(&cold.source(cx)?.session, &source, wanted, cold.settings.task).await
+    set_nics(&cold.source(cx)?.session, &source, wanted, &cold.patience(cx)).await
 }
 
 /// Gives a VM's adapters these flags, by device key, and sees that they have them.
@@ -92,15 +102,15 @@ pub async fn set_nics(
     session: &Session,
     vm: &VmDetails,
     wanted: &BTreeMap<i32, bool>,
-    limit: Duration,
+    patience: &vm::Patience,
 ) -> Result<(), StepError> {
     let change = nic_change(vm, wanted);
     if change.nics.is_empty() {
         return Ok(());
     }
     let task = session.reconfigure_task(&vm.vm, &change, None).await;
-    vm::finish(session, task, limit).await?;
-    match vm::settled(session, &vm.vm, limit).await? {
+    vm::finish(session, task, patience).await?;
+    match vm::settled(session, &vm.vm, patience).await? {
         Seen::There(now) if !nic_change(&now, wanted).nics.is_empty() => Err(StepError::retry(format!(
             "The adapters of '{}' were to be changed, but vCenter shows that it did not happen.",
             now.path
@@ -130,10 +140,7 @@ pub async fn undo_connect_target(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(),
     if !cx.memo().connected {
         return Ok(());
     }
-    for copy in vm::copies(cold, cx).await? {
-        set_target_nics(cold, cx, &copy, false).await?;
-    }
-    Ok(())
+    disconnect_copies(cold, cx).await
 }
 
 /// Sets a copy's adapters to connect as the source's did, or not at all.
@@ -146,7 +153,7 @@ async fn set_target_nics(
     let recorded: Vec<bool> =
         cx.memo().original.iter().flat_map(|o| o.start_connected.values().copied()).collect();
     let wanted = in_order(copy, &recorded, connect);
-    set_nics(&cold.cloud(cx)?.session, copy, &wanted, cold.settings.task).await
+    set_nics(&cold.cloud(cx)?.session, copy, &wanted, &cold.patience(cx)).await
 }
 
 /// The copy's adapters are the source's in the order of their device keys.

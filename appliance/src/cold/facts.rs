@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use hdm_shared::admission::target::max_hardware_version;
 use hdm_shared::admission::{
     DatastoreFacts, DeviceKind, MacUser, NetworkChoice, PowerState, Reservation, SourceDevice, SourceDisk,
     SourceNic, SourceVm, TargetFacts,
@@ -11,7 +10,7 @@ use hdm_shared::{MigrationId, ObjectId, VcenterId};
 use hdm_vsphere::{DeviceDetails, InventoryView, MoRef, NicDetails, VmDetails, VmSummary};
 
 use super::input::{ColdInput, Place};
-use super::{place, pools};
+use super::{marker, place, pools};
 
 /// Operations a move needs, by the power state in which vCenter should allow them. vCenter also lists as
 /// disabled what the present state rules out, so only these mean that somebody disabled them.
@@ -42,6 +41,7 @@ pub fn source(
         connection: vm.connection_state.clone(),
         power,
         template: vm.template,
+        moved_already: marker::was_moved(&vm.annotation) || in_success_pool(view, vm.pool.as_ref()),
         encrypted: vm.encrypted,
         fault_tolerance: vm.ft,
         managed_by: vm.managed_by.clone(),
@@ -79,7 +79,7 @@ pub fn source(
 /// by the minute and are not in it; nor are the devices that only lead to warnings.
 pub fn listed(vcenter: &VcenterId, vm: &VmSummary, view: &InventoryView) -> SourceVm {
     let unusual = vm.unusual.as_deref().cloned().unwrap_or_default();
-    let linked_clone = !vm.has_snapshots && unusual.disks.iter().any(|disk| disk.backing.parent);
+    let linked_clone = !vm.has_snapshots && unusual.disks.iter().any(|disk| disk.backing.deltas > 0);
     let details = VmDetails {
         vm: vm.vm.clone(),
         name: vm.name.clone(),
@@ -97,6 +97,8 @@ pub fn listed(vcenter: &VcenterId, vm: &VmSummary, view: &InventoryView) -> Sour
         nics: unusual.nics,
         other_devices: unusual.others,
         linked_clone,
+        annotation: vm.hdm_notes.clone(),
+        pool: vm.pool.clone(),
         ..VmDetails::default()
     };
     let mut facts = source(vcenter, &details, view, &vm.name, Vec::new());
@@ -177,6 +179,7 @@ fn devices(vm: &VmDetails) -> Vec<SourceDevice> {
 fn device_kind(device: &DeviceDetails) -> Option<DeviceKind> {
     Some(match device.kind.as_str() {
         "VirtualTPM" => DeviceKind::Vtpm,
+        "VirtualNVDIMM" => DeviceKind::Nvdimm,
         "VirtualSriovEthernetCard" => DeviceKind::SrIov,
         "VirtualPCIPassthrough" if device.backing_kind.contains("Vmiop") => DeviceKind::Vgpu,
         "VirtualPCIPassthrough" => DeviceKind::Passthrough,
@@ -202,8 +205,6 @@ pub fn target(cloud: &VcenterId, place: &Place, view: &InventoryView, macs: &[So
     let pool = view.pools.get(&place.pool.object);
     let folder = view.folders.get(&place.folder.object);
     let datastore = view.datastores.get(&place.datastore.object);
-    let versions = cluster
-        .map(|c| c.hosts.iter().filter_map(|h| view.hosts.get(h)).filter(|h| h.connected && !h.maintenance));
     TargetFacts {
         vcenter: cloud.clone(),
         cluster: cluster.map_or_else(|| place.cluster.name.clone(), |c| c.name.clone()),
@@ -232,34 +233,72 @@ pub fn target(cloud: &VcenterId, place: &Place, view: &InventoryView, macs: &[So
                 (from.clone(), NetworkChoice { name: to.name.clone(), seen })
             })
             .collect(),
-        macs_in_use: view
-            .vms
-            .values()
-            .flat_map(|vm| vm.macs.iter().map(move |mac| (mac, vm)))
-            .filter(|(mac, _)| macs.iter().any(|nic| nic.mac.eq_ignore_ascii_case(mac)))
-            .map(|(mac, vm)| MacUser { mac: mac.clone(), vm: vm.path.clone() })
-            .collect(),
-        max_hardware_version: versions
-            .and_then(|hosts| hosts.filter_map(|h| max_hardware_version(&h.version)).max()),
-        firmware: None,
+        macs_in_use: macs_in_use(view, macs),
+        // What ESXi hosts offer (API reference: GuestOsDescriptorFirmwareType).
+        firmware: Some(["bios", "efi"].map(str::to_owned).into()),
     }
 }
 
-/// What an accepted migration holds. Once its copy has arrived the datastore's free space shows it.
-pub fn reservation(id: MigrationId, input: &ColdInput, arrived: bool) -> Reservation {
+/// Who uses these MAC addresses.
+pub fn macs_in_use(view: &InventoryView, macs: &[SourceNic]) -> Vec<MacUser> {
+    let used = view.vms.values().flat_map(|vm| vm.macs.iter().map(move |mac| (mac, vm)));
+    used.filter(|(mac, _)| macs.iter().any(|nic| nic.mac.eq_ignore_ascii_case(mac)))
+        .map(|(mac, vm)| MacUser { mac: mac.clone(), vm: vm.path.clone() })
+        .collect()
+}
+
+/// What an accepted migration holds. What its copy takes already, the datastore's free space shows; once the
+/// copy has arrived that is all of it.
+pub fn reservation(id: MigrationId, input: &ColdInput, arrived: bool, taken_bytes: u64) -> Reservation {
     Reservation {
         migration: id,
         vm: input.source.clone(),
         cloud: input.cloud.clone(),
         datastore: input.place.datastore.object.id.clone(),
-        bytes: if arrived { 0 } else { input.capacity_bytes() },
+        bytes: if arrived { 0 } else { input.capacity_bytes().saturating_sub(taken_bytes) },
         folder: input.place.folder.object.id.clone(),
         name: input.target_name.clone(),
         macs: input.kept_macs().map(str::to_owned).collect(),
     }
 }
 
-/// Whether the VM lies in one of HDM's pools for sources that were moved.
-pub fn in_success_pool(view: &InventoryView, vm: &VmSummary) -> bool {
-    vm.pool.as_ref().and_then(|p| view.pools.get(p)).is_some_and(|p| p.name == pools::SUCCESS)
+/// Whether it is one of HDM's pools for sources that were moved.
+fn in_success_pool(view: &InventoryView, pool: Option<&MoRef>) -> bool {
+    pool.and_then(|p| view.pools.get(p)).is_some_and(|p| p.name == pools::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use hdm_shared::admission::Reservations;
+    use uuid::Uuid;
+
+    use super::super::testing::input;
+    use super::*;
+
+    #[test]
+    fn what_a_copy_has_taken_is_not_promised_a_second_time() {
+        let input = input();
+        let held = |arrived, taken| {
+            let held = reservation(MigrationId(Uuid::from_u128(1)), &input, arrived, taken);
+            Reservations::of_others([held], None).bytes_on(&input.cloud, "ds0")
+        };
+        let whole = input.capacity_bytes();
+        assert_eq!(held(false, 0), whole);
+        assert_eq!(held(false, whole / 4), whole - whole / 4);
+        assert_eq!(held(false, whole * 2), 0, "a copy's other files take room too");
+        assert_eq!(held(true, 0), 0);
+    }
+
+    #[test]
+    fn a_source_that_was_moved_is_known_by_its_note_as_by_its_pool() {
+        let vcenter: VcenterId = "onprem".to_owned().try_into().unwrap();
+        let moved = |notes: &str| {
+            let vm = VmDetails { annotation: notes.into(), ..VmDetails::default() };
+            source(&vcenter, &vm, &InventoryView::default(), "x", Vec::new()).moved_already
+        };
+        assert!(moved("Owner: Ann\n[HDM 1] Moved by HDM to cloud as 'web-01'."));
+        assert!(!moved("[HDM 1] Being moved by HDM to cloud as 'web-01'."));
+        assert!(!moved("Moved by HDM, says Ann."));
+    }
 }

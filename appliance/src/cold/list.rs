@@ -67,14 +67,6 @@ fn show(site: &Site, view: &InventoryView, vm: &VmSummary, reservations: &admiss
     let source = facts::listed(&site.id, vm, view);
     let mut findings = admission::source::check(&source);
     findings.extend(reservations.check_moving(&source));
-    if facts::in_success_pool(view, vm) {
-        findings.push(Finding::blocker(
-            "moved-already",
-            &vm.name,
-            format!("'{}' was moved already; this is the copy that was kept.", vm.name),
-            "Release it with `hdm source release` before it is moved again.",
-        ));
-    }
     VmView {
         vm: ObjectId { vcenter: site.id.clone(), moid: vm.vm.id.clone() },
         name: vm.name.clone(),

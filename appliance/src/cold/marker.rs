@@ -64,6 +64,15 @@ pub fn without_note(notes: &str, id: MigrationId) -> String {
     kept.join("\n")
 }
 
+/// How the note on a source that was moved begins.
+pub const MOVED: &str = "Moved by HDM to";
+
+/// Whether notes say that the VM was moved, by whichever migration, and not released since.
+pub fn was_moved(notes: &str) -> bool {
+    let ours = notes.lines().filter_map(|line| line.strip_prefix("[HDM ")?.split_once("] "));
+    ours.into_iter().any(|(_, text)| text.starts_with(MOVED))
+}
+
 fn note_prefix(id: MigrationId) -> String {
     format!("[HDM {id}] ")
 }

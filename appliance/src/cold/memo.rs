@@ -27,7 +27,9 @@ pub struct ColdMemo {
     pub attempt_tasks: Vec<MoRef>,
     /// The number of that attempt.
     pub attempt_tasks_of: u32,
-    /// The guest was asked to shut down, by the vCenter's clock, in Unix seconds.
+    /// Those of the tasks whose cancel was answered past the point of no return: they stay cancelled for ever.
+    pub answered_cancels: Vec<MoRef>,
+    /// The guest was asked to shut down, by the appliance's clock, in Unix seconds.
     pub shutdown_asked: Option<i64>,
     /// The source was, or may have been, powered off by us.
     pub powered_off: bool,
@@ -58,6 +60,8 @@ pub struct ColdMemo {
     pub power_on_asked: bool,
     /// Restarts of the target's guest so far.
     pub guest_restarts: u32,
+    /// Whether the target's guest has ever shown a sign of life.
+    pub guest_alive: bool,
     /// When the wait for the guest began, in Unix seconds of the appliance's clock.
     pub tools_since: Option<i64>,
     /// What a vCenter asks about the target.

@@ -31,6 +31,7 @@ mod input;
 mod list;
 mod marker;
 mod memo;
+mod moved;
 mod park_source;
 mod place;
 mod pools;
@@ -46,6 +47,8 @@ mod stop_source;
 mod target_spec;
 mod tasks;
 mod tell;
+#[cfg(test)]
+mod testing;
 mod transfer;
 mod view;
 mod vm;
@@ -54,7 +57,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hdm_shared::event::EventView;
-use hdm_vsphere::PipeLimits;
+use hdm_vsphere::{Limits, PipeLimits};
 
 use crate::engine::{AttemptOutcome, Cx, Interrupt, Milestone, StepError, Workflow};
 use crate::sites::{Site, Sites};
@@ -62,9 +65,10 @@ use crate::store::{NewEvent, Store};
 
 pub use accept::{AcceptError, accept, plan};
 pub use list::{VmFilter, clouds, vms};
+pub use moved::{CopyOf, Moved, find_moved};
 pub use release_source::release;
 pub use step::ColdStep;
-pub use view::{find_moved, request_of, view};
+pub use view::{request_of, view};
 
 #[cfg(test)]
 pub(crate) use input::tests::FIRST as FIRST_INPUT;
@@ -84,8 +88,8 @@ pub struct Settings {
     pub tools: Duration,
     /// How long a lease is taken to live that did not tell (API reference: 300 s by default).
     pub lease_expiry: Duration,
-    /// How long an import whose answer was lost is given to show itself.
-    pub import_grace: Duration,
+    /// How long an import whose answer was lost may take to show itself: the time a call may take, and some.
+    pub import_unknown: Duration,
     /// Limits of the transfers.
     pub pipe: PipeLimits,
 }
@@ -96,7 +100,7 @@ impl Default for Settings {
             task: Duration::from_secs(900),
             tools: Duration::from_secs(1_800),
             lease_expiry: Duration::from_secs(330),
-            import_grace: Duration::from_secs(5),
+            import_unknown: Limits::default().call + Duration::from_secs(30),
             pipe: PipeLimits::default(),
         }
     }
@@ -121,6 +125,11 @@ impl Cold {
     /// The vCenter it goes to.
     pub fn cloud(&self, cx: &ColdCx<'_>) -> Result<Site, StepError> {
         self.site(&cx.input().cloud)
+    }
+
+    /// How long a task of vCenter is waited for.
+    fn patience(&self, cx: &ColdCx<'_>) -> vm::Patience {
+        vm::Patience::new(cx.clock(), self.settings.task)
     }
 
     fn site(&self, id: &hdm_shared::VcenterId) -> Result<Site, StepError> {
@@ -203,6 +212,10 @@ impl Workflow for Cold {
 
     async fn interrupt(&self, input: &ColdInput, memo: &ColdMemo) -> Option<Interrupt> {
         tasks::interrupt(self, input, memo).await
+    }
+
+    async fn cancel_answered(&self, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
+        tasks::cancel_answered(self, cx).await
     }
 
     async fn take_over(&self, input: &ColdInput, former_owner: &str) -> Result<(), StepError> {

@@ -4,7 +4,7 @@ use hdm_vsphere::VmConfigChange;
 
 use super::memo::Parked;
 use super::vm::{self, Seen};
-use super::{Cold, ColdCx, marker, pools};
+use super::{Cold, ColdCx, marker, pools, tell};
 use crate::engine::StepError;
 
 /// Moves the source to the pool; without DRS it stays and its notes say so.
@@ -21,6 +21,10 @@ pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
             .await
             .map(|_| ())
     } else {
+        if cx.memo().parked != Some(Parked::Stays) {
+            let event = tell::stays(cx.input());
+            cx.tell("note", event.message.clone(), Some(event), None).await?;
+        }
         remember(cx, Parked::Stays).await?;
         let input = cx.input();
         let note = format!(
@@ -103,6 +107,6 @@ pub async fn set_notes(
     let session = cold.source(cx)?.session;
     let spec = VmConfigChange { annotation: Some(notes.clone()), ..VmConfigChange::default() };
     let task = session.reconfigure_task(&source.vm, &spec, None).await;
-    vm::finish(&session, task, cold.settings.task).await?;
+    vm::finish(&session, task, &cold.patience(cx)).await?;
     vm::expect_source(cold, cx, "have its notes changed", |v| v.annotation == notes).await.map(|_| ())
 }

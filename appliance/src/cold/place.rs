@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use hdm_shared::admission::target::{HostFacts, choose_host};
+use hdm_shared::admission::target::{HostFacts, choose_host, max_hardware_version};
 use hdm_shared::migration::TargetChoice;
 use hdm_shared::problem::Finding;
 use hdm_vsphere::{ClusterSummary, HostSummary, InventoryView, MoRef};
@@ -16,6 +16,16 @@ use super::resolve::{Candidate, Sought, only, pick};
 use super::{Cold, ColdCx};
 use crate::engine::StepError;
 
+/// What became of a request's target.
+pub struct Resolved {
+    /// All of it, if every part was found.
+    pub place: Option<Place>,
+    /// Its folder, if that was found.
+    pub folder: Option<Named>,
+    /// What was not found.
+    pub findings: Vec<Finding>,
+}
+
 /// Looks up a request's target. `vcenter` is the cloud's name, for messages; `networks` are the source
 /// networks that need a counterpart.
 pub fn resolve(
@@ -23,12 +33,12 @@ pub fn resolve(
     vcenter: &str,
     choice: &TargetChoice,
     networks: &BTreeSet<String>,
-) -> Result<Place, Vec<Finding>> {
+) -> Resolved {
     let mut findings = Vec::new();
     let mut keep = |result: Result<Named, Finding>| result.map_err(|f| findings.push(f)).ok();
     let cluster = keep(cluster(view, vcenter, choice.cluster.as_deref()));
     let Some(found) = cluster.as_ref().and_then(|c| view.clusters.get(&c.object)) else {
-        return Err(findings);
+        return Resolved { place: None, folder: None, findings };
     };
     let host = choice.host.as_deref().map(|asked| keep(named_host(view, found, asked)));
     let pool = keep(pool(view, found, choice.pool.as_deref()));
@@ -52,11 +62,11 @@ pub fn resolve(
             },
             pool: pool?,
             datastore: datastore?,
-            folder: folder?,
+            folder: folder.clone()?,
             networks: networks?,
         })
     })();
-    complete.ok_or(findings)
+    Resolved { place: complete, folder, findings }
 }
 
 fn cluster(view: &InventoryView, vcenter: &str, asked: Option<&str>) -> Result<Named, Finding> {
@@ -290,23 +300,25 @@ pub fn hosts(view: &InventoryView, place: &Place) -> Vec<HostFacts> {
                 .filter(|n| !host.networks.contains(&n.object))
                 .map(|n| n.name.clone())
                 .collect(),
+            max_hardware_version: max_hardware_version(&host.version),
         })
         .collect()
 }
 
-/// The host for the import: the one asked for, else the first by name that is fit.
-pub fn host(cold: &Cold, cx: &ColdCx<'_>) -> Result<Named, StepError> {
+/// The host for the import of a VM with this hardware version: the one asked for, else the first by name that is
+/// fit.
+pub fn host(cold: &Cold, cx: &ColdCx<'_>, hardware_version: Option<u32>) -> Result<Named, StepError> {
     let view = cold.cloud(cx)?.inventory.snapshot();
     let place = &cx.input().place;
     let facts = hosts(&view, place);
-    let chosen = choose_host(&facts).and_then(|fit| {
+    let chosen = choose_host(&facts, hardware_version).and_then(|fit| {
         let cluster = view.clusters.get(&place.cluster.object)?;
         let host = cluster.hosts.iter().filter_map(|h| view.hosts.get(h)).find(|h| h.name == fit.name)?;
         Some(Named { object: host.host.clone(), name: host.name.clone() })
     });
     chosen.ok_or_else(|| {
         StepError::retry(format!(
-            "No host of '{}' can take '{}' now: each is disconnected, in maintenance, or does not see '{}' and the networks.",
+            "No host of '{}' can take '{}' now: each is disconnected, in maintenance, too old for its hardware, or does not see '{}' and the networks.",
             place.cluster.name,
             cx.input().target_name,
             place.datastore.name

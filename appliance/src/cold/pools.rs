@@ -21,9 +21,9 @@ pub fn source_cluster<'v>(view: &'v InventoryView, cx: &ColdCx<'_>) -> Option<&'
 ///
 /// Absent if the cluster has no DRS, because such a cluster has no child pools. Two migrations may want the
 /// same pool at once, and an answer may be lost: `DuplicateName` means that it is there by now.
-pub async fn ensure(cold: &Cold, cx: &ColdCx<'_>, name: &str) -> Result<Option<MoRef>, StepError> {
+pub async fn ensure(cold: &Cold, cx: &mut ColdCx<'_>, name: &str) -> Result<Option<MoRef>, StepError> {
     let site = cold.source(cx)?;
-    let deadline = cx.clock().now().as_second() + vm::as_seconds(cold.settings.task);
+    let (patience, end) = (cold.patience(cx), cold.patience(cx).end());
     let mut asked = false;
     loop {
         let view = site.inventory.snapshot();
@@ -42,13 +42,15 @@ pub async fn ensure(cold: &Cold, cx: &ColdCx<'_>, name: &str) -> Result<Option<M
             return Ok(Some(pool.pool.clone()));
         }
         if !asked {
+            let (root, cluster) = (root.clone(), cluster.name.clone());
+            cx.log(format!("About to make the resource pool {name} in '{cluster}'.")).await?;
             match site.session.create_resource_pool(&root, name).await {
                 Ok(pool) => return Ok(Some(pool)),
                 Err(error) if error.fault_kind() == Some("DuplicateName") => asked = true,
                 Err(error) => return Err(error.into()),
             }
         }
-        if cx.clock().now().as_second() >= deadline {
+        if patience.is_over(end) {
             return Err(StepError::retry(format!(
                 "vCenter says that '{}' has a resource pool {name}, but the inventory does not show it.",
                 cluster.name

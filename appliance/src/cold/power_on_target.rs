@@ -45,25 +45,32 @@ pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
 pub async fn power_on(cold: &Cold, cx: &mut ColdCx<'_>, copy: &MoRef) -> Result<(), StepError> {
     let session = cold.cloud(cx)?.session;
     let task = session.power_on_task(copy, None).await?;
-    let deadline = tokio::time::Instant::now() + cold.settings.task;
-    let mut waiting = std::pin::pin!(session.wait_task(&task, deadline.into_std(), |_| ()));
+    let (patience, clock) = (cold.patience(cx), cx.clock().clone());
+    let mut waiting = std::pin::pin!(patience.bound(session.wait_task(&task, vm::unbounded(), |_| ())));
     let end = loop {
         tokio::select! {
             end = &mut waiting => break end,
-            () = tokio::time::sleep(ASK) => {}
+            () = clock.sleep(ASK) => {}
         }
         if let Ok(details) = session.vm(copy).await {
             show_question(cx, Some(&details)).await?;
         }
     };
     match end {
-        Ok(_) | Err(Error::TaskVanished { .. }) => show_question(cx, None).await,
-        Err(error) => Err(match &cx.memo().question {
+        Some(Ok(_) | Err(Error::TaskVanished { .. })) => show_question(cx, None).await,
+        end => Err(match &cx.memo().question {
             Some(question) => StepError::operator(format!(
                 "The power-on waits for an answer in {}: {question} Answer it there, then retry.",
                 cx.input().cloud
             )),
-            None => error.into(),
+            None => match end {
+                Some(Err(error)) => error.into(),
+                _ => StepError::retry(format!(
+                    "The power-on in {} did not end within {} s.",
+                    cx.input().cloud,
+                    cold.settings.task.as_secs()
+                )),
+            },
         }),
     }
 }

@@ -1,6 +1,8 @@
 //! Step `recheck`: everything admission checked is checked again when the VM leaves the queue.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use hdm_shared::problem::Finding;
 
 use super::{Cold, ColdCx, admit, vm};
 use crate::engine::StepError;
@@ -13,17 +15,31 @@ pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
     let input = cx.input().clone();
     let (from, to) = (cold.source(cx)?, cold.cloud(cx)?);
     for site in [&from, &to] {
-        let deadline = Instant::now() + READY;
-        vm::or_cancel(cx, async { Ok(site.inventory.ready(deadline).await?) }).await?;
+        let patience = vm::Patience::new(cx.clock(), READY);
+        let ready = vm::or_cancel(cx, async { Ok(patience.bound(site.inventory.live()).await) }).await?;
+        if ready.is_none() {
+            return Err(StepError::Passing {
+                what: site.id.to_string(),
+                why: format!("The inventory of {} is not known: {}.", site.id, site.inventory.why_not_live()),
+            });
+        }
     }
     let details = vm::source(cold, cx).await?;
     let open = admit::reservations(cold, Some(cx.id())).await.map_err(|e| StepError::retry(e.to_string()))?;
     let found =
         admit::judge(&from, &to, &details, &input.place, &input.options, &input.target_name, &open).await?;
-    let blockers: Vec<String> =
-        found.iter().filter(|f| f.blocks()).map(|f| format!("{} {}", f.message, f.remedy)).collect();
+    let blockers: Vec<&Finding> = found.iter().filter(|f| f.blocks()).collect();
     if blockers.is_empty() {
         return Ok(());
     }
-    Err(StepError::refused(blockers.join(" ")))
+    let text: Vec<String> = blockers.iter().map(|f| format!("{} {}", f.message, f.remedy)).collect();
+    let text = text.join(" ");
+    // Room was there when it was promised, and may be there again in a minute; the VM still runs where it is.
+    if blockers.iter().all(|f| f.code == "space-short") {
+        return Err(StepError::Passing {
+            what: format!("room on the datastore '{}'", input.place.datastore.name),
+            why: text,
+        });
+    }
+    Err(StepError::refused(text))
 }

@@ -51,7 +51,10 @@ fn note(cx: &ColdCx<'_>) -> String {
     let input = cx.input();
     let as_of = cx.memo().seal.as_ref().map(|s| format!(", as of {:.0}", s.since)).unwrap_or_default();
     format!(
-        "Moved by HDM to {} as '{}'{as_of}. This copy is kept powered off and disconnected. To use it again: hdm source release {}",
-        input.cloud, input.target_name, input.source
+        "{} {} as '{}'{as_of}. This copy is kept powered off and disconnected. To use it again: hdm source release {}",
+        marker::MOVED,
+        input.cloud,
+        input.target_name,
+        input.source
     )
 }

@@ -38,7 +38,7 @@ pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
     let task = session
         .create_snapshot_task(&source.vm, &name, &marker::snapshot_description(cx.id()), false, false)
         .await;
-    vm::finish(&session, task, cold.settings.task).await?;
+    vm::finish(&session, task, &cold.patience(cx)).await?;
     let source = vm::source(cold, cx).await?;
     let Some(snapshot) = ours(&source, cx).next().map(|s| s.snapshot.clone()) else {
         return Err(StepError::retry(format!(
@@ -72,7 +72,7 @@ pub async fn remove(cold: &Cold, cx: &ColdCx<'_>, source: &VmDetails) -> Result<
         let task = session.remove_snapshot_task(&snapshot.snapshot, false, true).await;
         match task {
             Err(error) if error.is_gone() => {}
-            task => vm::finish(&session, task, cold.settings.task).await?,
+            task => vm::finish(&session, task, &cold.patience(cx)).await?,
         }
     }
     match vm::look_at_source(cold, cx).await? {

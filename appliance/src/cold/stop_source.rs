@@ -24,6 +24,7 @@ pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
     if source.power == PowerState::Off {
         return Ok(());
     }
+    refuse_suspended(&source)?;
     refuse_question(&source)?;
     match cx.input().options.shutdown {
         ShutdownMode::Refuse => {
@@ -48,9 +49,15 @@ pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
         }
         ShutdownMode::Hard => {}
     }
+    // A guest that did not obey may have been suspended meanwhile.
+    let source = vm::source(cold, cx).await?;
+    if source.power == PowerState::Off {
+        return Ok(());
+    }
+    refuse_suspended(&source)?;
     cx.save("about to power off the source", |m| m.powered_off = true).await?;
     let task = session.power_off_task(&source.vm).await;
-    vm::finish(&session, task, cold.settings.task).await?;
+    vm::finish(&session, task, &cold.patience(cx)).await?;
     vm::expect_source(cold, cx, "be powered off", |v| v.power == PowerState::Off).await.map(|_| ())
 }
 
@@ -67,7 +74,7 @@ pub async fn undo(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
     if let Some(asked) = memo.shutdown_asked.filter(|_| !memo.powered_on_again) {
         let until = asked + i64::from(cx.input().options.shutdown_timeout_seconds);
         while source.power == PowerState::On && !memo.powered_off && cx.clock().now().as_second() < until {
-            tokio::time::sleep(POLL).await;
+            cx.clock().sleep(POLL).await;
             match vm::look_at_source(cold, cx).await? {
                 Seen::There(now) => source = now,
                 Seen::Gone => return Ok(()),
@@ -77,11 +84,11 @@ pub async fn undo(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
     if source.power != PowerState::Off {
         return Ok(());
     }
-    vm::no_copy_runs(cold, cx).await?;
+    vm::stopped_copies(cold, cx).await?;
     cx.save("about to power on the source again", |m| m.powered_on_again = true).await?;
     let session = cold.source(cx)?.session;
     let task = session.power_on_task(&source.vm, None).await;
-    vm::finish(&session, task, cold.settings.task).await?;
+    vm::finish(&session, task, &cold.patience(cx)).await?;
     vm::expect_source(cold, cx, "be powered on again", |v| v.power == PowerState::On).await.map(|_| ())
 }
 
@@ -133,10 +140,22 @@ async fn ask_guest(cold: &Cold, cx: &mut ColdCx<'_>, source: &VmDetails) -> Resu
         if details.power == PowerState::Off {
             return Ok(true);
         }
+        refuse_suspended(&details)?;
         refuse_question(&details)?;
         vm::pause(cx, POLL).await?;
     }
     Ok(false)
+}
+
+/// A power-off would lose what a suspended VM has in its memory.
+fn refuse_suspended(source: &VmDetails) -> Result<(), StepError> {
+    if source.power == PowerState::Suspended {
+        return Err(StepError::refused(format!(
+            "'{}' was suspended since it was checked; its memory cannot be moved. Resume it, or power it off and lose what was in its memory.",
+            source.name
+        )));
+    }
+    Ok(())
 }
 
 fn refuse_question(source: &VmDetails) -> Result<(), StepError> {

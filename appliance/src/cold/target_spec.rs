@@ -10,6 +10,7 @@ use hdm_shared::MigrationId;
 use hdm_shared::migration::{ColdOptions, DiskFormat, MacPolicy};
 use hdm_vsphere::{BootDevice, DiskDetails, DiskEdit, ImportEdit, NicDetails, NicEdit, VmDetails};
 
+use super::input::Named;
 use super::marker;
 
 /// Everything about the target that is ours to decide.
@@ -90,8 +91,8 @@ pub struct WantedNic {
     pub kind: String,
     /// The address to keep; absent if the target generates one.
     pub mac: Option<String>,
-    /// Name of the target network.
-    pub network: String,
+    /// The target network.
+    pub network: Option<Named>,
     /// Whether a magic packet wakes the VM.
     pub wake_on_lan: bool,
 }
@@ -105,13 +106,13 @@ pub struct Before<'a> {
     pub allocation: &'a BTreeMap<i32, (bool, bool)>,
 }
 
-/// What the target shall be. `network` gives the target network's name for the key of a source adapter.
+/// What the target shall be. `network` gives the target network for the key of a source adapter.
 pub fn wanted(
     source: &VmDetails,
     options: &ColdOptions,
     target_name: &str,
     before: Before<'_>,
-    network: impl Fn(i32) -> Option<String>,
+    network: impl Fn(i32) -> Option<Named>,
     marks: (MigrationId, u32),
 ) -> Wanted {
     let cpus = options.cpus.unwrap_or(source.cpus);
@@ -166,7 +167,7 @@ pub fn wanted(
                 label: nic.label.clone(),
                 kind: nic.kind.clone(),
                 mac: (options.mac == MacPolicy::Keep && !nic.mac.is_empty()).then(|| nic.mac.clone()),
-                network: network(nic.key).unwrap_or_default(),
+                network: network(nic.key),
                 wake_on_lan: nic.wake_on_lan,
             })
             .collect(),

@@ -23,14 +23,13 @@ pub async fn open(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
     if cx.memo().source_task.is_none() {
         let session = cold.source(cx)?.session;
         let vm = cx.input().source_vm();
-        let task = ensure(&session, &vm, TASK_MIGRATE, &activation, None, &cx.input().requested_by).await?;
+        let task = ensure(cx, &session, &vm, TASK_MIGRATE, &activation, None).await?;
         cx.save("the task at the source", |m| m.source_task = Some(task.task)).await?;
     }
     if cx.memo().cloud_task.is_none() {
         let session = cold.cloud(cx)?.session;
         let cluster = cx.input().place.cluster.object.clone();
-        let task =
-            ensure(&session, &cluster, TASK_MIGRATE, &activation, None, &cx.input().requested_by).await?;
+        let task = ensure(cx, &session, &cluster, TASK_MIGRATE, &activation, None).await?;
         cx.save("the task in the cloud", |m| m.cloud_task = Some(task.task)).await?;
     }
     open_attempt(cold, cx, cx.attempt()).await
@@ -50,6 +49,13 @@ pub async fn undo_open(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError
 /// Step `close-tasks`.
 pub async fn close(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
     close_all(cold, cx, None).await
+}
+
+/// Closes the tasks of a migration that ends because its source was released.
+pub async fn close_released(cold: &Cold, cx: &mut ColdCx<'_>, reason: &str) -> Result<(), StepError> {
+    close_attempt(cold, cx, &AttemptOutcome::Failed { reason: reason.to_owned() }).await?;
+    find_lost(cold, cx).await?;
+    close_all(cold, cx, Some(reason)).await
 }
 
 /// Opens the tasks of an attempt, once the migration's own are open. Those of an earlier attempt that could
@@ -75,8 +81,7 @@ pub async fn open_attempt(cold: &Cold, cx: &mut ColdCx<'_>, attempt: u32) -> Res
             Some(parent) => known(session.task_info(&parent).await)?.map(|info| info.key),
             None => None,
         };
-        let user = cx.input().requested_by.clone();
-        let task = ensure(&session, &entity, TASK_ATTEMPT, &activation, key.as_deref(), &user).await?;
+        let task = ensure(cx, &session, &entity, TASK_ATTEMPT, &activation, key.as_deref()).await?;
         cx.save("the task of the attempt", |m| {
             m.attempt_tasks.push(task.task);
             m.attempt_tasks_of = attempt;
@@ -112,8 +117,7 @@ pub async fn follow_target(cold: &Cold, cx: &mut ColdCx<'_>, target: &MoRef) -> 
     let session = cold.cloud(cx)?.session;
     if cx.memo().cluster_task.is_none() {
         let activation = marker::target_task(cx.id());
-        let task =
-            ensure(&session, target, TASK_MIGRATE, &activation, None, &cx.input().requested_by).await?;
+        let task = ensure(cx, &session, target, TASK_MIGRATE, &activation, None).await?;
         cx.save("the task at the copy", |m| {
             m.cluster_task = m.cloud_task.take();
             m.cloud_task = Some(task.task);
@@ -168,30 +172,35 @@ async fn close_all(cold: &Cold, cx: &mut ColdCx<'_>, fault: Option<&str>) -> Res
     Ok(())
 }
 
-/// The task with this activation id; made if there is none.
+/// The task with this activation id, running; made if there is none. That it is about to be made is logged.
 async fn ensure(
+    cx: &mut ColdCx<'_>,
     session: &Session,
     entity: &MoRef,
     kind: &str,
     activation: &str,
     parent: Option<&str>,
-    user: &str,
 ) -> Result<TaskInfo, StepError> {
     let found = session.find_tasks_by_activation_id(&[activation.to_owned()]).await?;
-    if let Some(info) = found.into_iter().find(|t| !t.state.is_final()) {
-        return Ok(info);
-    }
-    let info = session
-        .create_task(&NewTask {
+    let open = found.into_iter().find(|t| !t.state.is_final());
+    let info = if let Some(info) = open {
+        info
+    } else {
+        cx.log(format!("About to open the task {activation} in {}.", session.endpoint().name)).await?;
+        let new = NewTask {
             entity,
             type_id: kind,
-            initiated_by: Some(user),
+            initiated_by: Some(&cx.input().requested_by),
             cancelable: true,
             parent_key: parent,
             activation_id: activation,
-        })
-        .await?;
-    session.set_task_state(&info.task, TaskState::Running, None).await?;
+        };
+        session.create_task(&new).await?
+    };
+    // Also one whose creation's answer was lost: it waits in the queue for ever otherwise.
+    if info.state == TaskState::Queued {
+        session.set_task_state(&info.task, TaskState::Running, None).await?;
+    }
     Ok(info)
 }
 
@@ -222,6 +231,7 @@ pub async fn interrupt(cold: &Cold, input: &ColdInput, memo: &ColdMemo) -> Optio
         let session = cold.sites.get(vcenter)?.session;
         let by = format!("a user of {vcenter}");
         if let Some(task) = task
+            && !memo.answered_cancels.contains(task)
             && is_cancelled(&session, task).await
         {
             return Some(Interrupt::Cancel { by });
@@ -233,6 +243,23 @@ pub async fn interrupt(cold: &Cold, input: &ColdInput, memo: &ColdMemo) -> Optio
         }
     }
     None
+}
+
+/// Remembers whose cancel was answered. What cannot be asked now is answered again when it is heard again.
+pub async fn cancel_answered(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
+    let memo = cx.memo().clone();
+    let mut answered = memo.answered_cancels;
+    for (site, task) in [(cold.source(cx)?, memo.source_task), (cold.cloud(cx)?, memo.cloud_task)] {
+        if let Some(task) = task.filter(|task| !answered.contains(task))
+            && is_cancelled(&site.session, &task).await
+        {
+            answered.push(task);
+        }
+    }
+    if answered == cx.memo().answered_cancels {
+        return Ok(());
+    }
+    cx.save("the cancel was answered", |m| m.answered_cancels = answered).await
 }
 
 async fn is_cancelled(session: &Session, task: &MoRef) -> bool {

@@ -84,8 +84,45 @@ pub fn event(input: &ColdInput, milestone: &Milestone) -> NewEvent {
         severity,
         object: vm.clone(),
         operation: OPERATION.to_owned(),
-        user: input.requested_by.clone(),
+        user: actor(milestone).unwrap_or(&input.requested_by).to_owned(),
         message,
+    }
+}
+
+/// Who brought a milestone about, if that was somebody in particular.
+fn actor(milestone: &Milestone) -> Option<&str> {
+    match milestone {
+        Milestone::Resumed { by }
+        | Milestone::Unwinding { verdict: Verdict::Cancelled { by } }
+        | Milestone::Undone { verdict: Verdict::Cancelled { by } } => Some(by),
+        _ => None,
+    }
+}
+
+/// The event of a source that stays where it is.
+pub fn stays(input: &ColdInput) -> NewEvent {
+    NewEvent {
+        type_id: events::SOURCE_STAYS.to_owned(),
+        severity: EventSeverity::Info,
+        object: input.vm_name.clone(),
+        operation: OPERATION.to_owned(),
+        user: input.requested_by.clone(),
+        message: format!(
+            "'{}' stays in its resource pool while it is moved to {}: its cluster '{}' has no DRS.",
+            input.vm_name, input.cloud, input.source_cluster.name
+        ),
+    }
+}
+
+/// The event of a source that was released.
+pub fn released(input: &ColdInput, by: &str, message: &str) -> NewEvent {
+    NewEvent {
+        type_id: events::RELEASED.to_owned(),
+        severity: EventSeverity::Info,
+        object: input.vm_name.clone(),
+        operation: "Release".to_owned(),
+        user: by.to_owned(),
+        message: message.to_owned(),
     }
 }
 
@@ -120,6 +157,11 @@ pub async fn post(
     outcome
 }
 
+/// The reason within a message: what stands behind its first colon; all of it, if it has none.
+fn why(message: &str) -> &str {
+    message.split_once(": ").map_or(message, |(_, reason)| reason)
+}
+
 async fn post_once(
     session: &Session,
     entity: &MoRef,
@@ -141,6 +183,7 @@ async fn post_once(
         ("object".to_owned(), event.object.clone()),
         ("operation".to_owned(), event.operation.clone()),
         ("user".to_owned(), event.user.clone()),
+        ("reason".to_owned(), why(&event.message).to_owned()),
         ("target".to_owned(), format!("{}: {}", input.cloud, input.target_name)),
     ]);
     let severity = match event.severity {
@@ -159,5 +202,24 @@ async fn post_once(
         // The object is gone: there is nowhere left to show it.
         Err(error) if error.is_gone() => Ok(()),
         other => Ok(other?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::input;
+    use super::*;
+
+    #[test]
+    fn an_event_names_who_did_it_and_why() {
+        let cancelled = Verdict::Cancelled { by: "bob".into() };
+        let by = |milestone: Milestone| event(&input(), &milestone).user;
+        assert_eq!(by(Milestone::Started), "ann");
+        assert_eq!(by(Milestone::Resumed { by: "bob".into() }), "bob");
+        assert_eq!(by(Milestone::Undone { verdict: cancelled.clone() }), "bob");
+        assert_eq!(by(Milestone::Undone { verdict: Verdict::Failed { reason: "It broke.".into() } }), "ann");
+        let unwinding = event(&input(), &Milestone::Unwinding { verdict: cancelled });
+        assert_eq!(why(&unwinding.message), "Cancelled by bob.");
+        assert_eq!(why(&stays(&input()).message), "its cluster 'C0' has no DRS.");
     }
 }

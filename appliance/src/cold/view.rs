@@ -6,11 +6,7 @@ use hdm_shared::migration::{ColdRequest, DiskProgress, MigrationState, Migration
 use super::input::ColdInput;
 use super::memo::ColdMemo;
 use super::step::ColdStep;
-use crate::engine::{EngineError, StepError};
-use crate::store::{Record, Store, StoreError};
-
-/// How many migrations, newest first, are searched for one that moved a VM.
-const MAX_LOOKED_AT: u32 = 1_000;
+use crate::store::{Record, StoreError};
 
 /// Shows a record; how many attempts there are each time somebody lets it go on, and the place in the queue,
 /// are the engine's to know.
@@ -70,44 +66,4 @@ pub fn view(
 pub fn request_of(record: &Record) -> Result<ColdRequest, StoreError> {
     let input: ColdInput = serde_json::from_str(&record.input)?;
     Ok(input.request)
-}
-
-/// The last migration that moved a VM or was about to, by the VM's name, path or id, or by its own id.
-pub async fn find_moved(store: &Store, asked: &str) -> Result<Record, EngineError> {
-    let mut names = std::collections::BTreeSet::new();
-    let mut found = Vec::new();
-    for record in store.workflows(MAX_LOOKED_AT).await? {
-        // What cannot be understood is none that could be released.
-        let Ok(input) = serde_json::from_str::<ColdInput>(&record.input) else { continue };
-        let named = [input.vm_name.as_str(), &input.vm_path, &input.source.moid].contains(&asked)
-            || input.source.to_string() == asked
-            || record.id.to_string() == asked;
-        if !named {
-            continue;
-        }
-        match record.state {
-            MigrationState::Done => {}
-            MigrationState::NeedsOperator if record.committed => {}
-            _ => continue,
-        }
-        // Newest first: only the last migration of each VM counts.
-        if names.insert(input.source.clone()) {
-            found.push((record, input.vm_path));
-        }
-    }
-    match found.len() {
-        1 => Ok(found.remove(0).0),
-        0 => Err(EngineError::NotFound(format!(
-            "No migration has moved '{asked}'. `hdm status` lists the migrations; name the VM by its name, path or id."
-        ))),
-        _ => {
-            let paths: Vec<_> =
-                found.into_iter().map(|(record, path)| format!("'{path}' ({})", record.id)).collect();
-            Err(StepError::refused(format!(
-                "'{asked}' names several virtual machines that were moved: {}. Name one by its path or by the migration's id.",
-                paths.join(", ")
-            ))
-            .into())
-        }
-    }
 }

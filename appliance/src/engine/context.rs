@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hdm_shared::MigrationId;
+use hdm_shared::migration::MigrationState;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
@@ -10,7 +11,7 @@ use super::clock::Clock;
 use super::error::StepError;
 use super::live::{Live, Progress, guard};
 use super::workflow::Workflow;
-use crate::store::{Line, Record, Store, Verdict};
+use crate::store::{Line, NewEvent, Record, Store, Verdict};
 
 /// A record while a step uses it: the step saves its memo, and beside it the driver marks the end of a wait.
 pub(super) struct Cell {
@@ -113,6 +114,38 @@ impl<W: Workflow> Cx<'_, W> {
     pub async fn log(&mut self, message: String) -> Result<(), StepError> {
         tracing::info!(migration = %self.cell.id, "{message}");
         self.write(&mut *self.cell.record.lock().await, "note", message).await
+    }
+
+    /// Logs something together with its event; with an `end` the workflow ends so, and the message stays as its
+    /// last word.
+    pub async fn tell(
+        &mut self,
+        kind: &'static str,
+        message: String,
+        event: Option<NewEvent>,
+        end: Option<MigrationState>,
+    ) -> Result<(), StepError> {
+        tracing::info!(migration = %self.cell.id, kind, "{message}");
+        let now = self.clock.now();
+        let mut held = self.cell.record.lock().await;
+        let mut record = held.clone();
+        record.progress = self.live.progress.get();
+        if let Some(state) = end {
+            record.state = state;
+            record.error = Some(message.clone());
+            record.ended_at = Some(now);
+            record.waiting_for = None;
+            record.waiting_since = None;
+        }
+        let line = Line { kind, step: record.step.clone(), message, event };
+        self.store.write(&mut record, vec![line], now).await?;
+        *held = record;
+        Ok(())
+    }
+
+    /// Where it stands.
+    pub async fn state(&self) -> MigrationState {
+        self.cell.record.lock().await.state
     }
 
     async fn write(&self, record: &mut Record, kind: &'static str, message: String) -> Result<(), StepError> {

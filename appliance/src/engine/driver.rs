@@ -21,6 +21,7 @@ use super::books::Books;
 use super::context::{Cell, Cx};
 use super::error::{StepError, caught};
 use super::failpoint;
+use super::last_look::LastLook;
 use super::live::Live;
 use super::scheduler::Shared;
 use super::workflow::{AttemptOutcome, Interrupt, Milestone, Workflow};
@@ -48,6 +49,7 @@ pub(super) enum Ask<W: Workflow> {
     Undo(W::Step),
     Begins,
     Ended(AttemptOutcome),
+    CancelAnswered,
 }
 
 /// Whether a cancel ends a wait.
@@ -138,6 +140,7 @@ impl<W: Workflow> Driver<W> {
                 }
                 self.shared.store.clear_cancel(self.record.id).await?;
                 self.live.cancel.send_replace(None);
+                self.remember_answer().await?;
                 if heeds {
                     let reason = format!(
                         "{by} asked to cancel after the point of no return. Both copies are kept. Go on with hdm retry {}, or power off the copy and go back with hdm source release.",
@@ -155,6 +158,17 @@ impl<W: Workflow> Driver<W> {
             if failures == 0 {
                 self.keep_books().await?;
             }
+            match self.last_look(step).await? {
+                LastLook::GoOn => {}
+                LastLook::Cancelled => continue,
+                LastLook::AttemptEnded => {
+                    failures = 0;
+                    if let Some(next) = self.attempt_failed(&attempt_cancelled()).await? {
+                        return Ok(next);
+                    }
+                    continue;
+                }
+            }
             self.begin(step).await?;
             failpoint::at("before", W::word(step));
             let result = self.run_step(step).await;
@@ -170,9 +184,7 @@ impl<W: Workflow> Driver<W> {
                 Err(StepError::Cancelled) if self.live.cancel.borrow().is_some() => {}
                 Err(StepError::Cancelled) => {
                     failures = 0;
-                    let error =
-                        StepError::retry("Its task in vCenter was cancelled, which ends the attempt.");
-                    if let Some(next) = self.attempt_failed(&error).await? {
+                    if let Some(next) = self.attempt_failed(&attempt_cancelled()).await? {
                         return Ok(next);
                     }
                 }
@@ -278,6 +290,7 @@ impl<W: Workflow> Driver<W> {
             Ask::Run(step) => format!("step {}", W::word(*step)),
             Ask::Undo(step) => format!("undoing step {}", W::word(*step)),
             Ask::Begins | Ask::Ended(_) => "keeping the attempt's tasks".to_owned(),
+            Ask::CancelAnswered => "remembering an answered cancel".to_owned(),
         };
         let work = caught(&what, async {
             match &ask {
@@ -285,6 +298,7 @@ impl<W: Workflow> Driver<W> {
                 Ask::Undo(step) => shared.workflow.undo(*step, &mut cx).await,
                 Ask::Begins => shared.workflow.attempt_begins(&mut cx).await,
                 Ask::Ended(outcome) => shared.workflow.attempt_ended(&mut cx, outcome).await,
+                Ask::CancelAnswered => shared.workflow.cancel_answered(&mut cx).await,
             }
         });
         let result = if matches!(ask, Ask::Run(_) | Ask::Undo(_)) {
@@ -579,12 +593,18 @@ fn wire_bytes(disks: &[DiskProgress]) -> u64 {
 }
 
 /// Looks at the workflow's tasks from time to time until one is cancelled.
+fn attempt_cancelled() -> StepError {
+    StepError::retry("Its task in vCenter was cancelled, which ends the attempt.")
+}
+
+/// Looks at the workflow's tasks, at once and then from time to time, until one is cancelled. At once, because
+/// most steps end before the next look.
 async fn interrupted<W: Workflow>(shared: &Shared<W>, live: &Live<W::Memo>, input: &W::Input) -> Interrupt {
     loop {
-        shared.clock.sleep(shared.settings.interrupts).await;
         let memo = live.memo();
         if let Some(interrupt) = shared.workflow.interrupt(input, &memo).await {
             return interrupt;
         }
+        shared.clock.sleep(shared.settings.interrupts).await;
     }
 }

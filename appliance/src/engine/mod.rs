@@ -30,6 +30,7 @@ mod control;
 mod driver;
 mod error;
 mod failpoint;
+mod last_look;
 mod live;
 mod posting;
 mod scheduler;

@@ -141,6 +141,11 @@ pub trait Workflow: Send + Sync + Sized + 'static {
         memo: &Self::Memo,
     ) -> impl Future<Output = Option<Interrupt>> + Send;
 
+    /// A cancel was answered past the point of no return; [`Workflow::interrupt`] shall not tell of it again.
+    fn cancel_answered(&self, _cx: &mut Cx<'_, Self>) -> impl Future<Output = Result<(), StepError>> + Send {
+        async { Ok(()) }
+    }
+
     /// Ends what an appliance that drove it before us may still have open.
     fn take_over(
         &self,

@@ -141,6 +141,15 @@ impl Store {
         bounded(async { Ok(understood(&query.fetch_all(&self.pool).await?, read)) }).await
     }
 
+    /// A page of those that were queued before a queue number, newest first; [`MAX_PAGE`] of them.
+    pub async fn workflows_before(&self, queue_number: i64) -> Result<Vec<Record>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM workflow WHERE queue_number < $1 ORDER BY queue_number DESC LIMIT $2"
+        );
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(queue_number).bind(i64::from(MAX_PAGE));
+        query.fetch_all(&self.pool).await?.iter().map(read).collect()
+    }
+
     /// One workflow.
     pub async fn workflow(&self, id: MigrationId) -> Result<Option<Record>, StoreError> {
         bounded(async {

@@ -67,7 +67,11 @@ pub fn check(vm: &SourceVm) -> Vec<Finding> {
                 format!("'{label}' of '{name}' is not carried."),
                 "Add the device at the target if it is needed.",
             ),
-            DeviceKind::Passthrough | DeviceKind::Vgpu | DeviceKind::SrIov | DeviceKind::Vtpm => {}
+            DeviceKind::Passthrough
+            | DeviceKind::Vgpu
+            | DeviceKind::SrIov
+            | DeviceKind::Vtpm
+            | DeviceKind::Nvdimm => {}
         }
     }
     if !vm.cluster_has_drs {

@@ -67,12 +67,14 @@ pub const CODES: &[&str] = &[
     "managed-by",
     "memory-out-of-range",
     "method-disabled",
+    "moved-already",
     "name-not-offered",
     "name-reserved",
     "name-taken",
     "name-unusable",
     "network-not-seen",
     "network-unmapped",
+    "nvdimm",
     "other-properties-not-carried",
     "passthrough",
     "permissions-not-carried",
@@ -111,14 +113,24 @@ pub struct Case<'a> {
 /// Applies every rule; blockers first, each group in a fixed order.
 pub fn admit(case: Case<'_>) -> Vec<Finding> {
     let Case { vm, target, options, reservations } = case;
+    let mut findings = admit_without_target(vm, options, reservations);
+    findings.extend(target::check(vm, target, reservations));
+    findings.extend(network::check(vm, target, options, reservations));
+    findings.sort_by_key(|f| !f.blocks());
+    findings
+}
+
+/// Applies the rules that need no target, for a VM whose target is not known in all its parts.
+pub fn admit_without_target(
+    vm: &SourceVm,
+    options: &ColdOptions,
+    reservations: &Reservations,
+) -> Vec<Finding> {
     let mut findings = options::check(vm, options);
     findings.extend(source::check(vm));
     findings.extend(source::check_power(vm, options));
     findings.extend(reservations.check_moving(vm));
-    findings.extend(target::check(vm, target, reservations));
-    findings.extend(network::check(vm, target, options, reservations));
     findings.extend(carried::check(vm));
-    findings.sort_by_key(|f| !f.blocks());
     findings
 }
 
@@ -162,6 +174,7 @@ pub(crate) mod samples {
             permissions: Some(Vec::new()),
             storage_policies: Some(Vec::new()),
             template: false,
+            moved_already: false,
             encrypted: false,
             fault_tolerance: false,
             managed_by: None,
@@ -189,6 +202,7 @@ pub(crate) mod samples {
                 maintenance: false,
                 sees_datastore: true,
                 unseen_networks: Vec::new(),
+                max_hardware_version: Some(21),
             }],
             pool: "Resources".into(),
             pool_in_cluster: true,
@@ -206,7 +220,6 @@ pub(crate) mod samples {
             folder_in_datacenter: true,
             networks: [("VM Network".to_owned(), NetworkChoice { name: "Cloud LAN".into(), seen: true })]
                 .into(),
-            max_hardware_version: Some(21),
             firmware: None,
             names_in_folder: BTreeSet::new(),
             macs_in_use: Vec::new(),

@@ -1,5 +1,6 @@
 //! Whether each adapter has a network at the target, and whether its MAC address is free there.
 
+use crate::ids::VcenterId;
 use crate::migration::{ColdOptions, MacPolicy};
 use crate::problem::Finding;
 
@@ -45,7 +46,7 @@ pub fn check(
 ) -> Vec<Finding> {
     let mut found = networks(vm, target);
     if options.mac == MacPolicy::Keep {
-        found.extend(macs(vm, target, reservations));
+        found.extend(check_macs(vm, &target.vcenter, &target.macs_in_use, reservations));
     }
     found
 }
@@ -81,13 +82,19 @@ fn networks(vm: &SourceVm, target: &TargetFacts) -> Vec<Finding> {
     found
 }
 
-fn macs(vm: &SourceVm, target: &TargetFacts, reservations: &Reservations) -> Vec<Finding> {
+/// Checks that the MAC addresses, which are to be kept, are free in a vCenter.
+pub fn check_macs(
+    vm: &SourceVm,
+    vcenter: &VcenterId,
+    in_use: &[MacUser],
+    reservations: &Reservations,
+) -> Vec<Finding> {
     let name = vm.name.as_str();
     let remedy = "Let the target generate new addresses (--mac new), or change the other one.";
     let mut found = Vec::new();
     for nic in vm.nics.iter().filter(|n| !n.mac.is_empty()) {
         let mac = nic.mac.as_str();
-        if let Some(user) = target.macs_in_use.iter().find(|u| u.mac.eq_ignore_ascii_case(mac)) {
+        if let Some(user) = in_use.iter().find(|u| u.mac.eq_ignore_ascii_case(mac)) {
             found.push(Finding::blocker(
                 "mac-in-use",
                 name,
@@ -97,7 +104,7 @@ fn macs(vm: &SourceVm, target: &TargetFacts, reservations: &Reservations) -> Vec
                 ),
                 remedy,
             ));
-        } else if let Some(held) = reservations.holder_of_mac(&target.vcenter, mac) {
+        } else if let Some(held) = reservations.holder_of_mac(vcenter, mac) {
             found.push(Finding::blocker(
                 "mac-reserved",
                 name,

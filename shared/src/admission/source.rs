@@ -27,6 +27,8 @@ pub enum DeviceKind {
     Vgpu,
     /// A network adapter that is a function of a host's card.
     SrIov,
+    /// Persistent memory, whose content no export contains.
+    Nvdimm,
     /// A virtual Trusted Platform Module; its secrets are bound to a key provider.
     Vtpm,
     /// A CD/DVD drive with an ISO image in it.
@@ -78,6 +80,8 @@ pub struct SourceVm {
     pub power: PowerState,
     /// Whether it is a template.
     pub template: bool,
+    /// Whether it is the copy that an earlier move kept.
+    pub moved_already: bool,
     /// Whether its home files are encrypted.
     pub encrypted: bool,
     /// Whether Fault Tolerance is on.
@@ -167,6 +171,14 @@ fn kind(vm: &SourceVm, found: &mut Vec<Finding>) {
             "Convert it to a virtual machine first.",
         ));
     }
+    if vm.moved_already {
+        found.push(Finding::blocker(
+            "moved-already",
+            name,
+            format!("'{name}' was moved already; this is the copy that was kept."),
+            "Release it with `hdm source release` before it is moved again.",
+        ));
+    }
     if vm.encrypted {
         found.push(Finding::blocker(
             "encrypted",
@@ -197,6 +209,11 @@ fn check_device(vm: &str, device: &SourceDevice) -> Option<Finding> {
             "vtpm",
             format!("'{vm}' has a virtual TPM ({label}), whose secrets cannot be moved by an export."),
             "Suspend what uses it in the guest (BitLocker, for one), then remove the virtual TPM.".to_owned(),
+        ),
+        DeviceKind::Nvdimm => (
+            "nvdimm",
+            format!("'{vm}' has persistent memory ({label}), whose content no export contains."),
+            format!("Move its content to a disk in the guest, then remove '{label}'."),
         ),
         DeviceKind::Passthrough => (
             "passthrough",
@@ -383,6 +400,7 @@ mod tests {
     #[test]
     fn each_kind_of_vm_that_cannot_move_has_its_code() {
         assert_eq!(only(|v| v.template = true), "template");
+        assert_eq!(only(|v| v.moved_already = true), "moved-already");
         assert_eq!(only(|v| v.encrypted = true), "encrypted");
         assert_eq!(only(|v| v.fault_tolerance = true), "fault-tolerance");
         assert_eq!(only(|v| v.connection = "orphaned".into()), "vm-inaccessible");
@@ -405,6 +423,7 @@ mod tests {
         assert_eq!(device(DeviceKind::Passthrough), "passthrough");
         assert_eq!(device(DeviceKind::Vgpu), "vgpu");
         assert_eq!(device(DeviceKind::SrIov), "sr-iov");
+        assert_eq!(device(DeviceKind::Nvdimm), "nvdimm");
         assert_eq!(device(DeviceKind::Iso), "");
         assert_eq!(device(DeviceKind::Other), "");
     }

@@ -35,6 +35,8 @@ pub struct HostFacts {
     pub sees_datastore: bool,
     /// Those of the networks chosen that it does not see, by name.
     pub unseen_networks: Vec<String>,
+    /// The newest hardware version it runs, 21 for `vmx-21`; absent if unknown.
+    pub max_hardware_version: Option<u32>,
 }
 
 impl HostFacts {
@@ -45,6 +47,11 @@ impl HostFacts {
             && !self.maintenance
             && self.sees_datastore
             && self.unseen_networks.is_empty()
+    }
+
+    /// Whether it runs virtual hardware of this version, as far as that is known.
+    pub fn runs(&self, hardware_version: Option<u32>) -> bool {
+        hardware_version.zip(self.max_hardware_version).is_none_or(|(wanted, max)| wanted <= max)
     }
 }
 
@@ -96,8 +103,6 @@ pub struct TargetFacts {
     pub networks: BTreeMap<String, NetworkChoice>,
     /// MAC addresses used in this vCenter, as far as they matter for the VM.
     pub macs_in_use: Vec<MacUser>,
-    /// The newest hardware version the cluster can run, 21 for `vmx-21`; absent if unknown.
-    pub max_hardware_version: Option<u32>,
     /// The kinds of firmware the cluster can run; absent if unknown.
     pub firmware: Option<BTreeSet<String>>,
 }
@@ -108,14 +113,17 @@ pub fn check(vm: &SourceVm, target: &TargetFacts, reservations: &Reservations) -
     fits_together(target, &mut found);
     hosts(target, &mut found);
     space(vm, target, reservations, &mut found);
-    name(vm, target, reservations, &mut found);
+    let folder = FolderFacts { id: &target.folder_id, path: &target.folder, names: &target.names_in_folder };
+    found.extend(check_name(vm, &target.vcenter, folder, reservations));
     hardware(vm, target, &mut found);
     found
 }
 
-/// The host HDM chooses: the first usable one by name, so that the choice can be foretold.
-pub fn choose_host(hosts: &[HostFacts]) -> Option<&HostFacts> {
-    hosts.iter().filter(|h| h.usable()).min_by(|a, b| a.name.cmp(&b.name))
+/// The host HDM chooses for a VM of this hardware version: the first usable one by name that runs it, so that
+/// the choice can be foretold.
+pub fn choose_host(hosts: &[HostFacts], hardware_version: Option<u32>) -> Option<&HostFacts> {
+    let fit = hosts.iter().filter(|h| h.usable() && h.runs(hardware_version));
+    fit.min_by(|a, b| a.name.cmp(&b.name))
 }
 
 /// The newest hardware version a host of this ESXi version runs (VMware KB 1003746); absent for versions
@@ -202,7 +210,7 @@ fn hosts(target: &TargetFacts, found: &mut Vec<Finding>) {
         ));
         return;
     }
-    if choose_host(&target.hosts).is_some() {
+    if target.hosts.iter().any(HostFacts::usable) {
         return;
     }
     let datastore = target.datastore.name.as_str();
@@ -261,43 +269,69 @@ fn size(bytes: u64) -> String {
     }
 }
 
-fn name(vm: &SourceVm, target: &TargetFacts, reservations: &Reservations, found: &mut Vec<Finding>) {
+/// A folder that a copy is to be put into.
+#[derive(Clone, Copy, Debug)]
+pub struct FolderFacts<'a> {
+    /// Its managed object id.
+    pub id: &'a str,
+    /// Its inventory path.
+    pub path: &'a str,
+    /// Names of its VMs.
+    pub names: &'a BTreeSet<String>,
+}
+
+/// Checks that the copy's name is free in a folder.
+pub fn check_name(
+    vm: &SourceVm,
+    vcenter: &VcenterId,
+    folder: FolderFacts<'_>,
+    reservations: &Reservations,
+) -> Vec<Finding> {
+    let mut found = Vec::new();
     let name = vm.target_name.as_str();
     let remedy = "Give the copy another name (--rename), or choose another folder.";
-    if target.names_in_folder.iter().any(|n| n.eq_ignore_ascii_case(name)) {
+    if folder.names.iter().any(|n| n.eq_ignore_ascii_case(name)) {
         found.push(Finding::blocker(
             "name-taken",
             name,
-            format!("A virtual machine named '{name}' is in the folder '{}' already.", target.folder),
+            format!("A virtual machine named '{name}' is in the folder '{}' already.", folder.path),
             remedy,
         ));
-    } else if let Some(held) = reservations.holder_of_name(&target.vcenter, &target.folder_id, name) {
+    } else if let Some(held) = reservations.holder_of_name(vcenter, folder.id, name) {
         found.push(Finding::blocker(
             "name-reserved",
             name,
             format!(
                 "The name '{name}' in the folder '{}' is reserved for migration {}.",
-                target.folder, held.migration
+                folder.path, held.migration
             ),
             remedy,
         ));
     }
+    found
 }
 
 fn hardware(vm: &SourceVm, target: &TargetFacts, found: &mut Vec<Finding>) {
     let name = vm.name.as_str();
     let cluster = target.cluster.as_str();
-    if let (Some(has), Some(max)) = (vm.hardware_version, target.max_hardware_version)
-        && has > max
+    // Only the hosts that could take it otherwise count: in a mixed cluster, and if one was asked for.
+    let usable = || target.hosts.iter().filter(|h| h.usable());
+    if let Some(has) = vm.hardware_version
+        && let Some(max) = usable().filter_map(|h| h.max_hardware_version).max()
+        && choose_host(&target.hosts, Some(has)).is_none()
     {
         found.push(Finding::blocker(
             "hardware-version-unsupported",
             name,
-            format!("'{name}' has hardware version {has}; '{cluster}' runs at most {max}."),
-            "Choose a cluster with newer hosts.",
+            format!(
+                "'{name}' has hardware version {has}; what can take it of '{cluster}' runs at most {max}."
+            ),
+            "Choose a newer host, or a cluster with newer hosts.",
         ));
     }
+    // A VM that says nothing starts by BIOS, the API's default.
     if let Some(known) = &target.firmware
+        && !vm.firmware.is_empty()
         && !known.contains(&vm.firmware)
     {
         found.push(Finding::blocker(
@@ -370,8 +404,8 @@ mod tests {
         let usable = target().hosts.remove(0);
         let named = |name: &str, maintenance| HostFacts { name: name.into(), maintenance, ..usable.clone() };
         let hosts = [named("c", false), named("a", true), named("b", false)];
-        assert_eq!(choose_host(&hosts).map(|h| h.name.as_str()), Some("b"));
-        assert_eq!(choose_host(&hosts[1..2]), None);
+        assert_eq!(choose_host(&hosts, None).map(|h| h.name.as_str()), Some("b"));
+        assert_eq!(choose_host(&hosts[1..2], None), None);
         assert_eq!(only(|_, t| t.hosts = hosts.to_vec()), "", "one usable host is enough");
     }
 
@@ -398,7 +432,7 @@ mod tests {
     fn hardware_must_be_known_to_the_target() {
         assert_eq!(only(|v, _| v.hardware_version = Some(22)), "hardware-version-unsupported");
         assert_eq!(only(|v, _| v.hardware_version = Some(21)), "");
-        assert_eq!(only(|_, t| t.max_hardware_version = None), "");
+        assert_eq!(only(|v, t| (v.hardware_version, t.hosts[0].max_hardware_version) = (Some(22), None)), "");
         let efi: BTreeSet<String> = ["efi".to_owned()].into();
         assert_eq!(only(|_, t| t.firmware = Some(efi.clone())), "firmware-unsupported");
         assert_eq!(only(|v, t| (v.firmware, t.firmware) = ("efi".into(), Some(efi.clone()))), "");
@@ -406,6 +440,21 @@ mod tests {
         for known in KNOWN_CONTROLLERS {
             assert_eq!(only(|v, _| v.controllers = vec![(*known).into()]), "", "{known}");
         }
+    }
+
+    #[test]
+    fn in_a_mixed_cluster_a_host_that_runs_the_hardware_is_chosen() {
+        let old = target().hosts.remove(0);
+        let new = HostFacts { name: "esx-2".into(), max_hardware_version: Some(22), ..old.clone() };
+        let both = [old.clone(), new.clone()];
+        assert_eq!(choose_host(&both, Some(21)).map(|h| h.name.as_str()), Some("esx-1"));
+        assert_eq!(choose_host(&both, Some(22)).map(|h| h.name.as_str()), Some("esx-2"));
+        let mixed =
+            |hosts: &[HostFacts]| only(|v, t| (v.hardware_version, t.hosts) = (Some(22), hosts.to_vec()));
+        assert_eq!(mixed(&both), "");
+        assert_eq!(mixed(&both[..1]), "hardware-version-unsupported", "the old one was asked for");
+        let resting = HostFacts { maintenance: true, ..new };
+        assert_eq!(mixed(&[old, resting]), "hardware-version-unsupported", "the new one cannot take it");
     }
 
     #[test]

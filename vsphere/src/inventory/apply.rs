@@ -63,6 +63,7 @@ pub(super) const WATCHED: &[(&str, &[&str])] = &[
             "config.instanceUuid",
             "config.version",
             "config.guestId",
+            "config.annotation",
             "config.hardware",
             "config.extraConfig",
             "config.managedBy",
@@ -351,6 +352,11 @@ fn apply_to_vm(vm: &mut VmSummary, name: &str, value: Option<&Node>) {
             vm.managed_by =
                 value.and_then(|v| v.text_at("extensionKey")).filter(|k| !k.is_empty()).map(str::to_owned);
         }
+        "config.annotation" => {
+            // Of notes, which may be long, only what HDM wrote is kept.
+            let ours: Vec<&str> = text.lines().filter(|line| line.starts_with("[HDM ")).collect();
+            vm.hdm_notes = ours.join("\n");
+        }
         "config.extraConfig" => {
             vm.hdm_migration = value.and_then(|options| {
                 let option =
@@ -407,7 +413,7 @@ fn unusual_devices(hardware: &Node) -> UnusualDevices {
         let backing = &disk.backing;
         let exclusive = matches!(backing.sharing.as_str(), "" | "sharingNone");
         let bound = backing.is_rdm() || backing.mode.starts_with("independent") || backing.encrypted;
-        bound || !exclusive || backing.parent || shared(disk.controller_key)
+        bound || !exclusive || backing.deltas > 0 || shared(disk.controller_key)
     });
     unusual.disks = disks;
     unusual

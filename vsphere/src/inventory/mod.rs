@@ -54,6 +54,7 @@ pub struct Inventory {
 
 #[derive(Debug)]
 struct Shared {
+    vcenter: String,
     view: watch::Receiver<Arc<InventoryView>>,
     state: watch::Receiver<CacheState>,
     keeper: JoinHandle<()>,
@@ -77,8 +78,9 @@ impl Inventory {
     pub fn start(session: Session) -> Self {
         let (view_sender, view) = watch::channel(Arc::new(InventoryView::default()));
         let (state_sender, state) = watch::channel(CacheState::Connecting);
+        let vcenter = session.name().to_owned();
         let keeper = tokio::spawn(keep(session, view_sender, state_sender));
-        Self { shared: Arc::new(Shared { view, state, keeper }) }
+        Self { shared: Arc::new(Shared { vcenter, view, state, keeper }) }
     }
 
     /// What is known now.
@@ -101,21 +103,30 @@ impl Inventory {
         self.shared.state.clone()
     }
 
+    /// Waits until the cache is live, however long that takes.
+    pub async fn live(&self) {
+        let mut state = self.shared.state.clone();
+        if state.wait_for(|state| matches!(state, CacheState::Live { .. })).await.is_err() {
+            // The keeper has ended with its runtime; nothing will be live any more.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Why the cache is not live, as the end of a sentence.
+    pub fn why_not_live(&self) -> String {
+        match self.state() {
+            CacheState::Stale { why, .. } => why,
+            _ => "it is still being read".into(),
+        }
+    }
+
     /// Waits until the cache is live; the error says why it is not.
     pub async fn ready(&self, deadline: Instant) -> Result<(), Error> {
-        let mut state = self.shared.state.clone();
-        let live = state.wait_for(|state| matches!(state, CacheState::Live { .. }));
-        match tokio::time::timeout_at(deadline.into(), live).await {
-            Ok(Ok(_)) => Ok(()),
-            _ => Err(Error::Unreachable {
-                vcenter: "the inventory".into(),
-                sent: false,
-                source: match self.state() {
-                    CacheState::Stale { why, .. } => why.into(),
-                    _ => "it is still being read".into(),
-                },
-            }),
-        }
+        tokio::time::timeout_at(deadline.into(), self.live()).await.map_err(|_| Error::Unreachable {
+            vcenter: self.shared.vcenter.clone(),
+            sent: false,
+            source: format!("its inventory is not known: {}", self.why_not_live()).into(),
+        })
     }
 }
 
@@ -150,14 +161,34 @@ async fn follow(
     let default_collector = session.content().await?.property_collector.clone();
     let kinds: Vec<&str> = apply::WATCHED.iter().map(|(kind, _)| *kind).collect();
     let container = session.create_view(&kinds).await?;
-    // A collector of our own: cancelling or losing it disturbs nobody else in the session.
-    let collector = session.call_for_moref("CreatePropertyCollector", &default_collector, |_| {}).await?;
-    create_filter(session, &collector, &container).await?;
+    let followed = async {
+        // A collector of our own: cancelling or losing it disturbs nobody else in the session.
+        let collector = session.call_for_moref("CreatePropertyCollector", &default_collector, |_| {}).await?;
+        let Err(error) = follow_with(session, &collector, &container, view, state).await;
+        // Its filter goes with it. In a session that goes on it would otherwise stay until the session ends.
+        if let Err(error) = session.call("DestroyPropertyCollector", &collector, |_| {}).await {
+            tracing::debug!(vcenter = session.name(), %error, "a collector could not be destroyed");
+        }
+        Err(error)
+    }
+    .await;
+    session.destroy_view(&container).await;
+    followed
+}
 
+/// The same with a collector and a view.
+async fn follow_with(
+    session: &Session,
+    collector: &MoRef,
+    container: &MoRef,
+    view: &watch::Sender<Arc<InventoryView>>,
+    state: &watch::Sender<CacheState>,
+) -> Result<std::convert::Infallible, Error> {
+    create_filter(session, collector, container).await?;
     let mut store = Store::default();
     let mut version = String::new();
     loop {
-        let answer = wait_for_updates(session, &collector, &version).await?;
+        let answer = wait_for_updates(session, collector, &version).await?;
         let Some(set) = answer.child("returnval") else { continue };
         version = set.string("version");
         for filter in set.all("filterSet") {

@@ -200,6 +200,8 @@ pub struct VmSummary {
     pub tools_running: bool,
     /// Whether it belongs to a vApp.
     pub in_vapp: bool,
+    /// Those lines of its notes that begin with `[HDM `.
+    pub hdm_notes: String,
     /// The migration that made it (`extraConfig` `hdm.migration`).
     pub hdm_migration: Option<String>,
     /// Whether it has snapshots.

@@ -225,12 +225,24 @@ impl Pipe {
             while let Some(inner) = cause.source() {
                 cause = inner;
             }
-            self.nfc(device, &cause.to_string(), None)
+            Error::Nfc {
+                host: host(device),
+                device: self.label.clone(),
+                detail: cause.to_string(),
+                status: None,
+                reached: !error.is_connect(),
+            }
         })
     }
 
     fn nfc(&self, device: &LeaseDevice, detail: &str, status: Option<u16>) -> Error {
-        Error::Nfc { host: host(device), device: self.label.clone(), detail: detail.to_owned(), status }
+        Error::Nfc {
+            host: host(device),
+            device: self.label.clone(),
+            detail: detail.to_owned(),
+            status,
+            reached: true,
+        }
     }
 
     fn silent(&self) -> Error {

@@ -9,8 +9,14 @@
 //!
 //! (Virtual Disk Format 5.0, "Stream-Optimized Compressed Sparse Extents".) Every grain's address must be
 //! within the disk, on a grain's boundary and higher than the one before; a grain table must name exactly the
-//! grains that came before it, where they came. So a wrong address is found even if the sender hashed it.
-//! Fed with chunks of any size; holds one marker, or one grain table, never a grain.
+//! grains that it is about, where they came; and the directory at the end must name exactly the tables, each
+//! under the part of the disk its grains claim. A table says the lower part of an address, the directory the
+//! upper: so any wrong address is found even if the sender hashed it.
+//!
+//! Fed with chunks of any size; holds one marker, table or directory, never a grain, and remembers eight bytes
+//! of each grain until its table has come and eight of each table: 256 KiB for a full disk of 1 TiB.
+
+use std::collections::VecDeque;
 
 /// Damage: where in the stream, and what.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +36,11 @@ const MAX_GRAIN_SECTORS: u64 = 2048;
 const MAX_OVERHEAD_SECTORS: u64 = 131_072;
 /// The largest grain table accepted, in entries; hosts use 512.
 const MAX_TABLE_ENTRIES: u32 = 4_096;
+/// How many grains may wait for their tables, should a writer put its tables behind all grains: 256 GiB of
+/// data in grains of 64 KiB.
+const MAX_UNNAMED: usize = 4 << 20;
+/// The largest directory accepted, in sectors (4 MiB): a disk of 32 TiB has one of half that.
+const MAX_DIRECTORY_SECTORS: u64 = 8_192;
 
 const TYPE_END: u32 = 0;
 const TYPE_TABLE: u32 = 1;
@@ -47,8 +58,23 @@ pub struct StreamChecker {
     geometry: Option<Geometry>,
     next_lba: u64,
     position_bytes: u64,
-    /// Index and sector of the grains that no table has named yet.
-    unnamed: Vec<(u64, u64)>,
+    /// The grains that no table has named yet, by table, in the order they came.
+    unnamed: VecDeque<Group>,
+    /// How many grains those are.
+    unnamed_grains: usize,
+    /// Number and sector of each table that has come, ascending; the number is absent for a table that names
+    /// no grain.
+    tables: Vec<(Option<u32>, u32)>,
+    directory_seen: bool,
+}
+
+/// The grains of one table.
+#[derive(Debug)]
+struct Group {
+    /// Number of the table, from 0.
+    table: u32,
+    /// Each grain's index within the table, and its sector in the stream.
+    grains: Vec<(u32, u32)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +92,8 @@ enum State {
     Marker,
     /// Collects a grain table of this many bytes.
     Table(usize),
+    /// Collects the grain directory, of this many bytes.
+    Directory(usize),
     Ended,
 }
 
@@ -80,7 +108,10 @@ impl StreamChecker {
             geometry: None,
             next_lba: 0,
             position_bytes: 0,
-            unnamed: Vec::new(),
+            unnamed: VecDeque::new(),
+            unnamed_grains: 0,
+            tables: Vec::new(),
+            directory_seen: false,
         }
     }
 
@@ -96,6 +127,7 @@ impl StreamChecker {
                 State::Header => self.collect(bytes, 512, Self::header)?,
                 State::Marker => self.collect(bytes, 16, Self::marker)?,
                 State::Table(length) => self.collect(bytes, length, Self::table)?,
+                State::Directory(length) => self.collect(bytes, length, Self::directory)?,
                 State::Skip(rest) => {
                     let used = usize::try_from(rest).unwrap_or(usize::MAX).min(bytes.len());
                     let rest = rest - used as u64;
@@ -165,11 +197,12 @@ impl StreamChecker {
         if overhead == 0 || overhead > MAX_OVERHEAD_SECTORS || entries == 0 || entries > MAX_TABLE_ENTRIES {
             return Err(self.damage(start, "the header's sizes are out of range"));
         }
-        self.geometry = Some(Geometry {
-            capacity_sectors: capacity,
-            grain_sectors: grain,
-            table_entries: entries.into(),
-        });
+        let geometry =
+            Geometry { capacity_sectors: capacity, grain_sectors: grain, table_entries: entries.into() };
+        if geometry.tables() * 4 > MAX_DIRECTORY_SECTORS * SECTOR {
+            return Err(self.damage(start, "the disk has more grain tables than are possible"));
+        }
+        self.geometry = Some(geometry);
         let rest = (overhead - 1) * SECTOR;
         self.state = if rest == 0 { State::Marker } else { State::Skip(rest) };
         Ok(())
@@ -186,30 +219,37 @@ impl StreamChecker {
             return Ok(());
         }
         let rest_of_sector = SECTOR - 16;
+        let length = |sectors: u64| usize::try_from(rest_of_sector + sectors * SECTOR).unwrap_or_default();
         match kind {
             TYPE_END => {
-                if let Some((index, _)) = self.unnamed.first() {
-                    // Writers that name no grain at all put their tables elsewhere.
-                    tracing::debug!(index, "grains without a table");
+                if !self.unnamed.is_empty() {
+                    return Err(self.damage(start, "the stream ends before the table of its last grains"));
+                }
+                if !self.directory_seen && !self.tables.is_empty() {
+                    return Err(self.damage(start, "the stream ends before its grain directory"));
                 }
                 self.state = State::Ended;
                 Ok(())
             }
             TYPE_TABLE => {
-                let bytes = geometry.table_entries * 4;
-                if value * SECTOR != bytes.div_ceil(SECTOR) * SECTOR {
+                if value != (geometry.table_entries * 4).div_ceil(SECTOR) {
                     return Err(
                         self.damage(start, format!("a grain table of {value} sectors is out of range"))
                     );
                 }
-                self.state =
-                    State::Table(usize::try_from(rest_of_sector + value * SECTOR).unwrap_or_default());
+                self.state = State::Table(length(value));
                 Ok(())
             }
-            TYPE_DIRECTORY | TYPE_FOOTER => {
-                let most = geometry.capacity_sectors / geometry.grain_sectors / 8 + 256;
-                if value == 0 || value > most {
-                    return Err(self.damage(start, format!("metadata of {value} sectors is out of range")));
+            TYPE_DIRECTORY => {
+                if value < (geometry.tables() * 4).div_ceil(SECTOR) || value > MAX_DIRECTORY_SECTORS {
+                    return Err(self.damage(start, format!("a directory of {value} sectors is out of range")));
+                }
+                self.state = State::Directory(length(value));
+                Ok(())
+            }
+            TYPE_FOOTER => {
+                if value == 0 || value > MAX_OVERHEAD_SECTORS {
+                    return Err(self.damage(start, format!("a footer of {value} sectors is out of range")));
                 }
                 self.state = State::Skip(rest_of_sector + value * SECTOR);
                 Ok(())
@@ -233,28 +273,39 @@ impl StreamChecker {
         if size > grain_bytes + grain_bytes / 64 + 64 {
             return Err(self.damage(start, format!("a grain of {size} bytes is too large")));
         }
-        let index = lba / geometry.grain_sectors;
-        let table = index / geometry.table_entries;
-        if self.unnamed.last().is_some_and(|(last, _)| last / geometry.table_entries != table) {
-            // This writer puts its tables elsewhere; the hosts that export do not.
-            self.unnamed.clear();
+        if self.unnamed_grains >= MAX_UNNAMED {
+            return Err(self.damage(start, format!("{MAX_UNNAMED} grains came without a grain table")));
         }
-        self.unnamed.push((index, start / SECTOR));
+        let Ok(sector) = u32::try_from(start / SECTOR) else {
+            return Err(self.damage(start, "a grain lies beyond the 2 TiB that a grain table can name"));
+        };
+        let index = lba / geometry.grain_sectors;
+        let (table, within) =
+            (narrow(index / geometry.table_entries), narrow(index % geometry.table_entries));
+        match self.unnamed.back_mut() {
+            Some(group) if group.table == table => group.grains.push((within, sector)),
+            _ => self.unnamed.push_back(Group { table, grains: vec![(within, sector)] }),
+        }
+        self.unnamed_grains += 1;
         self.next_lba = lba + geometry.grain_sectors;
         self.position_bytes = (self.next_lba * SECTOR).min(self.capacity_bytes);
         Ok(())
     }
 
-    /// `sector` is the rest of the marker's sector and the table behind it.
-    fn table(&mut self, sector: &[u8], start: u64) -> Result<(), StreamDamage> {
-        let Some(geometry) = self.geometry else { return Err(self.damage(start, "there is no header")) };
-        let entries = &sector[usize::try_from(SECTOR - 16).unwrap_or_default()..];
-        let named =
-            entries.chunks_exact(4).enumerate().map(|(n, entry)| (n as u64, u64::from(le_u32(entry, 0))));
+    /// `part` is the rest of the marker's sector and the table behind it.
+    fn table(&mut self, part: &[u8], start: u64) -> Result<(), StreamDamage> {
+        let rest_of_sector = SECTOR - 16;
         // 0 is a grain that is not there, 1 one that is all zeros.
-        let mut named = named.filter(|(_, at)| *at > 1);
-        for (index, at) in std::mem::take(&mut self.unnamed) {
-            if named.next() != Some((index % geometry.table_entries, at)) {
+        let mut named = entries(part).filter(|(_, at)| *at > 1).peekable();
+        let at_sector = narrow((start + rest_of_sector) / SECTOR);
+        self.state = State::Marker;
+        if named.peek().is_none() {
+            self.tables.push((None, at_sector));
+            return Ok(());
+        }
+        let group = self.unnamed.pop_front();
+        for (within, at) in group.iter().flat_map(|group| &group.grains) {
+            if named.next() != Some((*within, *at)) {
                 let what =
                     format!("the grain table does not name the grain at sector {at} under its address");
                 return Err(self.damage(start, what));
@@ -266,6 +317,36 @@ impl StreamChecker {
                 format!("the grain table names grain {entry} at sector {at}, which is not there"),
             ));
         }
+        if let Some(group) = group {
+            self.unnamed_grains -= group.grains.len();
+            self.tables.push((Some(group.table), at_sector));
+        }
+        Ok(())
+    }
+
+    /// `part` is the rest of the marker's sector and the directory behind it.
+    fn directory(&mut self, part: &[u8], start: u64) -> Result<(), StreamDamage> {
+        let mut tables = self.tables.iter().filter(|(number, _)| number.is_some()).peekable();
+        for (number, at) in entries(part).filter(|(_, at)| *at != 0) {
+            if tables.next_if(|table| **table == (Some(number), at)).is_some() {
+                continue;
+            }
+            // A table without grains may be named, under whatever part of the disk.
+            if self.tables.binary_search_by_key(&at, |(_, sector)| *sector).map(|n| self.tables[n].0)
+                != Ok(None)
+            {
+                let what = format!(
+                    "the directory names table {number} at sector {at}, where the table of other grains is, or none"
+                );
+                return Err(self.damage(start, what));
+            }
+        }
+        if let Some((number, at)) = tables.next() {
+            let number = number.unwrap_or_default();
+            let what = format!("the directory does not name table {number} at sector {at}");
+            return Err(self.damage(start, what));
+        }
+        self.directory_seen = true;
         self.state = State::Marker;
         Ok(())
     }
@@ -274,6 +355,24 @@ impl StreamChecker {
     fn damage(&self, offset: u64, what: impl Into<String>) -> StreamDamage {
         StreamDamage { offset, what: what.into() }
     }
+}
+
+impl Geometry {
+    /// How many tables the disk has, those without grains counted.
+    fn tables(self) -> u64 {
+        self.capacity_sectors.div_ceil(self.grain_sectors * self.table_entries)
+    }
+}
+
+/// The numbered entries behind the rest of a marker's sector.
+fn entries(part: &[u8]) -> impl Iterator<Item = (u32, u32)> + '_ {
+    let from = part.len().min(512 - 16);
+    (0..).zip(part[from..].chunks_exact(4).map(|entry| le_u32(entry, 0)))
+}
+
+/// Numbers that the header's limits keep within 32 bits; anything larger matches nothing.
+fn narrow(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 fn le_u16(bytes: &[u8], at: usize) -> u16 {
@@ -293,7 +392,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "tests")]
     use super::*;
 
-    const CAPACITY: u64 = 64 << 20;
+    const CAPACITY: u64 = 4 << 30;
 
     /// A stream with these grains (index, compressed length), tables where hosts put them.
     fn stream(grains: &[(u64, u32)]) -> Vec<u8> {
@@ -307,9 +406,11 @@ mod tests {
         out[77] = 1;
         out.resize(1024, b'#');
         let mut table: Option<(u64, Vec<u32>)> = None;
+        let mut directory = vec![0_u32; 128];
         for (index, size) in grains {
             if table.as_ref().is_some_and(|(t, _)| *t != index / 512) {
-                put_table(&mut out, &table.take().unwrap().1);
+                let (number, entries) = table.take().unwrap();
+                directory[number as usize] = put_table(&mut out, &entries);
             }
             let (_, entries) = table.get_or_insert_with(|| (index / 512, vec![0; 512]));
             entries[(index % 512) as usize] = (out.len() / 512) as u32;
@@ -318,11 +419,11 @@ mod tests {
             out.extend(std::iter::repeat_n(0xAB, *size as usize));
             out.resize(out.len().div_ceil(512) * 512, 0);
         }
-        if let Some((_, entries)) = table {
-            put_table(&mut out, &entries);
+        if let Some((number, entries)) = table {
+            directory[number as usize] = put_table(&mut out, &entries);
         }
         put_marker(&mut out, 1, TYPE_DIRECTORY);
-        out.resize(out.len() + 512, 7);
+        out.extend(directory.iter().flat_map(|sector| sector.to_le_bytes()));
         put_marker(&mut out, 1, TYPE_FOOTER);
         out.resize(out.len() + 512, 9);
         put_marker(&mut out, 0, TYPE_END);
@@ -336,9 +437,12 @@ mod tests {
         out.resize(out.len() + 496, 0);
     }
 
-    fn put_table(out: &mut Vec<u8>, entries: &[u32]) {
+    /// Returns the table's sector.
+    fn put_table(out: &mut Vec<u8>, entries: &[u32]) -> u32 {
         put_marker(out, 4, TYPE_TABLE);
+        let sector = (out.len() / 512) as u32;
         out.extend(entries.iter().flat_map(|entry| entry.to_le_bytes()));
+        sector
     }
 
     fn check(stream: &[u8], chunk: usize) -> Result<u64, StreamDamage> {
@@ -369,16 +473,69 @@ mod tests {
         assert_eq!(checker.position_bytes(), 64 << 10);
     }
 
+    /// Where each grain's marker is.
+    fn markers(grains: &[(u64, u32)]) -> Vec<usize> {
+        let mut at = 1024;
+        let mut table = None;
+        let mut found = Vec::new();
+        for (index, size) in grains {
+            if table.is_some_and(|before| before != index / 512) {
+                at += 512 + 2048;
+            }
+            table = Some(index / 512);
+            found.push(at);
+            at += (12 + *size as usize).div_ceil(512) * 512;
+        }
+        found
+    }
+
     #[test]
-    fn every_flipped_bit_of_an_address_is_found() {
-        let good = stream(GRAINS);
-        // The first four grains share a table, so each wrong address contradicts it or the order.
-        for start in [1024, 1024 + 512, 1024 + 512 + 1024] {
+    fn every_flipped_bit_of_every_address_is_found() {
+        // A sparse disk: tables of one grain, of several, and parts of the disk without any.
+        let sparse =
+            [(0, 500), (3, 501), (511, 4), (600, 1), (2_048, 9), (2_049, 9), (20_000, 1_000), (60_000, 5)];
+        let good = stream(&sparse);
+        assert!(check(&good, 1000).is_ok());
+        for start in markers(&sparse) {
             for bit in 0..64 {
                 let mut bad = good.clone();
                 bad[start + bit / 8] ^= 1 << (bit % 8);
                 assert!(check(&bad, 1000).is_err(), "bit {bit} of the address at {start}");
             }
+        }
+    }
+
+    #[test]
+    fn tables_behind_all_grains_are_checked_as_well() {
+        let mut out = stream(&[])[..1024].to_vec();
+        let mut tables = Vec::new();
+        for index in [5_u64, 512 + 7] {
+            let mut entries = vec![0; 512];
+            entries[(index % 512) as usize] = (out.len() / 512) as u32;
+            tables.push(entries);
+            out.extend((index * 128).to_le_bytes());
+            out.extend(3_u32.to_le_bytes());
+            out.resize(out.len().div_ceil(512) * 512, 1);
+        }
+        let mut directory: Vec<u32> = tables.iter().map(|entries| put_table(&mut out, entries)).collect();
+        directory.resize(128, 0);
+        put_marker(&mut out, 1, TYPE_DIRECTORY);
+        out.extend(directory.iter().flat_map(|sector| sector.to_le_bytes()));
+        put_marker(&mut out, 0, TYPE_END);
+        assert!(check(&out, 1000).is_ok());
+        out[1024 + 2] ^= 2;
+        assert!(check(&out, 1000).is_err(), "the first grain belongs to another table by its address");
+    }
+
+    #[test]
+    fn a_stream_without_its_last_table_or_its_directory_is_found() {
+        let good = stream(GRAINS);
+        let sectors = good.len() / 512;
+        // Behind the last grain: table 1 + 4, directory 1 + 1, footer 1 + 1, end 1.
+        for (from, to) in [(sectors - 10, sectors - 5), (sectors - 5, sectors - 3)] {
+            let mut bad = good.clone();
+            bad.drain(from * 512..to * 512);
+            assert!(check(&bad, 300).is_err(), "sectors {from} to {to}");
         }
     }
 

@@ -29,16 +29,17 @@ pub struct DiskBacking {
     pub file: String,
     /// The datastore.
     pub datastore: Option<MoRef>,
-    /// Whether it is thin provisioned, if the backing says so.
+    /// Whether it is thin provisioned, if the backing says so. Of a delta the file at the bottom tells: a delta
+    /// is always thin.
     pub thin: Option<bool>,
-    /// Whether a thick disk was zeroed at once, if the backing says so.
+    /// Whether a thick disk was zeroed at once, if the backing says so; likewise.
     pub eager: Option<bool>,
     /// Disk mode, such as `persistent` or `independent_persistent`.
     pub mode: String,
     /// Sharing mode, such as `sharingNone` or `sharingMultiWriter`.
     pub sharing: String,
-    /// Whether it is a delta above another file.
-    pub parent: bool,
+    /// How many files it is a delta above; 0 for a disk without snapshots that is no linked clone.
+    pub deltas: u32,
     /// Whether it is encrypted.
     pub encrypted: bool,
     /// UUID of the disk.
@@ -161,7 +162,8 @@ pub(crate) fn read_device(node: &Node) -> Device {
             backing: node.child("backing").map(read_backing).unwrap_or_default(),
         });
     }
-    if is_controller(kind) {
+    // One of a kind unknown to us is known by its bus, so that its disks can be told to hang on it.
+    if is_controller(kind) || (kind.ends_with("Controller") && node.child("busNumber").is_some()) {
         return Device::Controller(ControllerDetails {
             key,
             kind: kind.to_owned(),
@@ -202,16 +204,56 @@ pub(crate) fn read_device(node: &Node) -> Device {
 }
 
 fn read_backing(node: &Node) -> DiskBacking {
+    let (mut base, mut deltas) = (node, 0);
+    while let Some(parent) = base.child("parent") {
+        base = parent;
+        deltas += 1;
+    }
     DiskBacking {
         kind: node.kind().to_owned(),
         file: node.string("fileName"),
         datastore: node.moref_at("datastore"),
-        thin: node.maybe_flag("thinProvisioned"),
-        eager: node.maybe_flag("eagerlyScrub"),
+        thin: base.maybe_flag("thinProvisioned"),
+        eager: base.maybe_flag("eagerlyScrub"),
         mode: node.string("diskMode"),
         sharing: node.string("sharing"),
-        parent: node.child("parent").is_some(),
+        deltas,
         encrypted: node.child("keyId").is_some(),
         uuid: node.string("uuid"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::wire::{Limits, read_xml};
+
+    fn device(xml: &str) -> Device {
+        let xml = format!(r#"<device xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" {xml}</device>"#);
+        read_device(&read_xml(&xml, &Limits::default()).unwrap())
+    }
+
+    #[test]
+    fn a_disk_with_snapshots_is_allocated_as_its_base() {
+        let kind = r#"xsi:type="VirtualDiskFlatVer2BackingInfo""#;
+        let disk = device(&format!(
+            r#"xsi:type="VirtualDisk"><key>2000</key><backing {kind}><thinProvisioned>true</thinProvisioned>
+            <parent {kind}><thinProvisioned>true</thinProvisioned><parent {kind}>
+            <thinProvisioned>false</thinProvisioned><eagerlyScrub>true</eagerlyScrub></parent></parent></backing>"#
+        ));
+        let Device::Disk(disk) = disk else { panic!("not a disk") };
+        assert_eq!(
+            (disk.backing.deltas, disk.backing.thin, disk.backing.eager),
+            (2, Some(false), Some(true))
+        );
+    }
+
+    #[test]
+    fn a_controller_of_an_unknown_kind_is_one() {
+        let new = device(r#"xsi:type="VirtualNewController"><key>9000</key><busNumber>1</busNumber>"#);
+        assert!(matches!(new, Device::Controller(c) if c.kind == "VirtualNewController" && c.bus == 1));
+        let other = device(r#"xsi:type="VirtualCdrom"><key>3000</key>"#);
+        assert!(matches!(other, Device::Other(_)));
     }
 }

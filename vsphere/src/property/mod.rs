@@ -14,7 +14,10 @@ use crate::wire::{Node, XmlWriter};
 pub use device::{ControllerDetails, DeviceDetails, DiskBacking, DiskDetails, NicDetails};
 pub(crate) use device::{Device, read_device};
 pub use host::HostAddress;
-pub use vm::{BootDevice, Heartbeat, PowerState, Question, SnapshotDetails, ToolsState, VmDetails};
+pub use vm::{
+    BootDevice, FoundVms, Heartbeat, PowerState, Question, SnapshotDetails, ToolsState, UnreadableVm,
+    VmDetails,
+};
 
 /// The properties of one object by path; what is not set is not there.
 pub(crate) type Bag = BTreeMap<String, Node>;

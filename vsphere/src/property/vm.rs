@@ -82,6 +82,8 @@ pub struct SnapshotDetails {
     pub description: String,
     /// Names from the root of the tree, with `/` between them.
     pub path: String,
+    /// How many snapshots there are from the root of the tree down to it, itself counted.
+    pub depth: u32,
     /// Whether it is the current one.
     pub current: bool,
 }
@@ -202,17 +204,41 @@ impl Session {
         Ok(bag.get("runtime.powerState").map(|node| PowerState::read(&node.text)).unwrap_or_default())
     }
 
+    /// What a VM's files take on its datastores now, in bytes; absent if vCenter does not tell.
+    pub async fn vm_committed_bytes(&self, vm: &MoRef) -> Result<Option<u64>, Error> {
+        let bag = self.read_properties(vm, &["summary.storage.committed"]).await?;
+        Ok(bag.get("summary.storage.committed").and_then(|node| node.text.parse().ok()))
+    }
+
     /// The VMs whose `extraConfig` has this key with this value. Asks the whole inventory, at vCenter itself.
-    pub async fn find_vms_by_extra_config(&self, key: &str, value: &str) -> Result<Vec<MoRef>, Error> {
-        let all = self.read_all("VirtualMachine", &["config.extraConfig"]).await?;
-        let has = |bag: &Bag| {
-            bag.get("config.extraConfig").is_some_and(|options| {
-                options
-                    .all("OptionValue")
-                    .any(|o| o.text_at("key") == Some(key) && o.text_at("value") == Some(value))
-            })
+    pub async fn find_vms_by_extra_config(&self, key: &str, value: &str) -> Result<FoundVms, Error> {
+        Ok(found_vms(self.read_all("VirtualMachine", MARK_PATHS).await?, key, value))
+    }
+
+    /// The same, but only of the VMs that are directly in a folder.
+    pub async fn find_vms_in_folder_by_extra_config(
+        &self,
+        folder: &MoRef,
+        key: &str,
+        value: &str,
+    ) -> Result<FoundVms, Error> {
+        let Some(bag) = Self::unless_gone(self.read_properties(folder, &["childEntity"]).await)? else {
+            return Ok(FoundVms::default());
         };
-        Ok(all.into_iter().filter(|(_, bag)| has(bag)).map(|(vm, _)| vm).collect())
+        let mut vms = morefs(bag.get("childEntity"));
+        vms.retain(|child| child.kind == "VirtualMachine");
+        let mut all = Vec::new();
+        // One that goes meanwhile fails the reading of the others; then each is asked for itself.
+        match self.read_many("VirtualMachine", &vms, MARK_PATHS).await {
+            Err(error) if error.is_gone() => {
+                for vm in vms {
+                    let read = Self::unless_gone(self.read_properties(&vm, MARK_PATHS).await)?;
+                    all.extend(read.map(|bag| (vm, bag)));
+                }
+            }
+            read => all = read?,
+        }
+        Ok(found_vms(all, key, value))
     }
 
     /// An inventory path, by walking up.
@@ -252,6 +278,48 @@ impl Session {
         }
         Ok(running)
     }
+}
+
+/// What [`Session::find_vms_by_extra_config`] found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FoundVms {
+    /// Those that have it.
+    pub having: Vec<MoRef>,
+    /// Those whose configuration vCenter cannot read now, because a host or a datastore is out of reach.
+    pub unreadable: Vec<UnreadableVm>,
+}
+
+/// A VM whose configuration cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnreadableVm {
+    /// The VM.
+    pub vm: MoRef,
+    /// Its name, as vCenter remembers it.
+    pub name: String,
+    /// The folder it is in.
+    pub parent: Option<MoRef>,
+}
+
+const MARK_PATHS: &[&str] = &["name", "parent", "config.extraConfig"];
+
+fn found_vms(all: Vec<(MoRef, Bag)>, key: &str, value: &str) -> FoundVms {
+    let mut found = FoundVms::default();
+    for (vm, bag) in all {
+        match bag.get("config.extraConfig") {
+            Some(options) => {
+                let mut options = options.all("OptionValue");
+                if options.any(|o| o.text_at("key") == Some(key) && o.text_at("value") == Some(value)) {
+                    found.having.push(vm);
+                }
+            }
+            None => found.unreadable.push(UnreadableVm {
+                vm,
+                name: decode_name(bag.get("name").map_or("", |node| &node.text)),
+                parent: bag.get("parent").and_then(Node::moref),
+            }),
+        }
+    }
+    found
 }
 
 fn read_vm(vm: MoRef, bag: &Bag) -> VmDetails {
@@ -328,8 +396,9 @@ fn read_vm(vm: MoRef, bag: &Bag) -> VmDetails {
         }
     }
     details.encrypted |= details.disks.iter().any(|disk| disk.backing.encrypted);
-    details.linked_clone =
-        details.snapshots.is_empty() && details.disks.iter().any(|disk| disk.backing.parent);
+    // Each snapshot above which the VM runs explains one delta of a disk.
+    let explained = details.snapshots.iter().find(|s| s.current).map_or(0, |s| s.depth);
+    details.linked_clone = details.disks.iter().any(|disk| disk.backing.deltas > explained);
     details
 }
 
@@ -355,12 +424,12 @@ fn snapshots(node: Option<&Node>) -> Vec<SnapshotDetails> {
     if let Some(info) = node {
         let current = info.moref_at("currentSnapshot");
         // Iterative: a chain of snapshots nests as deep as it is long.
-        let mut open: Vec<(&Node, String)> =
-            info.all("rootSnapshotList").map(|root| (root, String::new())).collect();
-        while let Some((tree, above)) = open.pop() {
+        let mut open: Vec<(&Node, String, u32)> =
+            info.all("rootSnapshotList").map(|root| (root, String::new(), 1)).collect();
+        while let Some((tree, above, depth)) = open.pop() {
             let name = decode_name(&tree.string("name"));
             let path = if above.is_empty() { name.clone() } else { format!("{above}/{name}") };
-            open.extend(tree.all("childSnapshotList").map(|child| (child, path.clone())));
+            open.extend(tree.all("childSnapshotList").map(|child| (child, path.clone(), depth + 1)));
             if let Some(snapshot) = tree.moref_at("snapshot") {
                 let current = current.as_ref() == Some(&snapshot);
                 found.push(SnapshotDetails {
@@ -368,6 +437,7 @@ fn snapshots(node: Option<&Node>) -> Vec<SnapshotDetails> {
                     name,
                     description: tree.string("description"),
                     path,
+                    depth,
                     current,
                 });
             }
@@ -400,4 +470,46 @@ fn custom_values(bag: &Bag) -> Vec<(String, String)> {
             .filter(|(_, value)| !value.is_empty())
             .collect()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::wire::{Limits, read_xml};
+
+    /// A VM with a disk of so many deltas, above so many snapshots in a row; a third root beside them is another
+    /// branch of the tree.
+    fn linked(deltas: usize, snapshots: usize) -> bool {
+        let node = |xml: String| {
+            let xml = xml.replacen('>', r#" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">"#, 1);
+            read_xml(&xml, &Limits::default()).unwrap()
+        };
+        let backing = (0..deltas).fold(String::new(), |inner, _| format!("<parent>{inner}</parent>"));
+        let disk =
+            format!("<device xsi:type=\"VirtualDisk\"><key>1</key><backing>{backing}</backing></device>");
+        let config = node(format!("<val><hardware>{disk}</hardware></val>"));
+        let reference = |n: usize| format!("<snapshot type=\"VirtualMachineSnapshot\">s-{n}</snapshot>");
+        let chain = (1..=snapshots).rev().fold(String::new(), |inner, n| {
+            let name = if n == 1 { "rootSnapshotList" } else { "childSnapshotList" };
+            format!("<{name}><name>{n}</name>{}{inner}</{name}>", reference(n))
+        });
+        let aside = format!("<rootSnapshotList><name>aside</name>{}</rootSnapshotList>", reference(99));
+        let current =
+            format!("<currentSnapshot type=\"VirtualMachineSnapshot\">s-{snapshots}</currentSnapshot>");
+        let tree = node(format!("<val>{current}{chain}{aside}</val>"));
+        let mut bag: Bag = [("config".to_owned(), config)].into();
+        if snapshots > 0 {
+            bag.insert("snapshot".into(), tree);
+        }
+        read_vm(MoRef::new("VirtualMachine", "vm-1"), &bag).linked_clone
+    }
+
+    #[test]
+    fn a_linked_clone_has_more_deltas_than_snapshots_explain() {
+        assert!(!linked(0, 0) && linked(1, 0));
+        assert!(!linked(1, 1) && !linked(2, 2), "one for each snapshot");
+        assert!(!linked(1, 2), "a disk that was added later has fewer");
+        assert!(linked(2, 1) && linked(3, 2), "a snapshot does not hide a linked clone");
+    }
 }

@@ -1,4 +1,4 @@
-//! Power, guest shutdown and questions.
+//! Power and guest shutdown.
 
 use crate::MoRef;
 use crate::error::Error;
@@ -28,16 +28,6 @@ impl Session {
     /// Asks the guest to shut down; returns at once. `ToolsUnavailable` if nobody in the guest listens.
     pub async fn shutdown_guest(&self, vm: &MoRef) -> Result<(), Error> {
         self.call("ShutdownGuest", vm, |_| {}).await.map(drop)
-    }
-
-    /// Answers a question.
-    pub async fn answer_question(&self, vm: &MoRef, question_id: &str, choice: &str) -> Result<(), Error> {
-        self.call("AnswerVM", vm, |w| {
-            w.value("questionId", question_id);
-            w.value("answerChoice", choice);
-        })
-        .await
-        .map(drop)
     }
 
     /// Starts destroying an object (`Destroy_Task`).

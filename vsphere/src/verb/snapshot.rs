@@ -1,4 +1,4 @@
-//! Snapshots and consolidation.
+//! Snapshots.
 
 use crate::MoRef;
 use crate::error::Error;
@@ -35,10 +35,5 @@ impl Session {
             w.value("consolidate", consolidate);
         })
         .await
-    }
-
-    /// Starts consolidating disks (`ConsolidateVMDisks_Task`).
-    pub async fn consolidate_disks_task(&self, vm: &MoRef) -> Result<MoRef, Error> {
-        self.call_for_moref("ConsolidateVMDisks_Task", vm, |_| {}).await
     }
 }

@@ -1,13 +1,16 @@
 //! The two leases of a transfer: opened in order, told of progress, watched.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use hdm_vsphere::{DescriptorParams, Error, ImportSpecParams, Lease, LeaseInfo, LeaseState, VmDetails};
+use hdm_vsphere::{
+    DescriptorParams, Error, ImportSpecParams, Lease, LeaseInfo, LeaseState, MoRef, Session, VmDetails,
+};
 
 use super::super::target_spec::Wanted;
-use super::super::{Cold, ColdCx, place, vm};
+use super::super::{Cold, ColdCx, facts, place, vm};
 use super::plan::{self, File};
-use crate::engine::StepError;
+use crate::engine::{Clock, StepError};
 
 /// Both leases, ready, and the files to send.
 pub struct Leases {
@@ -21,7 +24,35 @@ pub struct Leases {
     pub files: Vec<File>,
     /// The shorter of the two times a lease lives without a word.
     pub timeout: Duration,
+    /// The migration's tasks, which show the progress.
+    pub tasks: Vec<(Session, MoRef)>,
+    /// Whether a lease that vCenter has forgotten costs no attempt.
+    pub forgiving: bool,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
 }
+
+/// How a lease ended.
+pub struct Ended {
+    /// The vCenter, if it has forgotten the lease, which it does when it restarts.
+    forgotten_by: Option<String>,
+    /// Which lease, and why, as a sentence.
+    why: String,
+}
+
+impl Ended {
+    /// What that means for the step. A vCenter that was away and is back is waited for like one that is away.
+    pub fn error(self, leases: &Leases, before: &str) -> StepError {
+        let why = format!("{before}{}", self.why);
+        match self.forgotten_by.filter(|_| leases.forgiving) {
+            Some(what) => StepError::Passing { what, why },
+            None => StepError::retry(why),
+        }
+    }
+}
+
+/// How many transfers one attempt may begin because a vCenter restarted: more than that is no accident.
+const TRANSFERS_PER_ATTEMPT: u32 = 5;
 
 /// Opens both leases. Each intent and each lease is saved before the next call.
 pub async fn open(
@@ -47,14 +78,14 @@ pub async fn open(
             unit: d.unit,
         })
         .collect();
-    let offered = plan::offer(&export_info.devices, &disks);
+    let offered = plan::offer(&export_info.devices, &disks).map_err(StepError::refused)?;
     let params = DescriptorParams {
         name: wanted.name.clone(),
         files: offered.iter().map(|o| o.as_ovf_file(&disks)).collect(),
     };
     let descriptor = from.create_descriptor(&source.vm, &params).await?;
 
-    let host = place::host(cold, cx)?;
+    let host = place::host(cold, cx, facts::hardware_version(&wanted.hw_version))?;
     let input = cx.input().clone();
     let params = ImportSpecParams {
         name: wanted.name.clone(),
@@ -87,9 +118,23 @@ pub async fn open(
         }
     })
     .await?;
-    let import = to
-        .import_vapp(&input.place.pool.object, &spec, &input.place.folder.object, Some(&host.object))
-        .await?;
+    let import =
+        to.import_vapp(&input.place.pool.object, &spec, &input.place.folder.object, Some(&host.object)).await;
+    let import = match import {
+        Ok(import) => import,
+        Err(error) => {
+            if !error.maybe_took_effect() {
+                // Refused, so that nothing can show itself later.
+                cx.save("the import was refused", |m| {
+                    if let Some(transfer) = &mut m.transfer {
+                        transfer.import_asked = None;
+                    }
+                })
+                .await?;
+            }
+            return Err(error.into());
+        }
+    };
     let moref = import.moref().clone();
     cx.save("the import's lease", |m| {
         if let Some(transfer) = &mut m.transfer {
@@ -108,9 +153,30 @@ pub async fn open(
     })
     .await?;
     cx.log(format!("Transfer {number} to the host '{}' has begun.", host.name)).await?;
-    let files = plan::pair(&offered, &export_info.devices, spec.file_items(), &import_info.devices, &disks)
-        .map_err(StepError::retry)?;
-    Ok(Leases { export, import, import_info, files, timeout })
+    let paired = plan::pair(&offered, &export_info.devices, spec.file_items(), &import_info.devices, &disks);
+    let plan::Paired { files, left } = paired.map_err(StepError::retry)?;
+    if !left.is_empty() {
+        let note = format!(
+            "The import takes no {}; {} makes its own, so that what the firmware kept there, such as boot entries, is not carried.",
+            left.join(", "),
+            input.cloud
+        );
+        cx.log(note.clone()).await?;
+        if !cx.memo().notes.contains(&note) {
+            cx.save("what the copy lacks", |m| m.notes.push(note)).await?;
+        }
+    }
+    let tasks = [(from, cx.memo().source_task.clone()), (to, cx.memo().cloud_task.clone())];
+    Ok(Leases {
+        export,
+        import,
+        import_info,
+        files,
+        timeout,
+        tasks: tasks.into_iter().filter_map(|(session, task)| Some((session, task?))).collect(),
+        forgiving: number < TRANSFERS_PER_ATTEMPT * cx.attempt(),
+        clock: cx.clock().clone(),
+    })
 }
 
 /// Exports our snapshot. A lease of ours whose answer was lost blocks a second one until it expires, so a
@@ -146,20 +212,26 @@ fn is_blocked(error: &Error) -> bool {
 }
 
 async fn ready(cold: &Cold, cx: &ColdCx<'_>, lease: &Lease) -> Result<LeaseInfo, StepError> {
-    let deadline = std::time::Instant::now() + cold.settings.task;
-    let cancel = cx.cancel().clone();
-    tokio::select! {
-        () = cancel.cancelled() => Err(StepError::Cancelled),
-        info = lease.wait_ready(deadline) => Ok(info?),
+    let patience = cold.patience(cx);
+    let ready = async { Ok(patience.bound(lease.wait_ready(vm::unbounded())).await) };
+    match vm::or_cancel(cx, ready).await? {
+        Some(info) => Ok(info?),
+        None => Err(StepError::retry(format!(
+            "Lease {} was not ready within {} s.",
+            lease.moref(),
+            cold.settings.task.as_secs()
+        ))),
     }
 }
 
-/// Tells both leases of progress until it fails for longer than a lease lives, or a lease has ended.
+/// Tells both leases of progress until it fails for longer than a lease lives, or a lease has ended; and shows
+/// the progress in the migration's tasks.
 ///
 /// Four times within a timeout: one call may be lost, and the next comes well before the end.
 pub async fn keep_alive(leases: &Leases, percent: impl Fn() -> u8) -> StepError {
     let pause = (leases.timeout / 4).clamp(Duration::from_millis(200), Duration::from_secs(30));
-    let mut heard = std::time::Instant::now();
+    let mut lives_until = vm::later(leases.clock.now(), leases.timeout);
+    let mut shown = None;
     loop {
         let said = percent();
         let told = async {
@@ -167,29 +239,56 @@ pub async fn keep_alive(leases: &Leases, percent: impl Fn() -> u8) -> StepError 
             leases.import.progress(said).await
         };
         match told.await {
-            Ok(()) => heard = std::time::Instant::now(),
-            Err(error) if error.is_passing() && heard.elapsed() < leases.timeout => {}
+            Ok(()) => lives_until = vm::later(leases.clock.now(), leases.timeout),
+            Err(error) if error.is_passing() && leases.clock.now() < lives_until => {}
             Err(error) if error.is_passing() => return error.into(),
             Err(error) => {
-                let reason = ended(leases).await.ok().flatten().unwrap_or_else(|| error.to_string());
-                return StepError::retry(format!("A lease ended before the transfer. {reason}"));
+                let before = "A lease ended before the transfer. ";
+                return match ended(leases).await {
+                    Ok(Some(ended)) => ended.error(leases, before),
+                    Ok(None) => StepError::retry(format!("{before}{error}")),
+                    Err(error) => error.into(),
+                };
             }
         }
-        tokio::time::sleep(pause).await;
+        if shown != Some(said) {
+            show(&leases.tasks, said).await;
+            shown = Some(said);
+        }
+        leases.clock.sleep(pause).await;
     }
 }
 
-/// Which lease has ended, and why, in a sentence; `None` while both hold.
-pub async fn ended(leases: &Leases) -> Result<Option<String>, Error> {
+/// Shows the progress in the tasks. Only a help for those who watch: what goes wrong here is of no consequence.
+async fn show(tasks: &[(Session, MoRef)], percent: u8) {
+    for (session, task) in tasks {
+        if let Err(error) = session.update_task_progress(task, percent).await {
+            tracing::debug!(%error, "the progress is not shown in a task");
+        }
+    }
+}
+
+/// The vCenter that has forgotten its lease, if one has and if that costs no attempt.
+pub async fn forgotten_by(leases: &Leases) -> Result<Option<String>, Error> {
+    let ended = ended(leases).await?;
+    Ok(ended.and_then(|ended| ended.forgotten_by).filter(|_| leases.forgiving))
+}
+
+/// Which lease has ended, and why; `None` while both hold.
+pub async fn ended(leases: &Leases) -> Result<Option<Ended>, Error> {
     for (name, lease) in [("export", &leases.export), ("import", &leases.import)] {
-        let why = match lease.state().await {
+        let (forgotten_by, why) = match lease.state().await {
             Ok(LeaseState::Ready | LeaseState::Initializing) => continue,
-            Ok(LeaseState::Done) => "it was completed by somebody else".to_owned(),
-            Ok(LeaseState::Error(fault)) => fault.to_string(),
-            Err(error) if error.is_gone() => "vCenter does not know it any more".to_owned(),
+            Ok(LeaseState::Done) => (None, "it was completed by somebody else".to_owned()),
+            Ok(LeaseState::Error(fault)) => (None, fault.to_string()),
+            Err(error) if error.is_gone() => {
+                let vcenter = lease.vcenter().to_owned();
+                let why = format!("{vcenter} does not know it any more");
+                (Some(vcenter), why)
+            }
             Err(error) => return Err(error),
         };
-        return Ok(Some(format!("The {name}'s lease has ended: {why}")));
+        return Ok(Some(Ended { forgotten_by, why: format!("The {name}'s lease has ended: {why}.") }));
     }
     Ok(None)
 }

@@ -30,7 +30,7 @@ use manifest::{Passed, Side, Strength};
 
 /// Copies the disks.
 pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
-    if cx.memo().target.is_some() && vm::target(cold, cx).await.is_ok() {
+    if vm::find_target(cold, cx).await?.is_some() {
         return Ok(());
     }
     cleanup::everything(cold, cx).await?;
@@ -70,10 +70,22 @@ async fn transfer(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
     })
     .await?;
     let leases = leases::open(cold, cx, &source, &wanted, number).await?;
-    let passed = pipes::run(cold, cx, &leases).await?;
-    let strengths = verify(&leases, &passed).await?;
+    let outcome = under(cold, cx, &leases).await;
+    if let Err(StepError::Retry { message }) = &outcome
+        && let Some(vcenter) = leases::forgotten_by(&leases).await?
+    {
+        // One that restarted has forgotten its lease, whatever it was asked last.
+        return Err(StepError::Passing { what: vcenter, why: message.clone() });
+    }
+    outcome
+}
+
+/// Everything that needs both leases.
+async fn under(cold: &Cold, cx: &mut ColdCx<'_>, leases: &Leases) -> Result<(), StepError> {
+    let passed = pipes::run(cold, cx, leases).await?;
+    let strengths = verify(leases, &passed).await?;
     tell_checksums(cx, &passed, &strengths).await?;
-    finish(cold, cx, &leases).await
+    finish(cold, cx, leases).await
 }
 
 /// What the target shall be; its adapters connect only later.
@@ -81,7 +93,7 @@ pub fn wanted(cx: &ColdCx<'_>, source: &VmDetails, number: u32) -> Wanted {
     let input = cx.input();
     let original = cx.memo().original.clone().unwrap_or_default();
     let before = Before { notes: &original.annotation, allocation: &original.allocation };
-    let network = |key: i32| Some(input.place.networks.get(original.networks.get(&key)?)?.name.clone());
+    let network = |key: i32| input.place.networks.get(original.networks.get(&key)?).cloned();
     target_spec::wanted(source, &input.options, &input.target_name, before, network, (cx.id(), number))
 }
 
@@ -146,7 +158,7 @@ async fn finish(cold: &Cold, cx: &mut ColdCx<'_>, leases: &Leases) -> Result<(),
     leases.import.complete().await?;
     let target = leases.import_info.entity.clone();
     let session = cold.cloud(cx)?.session;
-    let arrived = match vm::settled(&session, &target, cold.settings.task).await? {
+    let arrived = match vm::settled(&session, &target, &cold.patience(cx)).await? {
         Seen::There(copy) => is_ours(cx, &copy),
         Seen::Gone => false,
     };
@@ -164,7 +176,7 @@ async fn finish(cold: &Cold, cx: &mut ColdCx<'_>, leases: &Leases) -> Result<(),
         let source = cx.input().source_vm();
         let session = cold.source(cx)?.session;
         let moref = leases.export.moref().clone();
-        cleanup::abort(&session, &moref, |entity| *entity == source).await?;
+        cleanup::abort(&session, &moref, cleanup::Holds::Vm(&source)).await?;
     }
     Ok(())
 }

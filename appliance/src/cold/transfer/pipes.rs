@@ -1,21 +1,26 @@
 //! The bytes: every file from host to host, up to four at once, while both leases are told of progress.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
 use hdm_vsphere::{Error, Pipe, PipeProgress};
+use jiff::Timestamp;
 
-use super::super::{Cold, ColdCx};
+use super::super::{Cold, ColdCx, vm};
 use super::leases::{self, Leases};
 use super::manifest::Passed;
 use super::plan::File;
-use crate::engine::{Progress, StepError};
+use crate::engine::{Clock, Progress, StepError};
 
 /// How many files are under way at once.
 const AT_ONCE: usize = 4;
 /// How often a file is sent under one pair of leases.
 const SENDINGS: u32 = 3;
+/// How long a host may be out of reach before that costs an attempt.
+const OUTAGE: Duration = Duration::from_secs(300);
+/// The pause before a host out of reach is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
 /// How often progress is shown.
 const SHOWN: Duration = Duration::from_millis(500);
 
@@ -41,7 +46,7 @@ pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>, leases: &Leases) -> Result<Ve
         tokio::select! {
             outcome = all => outcome,
             error = leases::keep_alive(leases, percent) => Err(error),
-            () = show(cx.progress(), &leases.files, &meters) => Err(StepError::Cancelled),
+            () = show(&leases.clock, cx.progress(), &leases.files, &meters) => Err(StepError::Cancelled),
             () = cancel.cancelled() => Err(StepError::Cancelled),
         }
     };
@@ -67,8 +72,9 @@ async fn send(
         limits: cold.settings.pipe,
     };
     let mut sending = 1;
+    let mut away: Option<Timestamp> = None;
     loop {
-        match pipe.run(meter).await {
+        let error = match pipe.run(meter).await {
             Ok(piped) => {
                 return Ok(Passed {
                     label: file.label.clone(),
@@ -79,23 +85,37 @@ async fn send(
                     wire_bytes: piped.wire_bytes,
                 });
             }
-            Err(error @ (Error::Damaged { .. } | Error::Certificate { .. })) => return Err(error.into()),
-            Err(error) => {
-                // Why it broke matters: a vCenter that is away is waited for, a lease that ended is not.
-                let ended = leases::ended(leases).await?;
-                if ended.is_some() || sending >= SENDINGS {
-                    let ended = ended.map(|reason| format!(" {reason}")).unwrap_or_default();
-                    return Err(StepError::retry(format!(
-                        "The transfer of {} broke: {error}.{ended}",
-                        file.label
-                    )));
-                }
-                let note = format!("{} is sent again, because its transfer broke: {error}", file.label);
-                tracing::info!("{note}");
-                notes.lock().unwrap_or_else(PoisonError::into_inner).push(note);
-                sending += 1;
-            }
+            Err(error) => error,
+        };
+        if matches!(error, Error::Damaged { .. } | Error::Certificate { .. }) {
+            return Err(error.into());
         }
+        // Why it broke matters: a vCenter that is away is waited for, a lease that ended is not.
+        if let Some(ended) = leases::ended(leases).await? {
+            return Err(ended.error(leases, &format!("The transfer of {} broke: {error}. ", file.label)));
+        }
+        // A host that cannot be reached has not been sent anything. It is waited for while the leases live.
+        if let Error::Nfc { reached: false, .. } = &error {
+            let since = *away.get_or_insert_with(|| leases.clock.now());
+            if leases.clock.now() < vm::later(since, OUTAGE) {
+                tracing::info!(file = %file.label, %error, "waiting for a host");
+                leases.clock.sleep(TRY_AGAIN).await;
+                continue;
+            }
+            return Err(StepError::retry(format!(
+                "The transfer of {} broke {} s ago and cannot go on: {error}.",
+                file.label,
+                OUTAGE.as_secs()
+            )));
+        }
+        away = None;
+        if sending >= SENDINGS {
+            return Err(StepError::retry(format!("The transfer of {} broke: {error}.", file.label)));
+        }
+        let note = format!("{} is sent again, because its transfer broke: {error}", file.label);
+        tracing::info!("{note}");
+        notes.lock().unwrap_or_else(PoisonError::into_inner).push(note);
+        sending += 1;
     }
 }
 
@@ -107,18 +127,18 @@ fn percent(files: &[File], meters: &[Arc<PipeProgress>]) -> u8 {
 }
 
 /// Shows the disks' progress for as long as it is polled.
-async fn show(progress: &Progress, files: &[File], meters: &[Arc<PipeProgress>]) {
-    let mut before: Vec<(Instant, u64)> = meters.iter().map(|_| (Instant::now(), 0)).collect();
+async fn show(clock: &Arc<dyn Clock>, progress: &Progress, files: &[File], meters: &[Arc<PipeProgress>]) {
+    let mut before: Vec<(Timestamp, u64)> = meters.iter().map(|_| (clock.now(), 0)).collect();
     loop {
-        tokio::time::sleep(SHOWN).await;
+        clock.sleep(SHOWN).await;
         progress.update(|disks| {
             for ((file, meter), last) in files.iter().zip(meters).zip(&mut before) {
                 let Some(disk) = disks.iter_mut().find(|d| file.disk.is_some() && d.label == file.label)
                 else {
                     continue;
                 };
-                let (now, wire) = (Instant::now(), meter.wire_bytes());
-                let millis = now.duration_since(last.0).as_millis().max(1);
+                let (now, wire) = (clock.now(), meter.wire_bytes());
+                let millis = now.duration_since(last.0).as_millis().max(1).unsigned_abs();
                 let since = u128::from(wire.saturating_sub(last.1));
                 disk.position_bytes = meter.position_bytes();
                 disk.wire_bytes = wire;

@@ -4,6 +4,8 @@
 //! spec repeats the path beside the key of the device it creates, and the import's lease names its upload
 //! address by that key.
 
+use std::collections::BTreeSet;
+
 use hdm_vsphere::{FileItem, LeaseDevice, OvfFile};
 
 /// One file on its way.
@@ -49,29 +51,31 @@ pub struct Disk {
 
 /// Names the exported files: `disk-0.vmdk`, `disk-1.vmdk` … by the VM's disks, others by their number.
 ///
-/// A disk is known by the end of its key, `…/<controller kind><bus>:<unit>`; one whose key says something
-/// else is taken to be the next that is not named yet.
-pub fn offer(devices: &[LeaseDevice], disks: &[Disk]) -> Vec<Offered> {
-    let exact: Vec<Option<usize>> = devices
-        .iter()
-        .map(|d| {
-            d.is_disk.then(|| place(&d.key)).flatten().and_then(|at| disks.iter().position(|k| k.at() == at))
-        })
-        .collect();
-    let mut unnamed = (0..disks.len()).filter(|n| !exact.contains(&Some(*n))).collect::<Vec<_>>().into_iter();
-    let mut others = 0;
+/// A disk is known by the end of its key, `…/<controller kind><bus>:<unit>`. One whose key says something else
+/// can only be the VM's only one: two disks must never change places.
+pub fn offer(devices: &[LeaseDevice], disks: &[Disk]) -> Result<Vec<Offered>, String> {
+    let only = disks.len() == 1 && devices.iter().filter(|d| d.is_disk).count() == 1;
+    let (mut others, mut named) = (0, BTreeSet::new());
     let mut offered = Vec::new();
-    for (device, exact) in devices.iter().zip(&exact) {
-        let disk = if device.is_disk { exact.or_else(|| unnamed.next()) } else { None };
-        let path = if let Some(n) = disk {
-            format!("disk-{n}.vmdk")
-        } else {
+    for device in devices {
+        if !device.is_disk {
+            offered.push(Offered { key: device.key.clone(), path: format!("file-{others}"), disk: None });
             others += 1;
-            format!("file-{}", others - 1)
+            continue;
+        }
+        let at = place(&device.key).and_then(|at| disks.iter().position(|disk| disk.at() == at));
+        let Some(n) = at.or(only.then_some(0)) else {
+            return Err(format!(
+                "The export offers a disk as '{}', which tells none of the VM's: HDM does not guess which of its disks that is.",
+                device.key
+            ));
         };
-        offered.push(Offered { key: device.key.clone(), path, disk });
+        if !named.insert(n) {
+            return Err(format!("The export offers {} twice, as '{}' too.", disks[n].label, device.key));
+        }
+        offered.push(Offered { key: device.key.clone(), path: format!("disk-{n}.vmdk"), disk: Some(n) });
     }
-    offered
+    Ok(offered)
 }
 
 impl Offered {
@@ -95,6 +99,15 @@ fn place(key: &str) -> Option<(&str, i32, i32)> {
     Some((kind, controller[kind.len()..].parse().ok()?, unit.parse().ok()?))
 }
 
+/// The files that are sent, and those that are not.
+#[derive(Clone, Debug)]
+pub struct Paired {
+    /// The files.
+    pub files: Vec<File>,
+    /// Names of the files, other than disks, that the import does not take.
+    pub left: Vec<String>,
+}
+
 /// Pairs the files; fails with a sentence if a disk has no counterpart.
 pub fn pair(
     offered: &[Offered],
@@ -102,8 +115,8 @@ pub fn pair(
     items: &[FileItem],
     import: &[LeaseDevice],
     disks: &[Disk],
-) -> Result<Vec<File>, String> {
-    let mut files = Vec::new();
+) -> Result<Paired, String> {
+    let (mut files, mut left) = (Vec::new(), Vec::new());
     for offer in offered {
         let Some(from) = export.iter().find(|d| d.key == offer.key) else { continue };
         let item = items.iter().find(|i| i.path == offer.path);
@@ -120,12 +133,87 @@ pub fn pair(
             }),
             (None, Some(_)) => return Err(format!("The import has no place for {label} ({}).", offer.key)),
             // The target makes other files anew, such as an empty NVRAM, if its import does not take them.
-            (None, None) => {}
+            (None, None) => left.push(label),
         }
     }
     let paired = files.iter().filter(|f| f.disk.is_some()).count();
     if paired != disks.len() {
         return Err(format!("The source has {} disks, but its export offers {paired}.", disks.len()));
     }
-    Ok(files)
+    Ok(Paired { files, left })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    fn disk(bus: i32, unit: i32) -> Disk {
+        let controller = "ParaVirtualSCSIController".into();
+        Disk { label: format!("Hard disk {bus}:{unit}"), capacity_bytes: 1 << 20, controller, bus, unit }
+    }
+
+    fn device(key: &str, is_disk: bool) -> LeaseDevice {
+        LeaseDevice {
+            key: key.into(),
+            import_key: key.into(),
+            url: "https://esx/nfc".parse().unwrap(),
+            thumbprint: None,
+            is_disk,
+            target_id: key.rsplit('/').next().unwrap().into(),
+            file_size: None,
+        }
+    }
+
+    fn exported(keys: &[&str]) -> Vec<LeaseDevice> {
+        keys.iter().map(|key| device(key, !key.ends_with("nvram"))).collect()
+    }
+
+    fn names(keys: &[&str], disks: &[Disk]) -> Result<Vec<String>, String> {
+        Ok(offer(&exported(keys), disks)?.into_iter().map(|o| o.path).collect())
+    }
+
+    const FIRST: &str = "/vm-1/ParaVirtualSCSIController0:0";
+    const SECOND: &str = "/vm-1/ParaVirtualSCSIController0:1";
+
+    #[test]
+    fn a_disk_is_known_by_its_place_whatever_the_order() {
+        let disks = [disk(0, 0), disk(0, 1), disk(1, 0)];
+        let third = "/vm-1/ParaVirtualSCSIController1:0";
+        assert_eq!(
+            names(&[third, "/vm-1/nvram", SECOND, FIRST], &disks).unwrap(),
+            ["disk-2.vmdk", "file-0", "disk-1.vmdk", "disk-0.vmdk"]
+        );
+    }
+
+    #[test]
+    fn no_disk_is_guessed_unless_there_is_but_one() {
+        let two = [disk(0, 0), disk(0, 1)];
+        assert!(names(&["/vm-1/disk-a", "/vm-1/disk-b"], &two).unwrap_err().contains("does not guess"));
+        assert!(names(&[FIRST, "/vm-1/disk-b"], &two).is_err(), "not even if only one is left");
+        assert!(names(&[FIRST, FIRST], &two).unwrap_err().contains("twice"));
+        assert_eq!(names(&["/vm-1/disk-a"], &two[..1]).unwrap(), ["disk-0.vmdk"]);
+    }
+
+    #[test]
+    fn files_are_paired_by_the_path_in_the_descriptor_and_what_is_left_is_told() {
+        let disks = [disk(0, 0), disk(0, 1)];
+        let export = exported(&[SECOND, FIRST, "/vm-1/nvram"]);
+        let offered = offer(&export, &disks).unwrap();
+        let item = |path: &str, device_id: &str| FileItem {
+            device_id: device_id.into(),
+            path: path.into(),
+            size: None,
+            create: false,
+            cim_type: 17,
+        };
+        let items = [item("disk-0.vmdk", "i0"), item("disk-1.vmdk", "i1")];
+        let import = [device("i1", true), device("i0", true)];
+        let paired = pair(&offered, &export, &items, &import, &disks).unwrap();
+        let ways: Vec<_> = paired.files.iter().map(|f| (f.from.key.as_str(), f.to.key.as_str())).collect();
+        assert_eq!(ways, [(SECOND, "i1"), (FIRST, "i0")]);
+        assert_eq!(paired.left, ["nvram"]);
+        assert!(pair(&offered, &export, &items[..1], &import, &disks).is_err(), "a disk is never left");
+        assert!(pair(&offered[..1], &export, &items, &import, &disks).unwrap_err().contains("offers 1"));
+    }
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"hdm.dev/lab/vcenter/internal/hook"
+	"hdm.dev/lab/vcenter/internal/vmdk"
 )
 
 // ownAgent is how the user agent begins of those whose calls are counted.
@@ -255,9 +256,13 @@ func (f *Faults) Stream(stream hook.NFCStream) *hook.NFCFault {
 	if do == nil {
 		return nil
 	}
+	bit := vmdk.LowestFlip
+	if do.FlipBit != nil {
+		bit = *do.FlipBit
+	}
 	killsAfter := do.KillPID != 0 && do.KillWhen == "after"
 	return &hook.NFCFault{
-		AfterBytes: after, HTTPStatus: do.HTTPStatus, FlipLBA: do.FlipLBA, Truncate: do.Truncate, Cut: do.Cut,
+		AfterBytes: after, HTTPStatus: do.HTTPStatus, FlipLBA: do.FlipLBA, FlipBit: bit, Truncate: do.Truncate, Cut: do.Cut,
 		Stall: time.Duration(do.StallMS) * time.Millisecond, LoseAnswer: do.LoseAnswer,
 		Lost: func() {
 			if killsAfter {

@@ -73,7 +73,10 @@ type Do struct {
 	Cut      bool `json:"cut,omitempty"`
 	Truncate bool `json:"truncate,omitempty"`
 	FlipLBA  bool `json:"flip_lba,omitempty"`
-	StallMS  int  `json:"stall_ms,omitempty"`
+	// FlipBit is the bit of the address that FlipLBA flips, 0 to 63; the
+	// lowest of the grain's number if it is left out.
+	FlipBit *int `json:"flip_bit,omitempty"`
+	StallMS int  `json:"stall_ms,omitempty"`
 	// Stop stops the whole vCenter.
 	Stop *Stop `json:"stop,omitempty"`
 }
@@ -97,6 +100,9 @@ func (r *Rule) validate() error {
 	}
 	if r.Do == (Do{}) {
 		return errors.New("the rule does nothing")
+	}
+	if bit := r.Do.FlipBit; bit != nil && (!r.Do.FlipLBA || *bit < 0 || *bit > 63) {
+		return errors.New("flip_bit is a bit from 0 to 63 and goes with flip_lba")
 	}
 	for _, name := range []string{r.Do.Fault, r.Do.TaskFault} {
 		if _, err := makeFault(name); name != "" && err != nil {

@@ -94,6 +94,8 @@ type NFCFault struct {
 	// FlipLBA changes the address of the next grain: of an export after the
 	// host has hashed it, of an import before, with the host's checks off.
 	FlipLBA bool
+	// FlipBit is the bit of the address, 0 to 63.
+	FlipBit int
 	// Stall passes nothing for this long.
 	Stall time.Duration
 	// Truncate ends the stream as if it were whole.

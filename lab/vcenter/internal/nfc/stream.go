@@ -74,7 +74,7 @@ func (o *outgoing) Write(b []byte) (int, error) {
 	o.piece = append(o.piece[:0], b...)
 	if f.FlipLBA {
 		if o.flip == nil {
-			o.flip = vmdk.NewFlipper(f.AfterBytes)
+			o.flip = vmdk.NewFlipper(f.AfterBytes, f.FlipBit)
 		}
 		o.flip.Pass(o.piece)
 	}
@@ -151,7 +151,7 @@ func (i *incoming) fill() {
 	if f := i.t.fault; f != nil {
 		if f.FlipLBA {
 			if i.flip == nil {
-				i.flip = vmdk.NewFlipper(f.AfterBytes)
+				i.flip = vmdk.NewFlipper(f.AfterBytes, f.FlipBit)
 			}
 			i.flip.Pass(piece)
 		}

@@ -9,13 +9,21 @@ import (
 // that falls over in a host's memory would.
 type Flipper struct {
 	after   int64
+	bit     int
 	at      int64
 	next    int64 // where the next marker is; 0 before the header was seen
 	Flipped bool
 }
 
-// NewFlipper flips the first grain whose marker is at or after that byte.
-func NewFlipper(afterBytes int64) *Flipper { return &Flipper{after: afterBytes} }
+// LowestFlip is the lowest bit of a grain's number in its address: flipped, the
+// grain becomes its neighbour.
+var LowestFlip = bits.TrailingZeros(GrainSectors)
+
+// NewFlipper flips that bit, 0 to 63, in the address of the first grain whose
+// marker is at or after that byte.
+func NewFlipper(afterBytes int64, bit int) *Flipper {
+	return &Flipper{after: afterBytes, bit: bit & 63}
+}
 
 // Pass looks at the next piece of the stream, of whole sectors but for the
 // last, and changes it in place.
@@ -35,8 +43,7 @@ func (f *Flipper) Pass(b []byte) {
 			f.next += (int64(le.Uint64(marker)) + 1) * SectorBytes
 		default:
 			if f.next >= f.after {
-				// The lowest bit of the grain's number: it becomes its neighbour.
-				le.PutUint64(marker, le.Uint64(marker)^1<<bits.TrailingZeros(GrainSectors))
+				le.PutUint64(marker, le.Uint64(marker)^1<<f.bit)
 				f.Flipped = true
 			}
 			f.next += (markerBytes + size + SectorBytes - 1) / SectorBytes * SectorBytes
