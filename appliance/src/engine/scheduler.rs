@@ -357,6 +357,7 @@ impl<W: Workflow> Engine<W> {
         {
             lost.task.abort();
             tracing::warn!(migration = %id, why, "no longer driven here");
+            self.wake();
         }
     }
 

@@ -121,19 +121,21 @@ impl Store {
     }
 
     /// Extends the lease of a workflow; tells whether it is still held, and whether somebody wants it
-    /// cancelled.
+    /// cancelled. A lease that was given back is not held any more.
     pub async fn renew(
         &self,
         id: MigrationId,
         fence: i64,
         until: Timestamp,
     ) -> Result<Option<Option<String>>, StoreError> {
-        let done = sqlx::query("UPDATE workflow SET lease_until = $1 WHERE id = $2 AND fence = $3")
-            .bind(millis(until))
-            .bind(id.to_string())
-            .bind(fence)
-            .execute(&self.pool)
-            .await?;
+        let done = sqlx::query(
+            "UPDATE workflow SET lease_until = $1 WHERE id = $2 AND fence = $3 AND lease_until > 0",
+        )
+        .bind(millis(until))
+        .bind(id.to_string())
+        .bind(fence)
+        .execute(&self.pool)
+        .await?;
         if done.rows_affected() == 0 {
             return Ok(None);
         }

@@ -63,6 +63,10 @@ async fn a_log_and_its_row_are_written_together_and_fenced(store: Store) {
     assert!(matches!(lost, Err(StoreError::LostLease)), "{lost:?}");
     assert_eq!(store.log(id).await.unwrap().len(), 3, "nothing of the late write is kept");
     assert!(store.renew(id, mine.fence, at(99)).await.unwrap().is_none());
+    assert!(store.renew(id, theirs.record.fence, at(99)).await.unwrap().is_some());
+    store.release(id, theirs.record.fence).await.unwrap();
+    assert!(store.renew(id, theirs.record.fence, at(99)).await.unwrap().is_none(), "it was given back");
+    assert_eq!(store.workflow(id).await.unwrap().unwrap().lease_until, 0);
 }
 
 async fn no_more_run_than_may(store: Store) {
