@@ -36,7 +36,7 @@ pub use ovf::{
 };
 pub use property::{
     BootDevice, ControllerDetails, DeviceDetails, DiskBacking, DiskDetails, Heartbeat, HostAddress,
-    NicDetails, PowerState, Question, SnapshotDetails, ToolsState, VmDetails,
+    HostUsage, NicDetails, PowerState, Question, SnapshotDetails, ToolsState, VmDetails,
 };
 pub use session::{About, Credentials, LoginGate, Session, SessionInfo};
 pub use task::{NewTask, TaskInfo, TaskResult, TaskState};

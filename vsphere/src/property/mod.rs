@@ -13,7 +13,7 @@ use crate::wire::{Node, XmlWriter};
 
 pub(crate) use device::read_nic;
 pub use device::{ControllerDetails, DeviceDetails, DiskBacking, DiskDetails, NicDetails};
-pub use host::HostAddress;
+pub use host::{HostAddress, HostUsage};
 pub use vm::{BootDevice, Heartbeat, PowerState, Question, SnapshotDetails, ToolsState, VmDetails};
 
 /// The properties of one object by path; what is not set is not there.
