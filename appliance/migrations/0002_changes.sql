@@ -1,0 +1,26 @@
+-- Following changes, and what the plugin's pages keep. Portable as 0001 is.
+
+-- Numbers of changes are given under this turnstile, last in their transaction, so that they become visible in
+-- ascending order whoever writes.
+ALTER TABLE workflow ADD COLUMN change_number BIGINT NOT NULL DEFAULT 0;
+-- 1 once somebody took it off the list of what is in progress.
+ALTER TABLE workflow ADD COLUMN dismissed BIGINT NOT NULL DEFAULT 0;
+-- How long its transfer will still take, as JSON, when its driver last said.
+ALTER TABLE workflow ADD COLUMN estimate TEXT;
+UPDATE workflow SET change_number = queue_number;
+INSERT INTO turnstile (name, turns) SELECT 'change', COALESCE(MAX(queue_number), 0) + 1 FROM workflow;
+CREATE INDEX workflow_by_change ON workflow (change_number);
+CREATE INDEX workflow_by_end ON workflow (ended_at);
+
+-- Requests that carried a key, for a day: who repeats one gets what was made then.
+CREATE TABLE idempotency (
+    user_name TEXT NOT NULL,
+    request_key TEXT NOT NULL,
+    -- SHA-256 of the request, in hexadecimal.
+    digest TEXT NOT NULL,
+    -- Ids of the workflows made, as a JSON array.
+    workflows TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    PRIMARY KEY (user_name, request_key)
+);
+CREATE INDEX idempotency_by_age ON idempotency (at);
