@@ -24,3 +24,39 @@ CREATE TABLE idempotency (
     PRIMARY KEY (user_name, request_key)
 );
 CREATE INDEX idempotency_by_age ON idempotency (at);
+
+-- What one appliance does for all that share the database, and until when.
+CREATE TABLE duty (
+    name TEXT NOT NULL PRIMARY KEY,
+    owner TEXT NOT NULL,
+    lease_until BIGINT NOT NULL
+);
+
+-- What of a cloud may be chosen, as JSON; no row means everything.
+CREATE TABLE released (
+    vcenter TEXT NOT NULL PRIMARY KEY,
+    objects TEXT NOT NULL
+);
+
+-- The use of clusters. A cluster's id is empty for the cloud as a whole; at is the beginning of the step.
+CREATE TABLE sample (
+    cloud TEXT NOT NULL,
+    cluster TEXT NOT NULL,
+    step_seconds BIGINT NOT NULL,
+    at BIGINT NOT NULL,
+    cpu_percent DOUBLE PRECISION NOT NULL,
+    memory_percent DOUBLE PRECISION NOT NULL,
+    cold_vms BIGINT NOT NULL,
+    PRIMARY KEY (cloud, cluster, step_seconds, at)
+);
+CREATE INDEX sample_by_age ON sample (step_seconds, at);
+
+-- What users of a vCenter have set, as JSON.
+CREATE TABLE preference (
+    vcenter TEXT NOT NULL,
+    user_name TEXT NOT NULL,
+    body TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    PRIMARY KEY (vcenter, user_name)
+);
+CREATE INDEX preference_by_age ON preference (at);

@@ -11,9 +11,15 @@ mod change;
 #[cfg(test)]
 mod change_tests;
 mod claim;
+mod duty;
 mod event;
 mod history;
 mod idempotency;
+#[cfg(test)]
+mod kept_tests;
+mod preference;
+mod released;
+mod sample;
 #[cfg(test)]
 mod tests;
 mod vcenter;
@@ -30,6 +36,7 @@ pub use claim::Claimed;
 pub use event::{EventFilter, NewEvent};
 pub use history::{HistoryFilter, MAX_HISTORY};
 pub use idempotency::{Once, Queued};
+pub use sample::{Reading, step_of};
 pub use vcenter::VcenterRecord;
 pub use workflow::{Line, NewWorkflow, Record, Verdict};
 
