@@ -65,7 +65,7 @@ pub use accept::{AcceptError, accept, plan};
 pub use list::{VmFilter, clouds, vms};
 pub use release_source::release;
 pub use step::ColdStep;
-pub use view::{find_moved, request_of, view};
+pub use view::{find_moved, moving, request_of, view};
 
 use input::ColdInput;
 use memo::ColdMemo;

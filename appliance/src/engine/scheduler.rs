@@ -328,7 +328,8 @@ impl<W: Workflow> Engine<W> {
         let mut well = true;
         for (id, live) in held {
             let until = shared.until();
-            match shared.store.renew(id, live.fence, until).await {
+            let shown = (live.progress.get(), live.progress.estimate());
+            match shared.store.renew_showing(id, live.fence, until, shown).await {
                 Ok(Some(cancel)) => {
                     if let Some(driven) = guard(&shared.driven).get_mut(&id) {
                         driven.until = until;
@@ -387,10 +388,13 @@ impl<W: Workflow> Engine<W> {
     }
 
     fn with_progress(&self, mut record: Record) -> Record {
-        let live: Option<Vec<DiskProgress>> =
-            guard(&self.shared.driven).get(&record.id).map(|d| d.live.progress.get());
-        if let Some(disks) = live.filter(|disks| !disks.is_empty()) {
-            record.progress = disks;
+        let live = guard(&self.shared.driven).get(&record.id).map(|d| d.live.progress.clone());
+        if let Some(progress) = live {
+            let disks: Vec<DiskProgress> = progress.get();
+            if !disks.is_empty() {
+                record.progress = disks;
+            }
+            record.estimate = progress.estimate();
         }
         record
     }
