@@ -91,7 +91,7 @@ pub(super) struct Shared<W: Workflow> {
 
 /// Drives workflows of one kind. Clones share it.
 pub struct Engine<W: Workflow> {
-    shared: Arc<Shared<W>>,
+    pub(super) shared: Arc<Shared<W>>,
 }
 
 impl<W: Workflow> Clone for Engine<W> {
@@ -382,12 +382,12 @@ impl<W: Workflow> Engine<W> {
             .collect())
     }
 
-    async fn positions(&self) -> Result<BTreeMap<MigrationId, u32>, StoreError> {
+    pub(super) async fn positions(&self) -> Result<BTreeMap<MigrationId, u32>, StoreError> {
         let open = self.shared.store.open_workflows().await?;
         Ok(self.turns(&open).await?.into_iter().zip(1..).collect())
     }
 
-    fn with_progress(&self, mut record: Record) -> Record {
+    pub(super) fn with_progress(&self, mut record: Record) -> Record {
         let live = guard(&self.shared.driven).get(&record.id).map(|d| d.live.progress.clone());
         if let Some(progress) = live {
             let disks: Vec<DiskProgress> = progress.get();
@@ -457,22 +457,22 @@ impl<W: Workflow> Engine<W> {
     }
 
     /// Takes a queued workflow out of the queue until it is resumed.
-    pub async fn pause(&self, id: MigrationId) -> Result<(), EngineError> {
+    pub async fn pause(&self, id: MigrationId, by: &str) -> Result<(), EngineError> {
         self.requeue(
             id,
-            MigrationState::Queued,
-            MigrationState::Paused,
+            (MigrationState::Queued, MigrationState::Paused),
+            ("paused", format!("{by} took it out of the queue.")),
             "only a queued migration can be paused.",
         )
         .await
     }
 
     /// Puts a paused workflow back to its place.
-    pub async fn resume(&self, id: MigrationId) -> Result<(), EngineError> {
+    pub async fn resume(&self, id: MigrationId, by: &str) -> Result<(), EngineError> {
         self.requeue(
             id,
-            MigrationState::Paused,
-            MigrationState::Queued,
+            (MigrationState::Paused, MigrationState::Queued),
+            ("resumed", format!("{by} put it back into the queue.")),
             "only a paused migration can be resumed.",
         )
         .await
@@ -481,11 +481,13 @@ impl<W: Workflow> Engine<W> {
     async fn requeue(
         &self,
         id: MigrationId,
-        from: MigrationState,
-        to: MigrationState,
+        change: (MigrationState, MigrationState),
+        (kind, message): (&'static str, String),
         why: &str,
     ) -> Result<(), EngineError> {
-        if self.shared.store.change_state(id, from, to, self.shared.clock.now()).await? {
+        let line = crate::store::Line { kind, step: None, message, event: None };
+        let now = self.shared.clock.now();
+        if self.shared.store.change_state_saying(id, change, Some(line), now).await? {
             self.wake();
             return Ok(());
         }
