@@ -301,3 +301,32 @@ fn make_private_dir(path: &Path) -> Result<(), ConfigError> {
         .create(path)
         .map_err(|source| ConfigError::File { path: path.display().to_string(), source })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn the_plugin_server_has_a_token_of_its_own_also_in_an_older_folder() {
+        let directory = tempfile::tempdir().unwrap();
+        let folder = Folder::at(directory.path().join("hdm"));
+        let config = Config { listen: SocketAddr::from(([0, 0, 0, 0], 9_000)), ..Config::default() };
+        folder.init(&config).unwrap();
+        let profile =
+            || -> PluginProfile { toml::from_str(&folder.read("plugin-server.toml").unwrap()).unwrap() };
+        let made = profile();
+        assert_eq!(made.url, "https://127.0.0.1:9000");
+        assert_eq!(folder.plugin_token(&config).unwrap(), made.token);
+        assert_ne!(folder.token().unwrap(), made.token);
+        let certificate = CertificateDer::from_pem_file(folder.file("tls/certificate.pem")).unwrap();
+        let thumbprint: Thumbprint = made.thumbprint.parse().unwrap();
+        assert!(thumbprint.matches(&certificate));
+
+        // A folder made before there was a plugin server.
+        std::fs::remove_file(folder.file("plugin-token")).unwrap();
+        std::fs::remove_file(folder.file("plugin-server.toml")).unwrap();
+        let token = folder.plugin_token(&config).unwrap();
+        assert_eq!((profile().token, profile().thumbprint), (token, made.thumbprint));
+    }
+}

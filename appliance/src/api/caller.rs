@@ -3,7 +3,7 @@
 //! Two tokens open the API. The appliance's own is the operator's: whoever holds it may do everything, and the
 //! header `HDM-User` says for logs and events who that was. The plugin server has a token of its own, and only
 //! with it the header `HDM-Acting-User` is believed: it names a vCenter user whose privileges the plugin server
-//! has checked. A name that the operator's token gives and that looks like a vCenter account (it holds `\\` or
+//! has checked. A name that the operator's token gives and that looks like a vCenter account (it holds `\` or
 //! `@`) is marked as coming from the command line, so that nobody acts under a vCenter user's name by it.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
