@@ -11,6 +11,9 @@ UPDATE workflow SET change_number = queue_number;
 INSERT INTO turnstile (name, turns) SELECT 'change', COALESCE(MAX(queue_number), 0) + 1 FROM workflow;
 CREATE INDEX workflow_by_change ON workflow (change_number);
 CREATE INDEX workflow_by_end ON workflow (ended_at);
+-- Whose turn it is, and the next number in the queue, are found without reading what has ended.
+CREATE INDEX workflow_by_turn ON workflow (queue_line, started_at);
+CREATE INDEX workflow_by_queue ON workflow (queue_number);
 
 -- Requests that carried a key, for a day: who repeats one gets what was made then.
 CREATE TABLE idempotency (
