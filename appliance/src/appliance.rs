@@ -11,6 +11,7 @@ use crate::api::{Api, MAX_STREAMS, router};
 use crate::cold::Cold;
 use crate::config::{ConfigError, Folder};
 use crate::engine::{Clock, Engine, EngineError, SystemClock};
+use crate::sampling::Sampler;
 use crate::secret::{Sealer, SecretError};
 use crate::sites::{SiteError, Sites};
 use crate::store::{Store, StoreError};
@@ -52,7 +53,7 @@ pub async fn run(folder: &Folder, stop: impl Future<Output = ()> + Send + 'stati
     let sealer = Sealer::open(&folder.file("secret.key"))?;
     let sites = Arc::new(Sites::new(store.clone(), sealer, &owner));
     let cold = Cold { sites: sites.clone(), store: store.clone(), settings: config.cold() };
-    let engine = Engine::new(store.clone(), cold, clock.clone(), config.engine(), owner);
+    let engine = Engine::new(store.clone(), cold, clock.clone(), config.engine(), owner.clone());
     engine.check_clock().await?;
     // Before each login: what this process has lost is ended first, so that a session that its new owner has
     // ended does not come back to life.
@@ -66,9 +67,11 @@ pub async fn run(folder: &Folder, stop: impl Future<Output = ()> + Send + 'stati
         engine: engine.clone(),
         store: store.clone(),
         sites: sites.clone(),
-        clock,
+        clock: clock.clone(),
         attempts: config.engine().attempts,
         token: folder.token()?,
+        plugin_token: Some(folder.plugin_token(&config)?),
+        usage_threshold_percent: config.usage_threshold_percent.clamp(0.0, 100.0),
         streams: Arc::new(Semaphore::new(MAX_STREAMS)),
     });
     let tls = RustlsConfig::from_pem_file(folder.file("tls/certificate.pem"), folder.file("tls/key.pem"))
@@ -84,6 +87,15 @@ pub async fn run(folder: &Folder, stop: impl Future<Output = ()> + Send + 'stati
     let driving = tokio::spawn({
         let engine = engine.clone();
         async move { Box::pin(engine.run()).await }
+    });
+    let sampling = tokio::spawn({
+        let sampler = Sampler {
+            sites: sites.clone(),
+            store: store.clone(),
+            clock: clock.clone(),
+            owner: owner.clone(),
+        };
+        async move { sampler.run().await }
     });
     let refreshing = tokio::spawn({
         let sites = sites.clone();
@@ -108,6 +120,7 @@ pub async fn run(folder: &Folder, stop: impl Future<Output = ()> + Send + 'stati
         .map_err(|source| RunError::Listen { listen: config.listen, source });
     stopped.abort();
     refreshing.abort();
+    sampling.abort();
     engine.stop().await;
     let _ = driving.await;
     sites.logout().await;

@@ -30,6 +30,8 @@ pub const FAILED: &str = "com.hdm.migration.Failed";
 pub const RELEASED: &str = "com.hdm.migration.SourceReleased";
 /// A vCenter was added.
 pub const VCENTER_ADDED: &str = "com.hdm.vcenter.Added";
+/// How a vCenter is reached, or what of it is released, was changed.
+pub const VCENTER_CHANGED: &str = "com.hdm.vcenter.Changed";
 /// A vCenter was removed.
 pub const VCENTER_REMOVED: &str = "com.hdm.vcenter.Removed";
 
@@ -51,6 +53,7 @@ pub fn texts() -> Vec<(&'static str, &'static str)> {
         (FAILED, "HDM: migration failed"),
         (RELEASED, "HDM: source of a migration released"),
         (VCENTER_ADDED, "HDM: vCenter added"),
+        (VCENTER_CHANGED, "HDM: vCenter changed"),
         (VCENTER_REMOVED, "HDM: vCenter removed"),
     ]
 }

@@ -29,6 +29,9 @@ pub struct TargetChange {
     /// Source network to target network; networks that are not named keep theirs.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub networks: BTreeMap<String, String>,
+    /// Network adapter, by its label, to target network; adapters that are not named keep theirs.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub adapters: BTreeMap<String, String>,
 }
 
 impl TargetChange {
@@ -43,7 +46,7 @@ impl TargetChange {
             to.host = None;
             to.pool = None;
         }
-        let Self { cluster, host, pool, datastore, folder, networks } = self;
+        let Self { cluster, host, pool, datastore, folder, networks, adapters } = self;
         for (new, old) in [
             (cluster, &mut to.cluster),
             (host, &mut to.host),
@@ -54,6 +57,7 @@ impl TargetChange {
             *old = new.or_else(|| old.take());
         }
         to.networks.extend(networks);
+        to.adapters.extend(adapters);
     }
 }
 
@@ -123,6 +127,7 @@ mod tests {
             datastore: Some("ds0".into()),
             folder: Some("/DC0/vm/Prod".into()),
             networks: [("LAN".to_owned(), "Cloud LAN".to_owned())].into(),
+            adapters: [("Network adapter 1".to_owned(), "Cloud LAN".to_owned())].into(),
         }
     }
 
@@ -135,6 +140,9 @@ mod tests {
         let more = [("DMZ".to_owned(), "Cloud DMZ".to_owned())];
         TargetChange { networks: more.into(), ..TargetChange::default() }.apply(&mut target);
         assert_eq!(target.networks.len(), 2, "the other network keeps its counterpart");
+        let more = [("Network adapter 2".to_owned(), "Cloud DMZ".to_owned())];
+        TargetChange { adapters: more.into(), ..TargetChange::default() }.apply(&mut target);
+        assert_eq!(target.adapters.len(), 2, "the other adapter keeps its own");
 
         let was =
             ColdOptions { power_on: true, cpus: Some(4), mac: MacPolicy::New, ..ColdOptions::default() };

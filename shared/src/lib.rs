@@ -1,6 +1,6 @@
 //! Domain types and pure rules of HDM.
 //!
-//! What the appliance, the command line and (later) the browser exchange as JSON, and the rules that need
+//! What the appliance, the plugin server, the command line and the browser exchange as JSON, and the rules that need
 //! nothing but values: admission, the queue's order, retry delays. The crate builds for the host and for
 //! wasm; it knows no I/O, no async runtime, no SQL and no XML.
 //!
@@ -8,13 +8,21 @@
 //! [`jiff::Timestamp`]s, durations are whole seconds or milliseconds and say so in their name.
 
 pub mod admission;
+pub mod batch;
 pub mod change;
+pub mod changes;
+pub mod cloud;
+pub mod dashboard;
+pub mod display;
+pub mod estimate;
 pub mod event;
 pub mod ids;
 pub mod migration;
+pub mod plugin;
 pub mod problem;
 pub mod queue;
 pub mod retry;
+pub mod sample;
 pub mod vcenter;
 pub mod vm;
 

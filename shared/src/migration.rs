@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::display::MigrationKind;
 use crate::ids::{MigrationId, ObjectId, VcenterId};
 use crate::problem::Finding;
 
@@ -95,6 +96,9 @@ pub struct TargetChoice {
     pub folder: Option<String>,
     /// Source network to target network, by name or id.
     pub networks: BTreeMap<String, String>,
+    /// Network adapter, by its label such as `Network adapter 1`, to target network: goes before `networks`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub adapters: BTreeMap<String, String>,
 }
 
 /// How a VM is moved and what it becomes.
@@ -214,6 +218,16 @@ pub struct DiskProgress {
     pub checksum: Option<String>,
 }
 
+/// How long something will still take. A range, because nobody knows; each end is a time that it could take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Estimate {
+    /// If all goes well.
+    pub low_seconds: u64,
+    /// If it goes as badly as it has gone so far.
+    pub high_seconds: u64,
+}
+
 /// A migration as it is shown.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -222,10 +236,14 @@ pub struct MigrationView {
     pub id: MigrationId,
     /// The source VM.
     pub vm: ObjectId,
+    /// How it is moved.
+    pub kind: MigrationKind,
     /// The source VM's name when the request was accepted.
     pub vm_name: String,
-    /// The cluster the source VM is in, by name.
+    /// The cluster the source VM was in, by name.
     pub source_cluster: String,
+    /// The same cluster's managed object id; empty if it was in none.
+    pub source_cluster_id: String,
     /// The vCenter it goes to.
     pub cloud: VcenterId,
     /// The target VM's name.
@@ -256,6 +274,10 @@ pub struct MigrationView {
     pub waiting_since: Option<Timestamp>,
     /// The transfer, disk by disk.
     pub disks: Vec<DiskProgress>,
+    /// How long it will still take, once that can be said.
+    pub estimate: Option<Estimate>,
+    /// Whether somebody took it off the list of what is in progress.
+    pub dismissed: bool,
     /// Whether a cancel has been asked for.
     pub cancel_requested: bool,
     /// What went wrong last, in words, with the way out.

@@ -17,6 +17,10 @@ pub struct VmView {
     pub path: String,
     /// The cluster it is in, by name.
     pub cluster: String,
+    /// The same cluster's managed object id; empty if it is in none.
+    pub cluster_id: String,
+    /// Its network adapters.
+    pub adapters: Vec<AdapterView>,
     /// Whether it is powered on.
     pub powered_on: bool,
     /// Virtual CPUs.
@@ -29,6 +33,18 @@ pub struct VmView {
     pub capacity_bytes: u64,
     /// What blocks a cold migration, as far as the inventory tells without asking the VM.
     pub findings: Vec<Finding>,
+}
+
+/// A virtual network adapter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AdapterView {
+    /// Its label, such as `Network adapter 1`.
+    pub label: String,
+    /// The network it is on, by name.
+    pub network: String,
+    /// Its MAC address.
+    pub mac: String,
 }
 
 /// A page of virtual machines.

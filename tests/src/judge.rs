@@ -5,7 +5,7 @@
 //! what the source was; nothing of HDM's is left over. What was to become of a VM the judge hears from the
 //! test, which knows what it asked for, and never from HDM.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::dump::{Dump, Vm};
 use crate::lab::Lab;
@@ -19,13 +19,14 @@ pub struct Moved {
     target_name: Option<String>,
     keeps_macs: bool,
     cluster: Option<String>,
+    networks: BTreeMap<usize, String>,
 }
 
 impl Moved {
     /// Moved without `--power-on`.
     pub fn off(name: &str) -> Self {
-        let (name, cluster) = (name.to_owned(), None);
-        Self { name, runs: false, target_name: None, keeps_macs: true, cluster }
+        let (name, cluster, networks) = (name.to_owned(), None, BTreeMap::new());
+        Self { name, runs: false, target_name: None, keeps_macs: true, cluster, networks }
     }
 
     /// Moved with `--power-on`.
@@ -49,6 +50,13 @@ impl Moved {
     #[must_use]
     pub fn to_cluster(self, name: &str) -> Self {
         Self { cluster: Some(name.to_owned()), ..self }
+    }
+
+    /// Moved with `--adapter`: the adapter of this index, in the order a guest sees them, is on another network.
+    #[must_use]
+    pub fn with_adapter_on(mut self, index: usize, network: &str) -> Self {
+        self.networks.insert(index, network.to_owned());
+        self
     }
 }
 
@@ -216,7 +224,13 @@ fn arrived(target: &Vm, then: &Vm, moved: &Moved, faults: &mut Vec<String>) {
     {
         faults.push(format!("the copy is in '{}', not in '{cluster}'", target.cluster));
     }
-    if nics(target, moved.keeps_macs) != nics(then, moved.keeps_macs) {
+    let mut wanted = nics(then, moved.keeps_macs);
+    for (index, network) in &moved.networks {
+        if let Some(nic) = wanted.get_mut(*index) {
+            nic.1 = network;
+        }
+    }
+    if nics(target, moved.keeps_macs) != wanted {
         faults.push(format!("the copy's network adapters are {:?}, were {:?}", target.nics, then.nics));
     }
     if target.nics.iter().any(|nic| moved.keeps_macs && nic.address_type != "manual") {

@@ -36,7 +36,7 @@ pub use ovf::{
 };
 pub use property::{
     BootDevice, ControllerDetails, DeviceDetails, DiskBacking, DiskDetails, FoundVms, Heartbeat, HostAddress,
-    NicDetails, PowerState, Question, SnapshotDetails, ToolsState, UnreadableVm, VmDetails,
+    HostUsage, NicDetails, PowerState, Question, SnapshotDetails, ToolsState, UnreadableVm, VmDetails,
 };
 pub use session::{About, Credentials, LoginGate, Session, SessionInfo};
 pub use task::{NewTask, TaskInfo, TaskResult, TaskState};

@@ -1,7 +1,7 @@
 //! Errors as HTTP tells them: the only place where the program's errors become status codes.
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hdm_shared::migration::Plan;
@@ -172,21 +172,32 @@ impl From<JsonRejection> for ApiError {
     fn from(rejection: JsonRejection) -> Self {
         let detail = rejection.body_text();
         match rejection.status() {
-            status @ StatusCode::PAYLOAD_TOO_LARGE => Self::new(
-                status,
-                "too-large",
-                "The request is too large",
-                format!(
-                    "{detail}. At most {} bytes are taken; ask for fewer things at once.",
-                    super::MAX_BODY_BYTES
-                ),
-            ),
+            StatusCode::PAYLOAD_TOO_LARGE => too_large(&detail),
             status @ StatusCode::UNSUPPORTED_MEDIA_TYPE => {
                 Self::new(status, "media-type", "The request is not JSON", detail)
             }
             _ => Self::bad_request(detail),
         }
     }
+}
+
+impl From<BytesRejection> for ApiError {
+    fn from(rejection: BytesRejection) -> Self {
+        let detail = rejection.body_text();
+        match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => too_large(&detail),
+            _ => Self::bad_request(detail),
+        }
+    }
+}
+
+fn too_large(detail: &str) -> ApiError {
+    ApiError::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "too-large",
+        "The request is too large",
+        format!("{detail}. At most {} bytes are taken; ask for fewer things at once.", super::MAX_BODY_BYTES),
+    )
 }
 
 impl From<PathRejection> for ApiError {

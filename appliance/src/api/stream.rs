@@ -8,13 +8,15 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::{Stream, StreamExt, stream};
+use hdm_shared::event::EventSeverity;
 use hdm_shared::problem::Problem;
-
+use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
+use utoipa::IntoParams;
 
-use super::events::EventQuery;
 use super::migrations::{id, look};
 use super::{Api, ApiError, Shared};
+use crate::store::EventFilter;
 
 /// How many streams may be open at once.
 pub const MAX_STREAMS: usize = 64;
@@ -52,13 +54,25 @@ pub async fn migration(
     Ok(Sse::new(states).keep_alive(KeepAlive::default()))
 }
 
+/// Which events to follow.
+#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct StreamQuery {
+    /// Those after this number; those to come if not given.
+    after: Option<i64>,
+    /// Only those of this severity: `info`, `warning` or `error`.
+    #[param(value_type = Option<String>)]
+    severity: Option<EventSeverity>,
+}
+
 /// The event log as it grows, as `EventView`.
-#[utoipa::path(get, path = "/api/v1/events/stream", tag = "events", params(EventQuery),
+#[utoipa::path(get, path = "/api/v1/events/stream", tag = "events", params(StreamQuery),
     responses((status = 200, description = "Server-sent events; each data line is an EventView", content_type = "text/event-stream"),
         (status = 503, description = "Too many streams are open", body = Problem)))]
 pub async fn events(
     State(api): Shared,
-    query: Result<Query<EventQuery>, QueryRejection>,
+    query: Result<Query<StreamQuery>, QueryRejection>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
     let Query(query) = query?;
     let after = match query.after {
@@ -66,8 +80,9 @@ pub async fn events(
         None => api.store.events(None, 1).await?.last().map_or(0, |e| e.seq),
     };
     let place = place(&api)?;
-    let pages = stream::unfold((api, place, after), |(api, place, after)| async move {
-        let (events, after) = next_page(&api, after).await?;
+    let severity = query.severity;
+    let pages = stream::unfold((api, place, after), move |(api, place, after)| async move {
+        let (events, after) = next_page(&api, after, severity).await?;
         Some((stream::iter(events), (api, place, after)))
     });
     Ok(Sse::new(pages.flatten()).keep_alive(KeepAlive::default()))
@@ -82,10 +97,15 @@ fn place(api: &Api) -> Result<OwnedSemaphorePermit, ApiError> {
     })
 }
 
-async fn next_page(api: &Arc<Api>, after: i64) -> Option<(Vec<Result<Event, Infallible>>, i64)> {
+async fn next_page(
+    api: &Arc<Api>,
+    after: i64,
+    severity: Option<EventSeverity>,
+) -> Option<(Vec<Result<Event, Infallible>>, i64)> {
     let mut changes = api.engine.changes();
     loop {
-        let page = api.store.events(Some(after), 100).await.ok()?;
+        let filter = EventFilter { after: Some(after), severity, limit: 100, ..EventFilter::default() };
+        let page = api.store.find_events(filter).await.ok()?;
         if let Some(last) = page.last() {
             let newest = last.seq;
             let lines = page.iter().filter_map(|event| {

@@ -48,6 +48,8 @@ impl Stage {
             clock: shared_clock,
             attempts: 3,
             token: "secret".into(),
+            plugin_token: None,
+            usage_threshold_percent: 80.0,
             streams: Arc::new(Semaphore::new(streams)),
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -138,7 +140,7 @@ async fn every_refusal_is_a_problem() {
     let post = |path: &str| stage.ask(Method::POST, path);
     let large = post("/api/v1/migrations").json(&json!({"vms": ["x".repeat(MAX_BODY_BYTES)]}));
     let detail = problem(large.send().await.unwrap(), 413, "too-large").await;
-    assert!(detail.contains("1048576 bytes"), "{detail}");
+    assert!(detail.contains("4194304 bytes"), "{detail}");
     let text = post("/api/v1/migrations").body("vms").send().await.unwrap();
     problem(text, 415, "media-type").await;
     let wrong = post("/api/v1/migrations").json(&json!({"vm": "web-01"})).send().await.unwrap();

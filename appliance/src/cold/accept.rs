@@ -9,10 +9,12 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt, TryStreamExt};
 use hdm_shared::admission::target::FolderFacts;
 use hdm_shared::admission::{self, Case, MacUser, Reservations, SourceVm, TargetFacts};
-use hdm_shared::migration::{ColdRequest, MAX_VMS_PER_REQUEST, MacPolicy, Plan, VmPlan};
+use hdm_shared::batch::{BatchItem, BatchRequest};
+use hdm_shared::cloud::ReleasedObjects;
+use hdm_shared::migration::{ColdOptions, ColdRequest, MAX_VMS_PER_REQUEST, MacPolicy, Plan, VmPlan};
 use hdm_shared::problem::Finding;
 use hdm_shared::vcenter::VcenterRole;
-use hdm_shared::{MigrationId, ObjectId};
+use hdm_shared::{MigrationId, ObjectId, VcenterId};
 use hdm_vsphere::{InventoryView, MoRef, VmDetails};
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -20,10 +22,10 @@ use uuid::Uuid;
 use super::input::{ColdInput, InputDisk, Named, Place};
 use super::memo::ColdMemo;
 use super::resolve::{Candidate, Sought, pick};
-use super::{Cold, admit, facts, place, tell};
+use super::{Cold, admit, facts, place, released, tell};
 use crate::engine::{Milestone, Workflow};
 use crate::sites::Site;
-use crate::store::{Line, NewWorkflow, Record, StoreError};
+use crate::store::{Line, NewWorkflow, Once, Queued, StoreError};
 
 /// How long the inventories may take to be known.
 const READY: Duration = Duration::from_secs(30);
@@ -54,7 +56,7 @@ pub enum AcceptError {
 
 /// What is known of one VM that was asked for.
 struct Prepared {
-    asked: String,
+    item: BatchItem,
     found: Option<Found>,
     /// What stands in the way before admission can be asked.
     findings: Vec<Finding>,
@@ -85,30 +87,42 @@ impl Found {
 }
 
 /// Says what a request would do, and does nothing.
-pub async fn plan(cold: &Cold, request: &ColdRequest) -> Result<Plan, AcceptError> {
+pub async fn plan(cold: &Cold, request: &BatchRequest) -> Result<Plan, AcceptError> {
     let (_, _, prepared) = prepare(cold, request).await?;
     let reservations = admit::reservations(cold, None).await?;
     Ok(judge(request, &prepared, reservations))
 }
 
-/// Queues a migration for each VM asked for, or none.
+/// A request for the same of several VMs as a batch.
+pub fn batch(request: ColdRequest) -> Result<BatchRequest, AcceptError> {
+    if request.options.rename.is_some() && request.vms.len() > 1 {
+        return Err(AcceptError::BadRequest(
+            "A new name was given for several virtual machines; name one only, or leave the new name out."
+                .into(),
+        ));
+    }
+    Ok(request.into())
+}
+
+/// Queues a migration for each VM asked for, or none. Under a key, `once`, it is done once.
 pub async fn accept(
     cold: &Cold,
-    request: &ColdRequest,
+    request: &BatchRequest,
     user: &str,
+    once: Option<&Once>,
     now: Timestamp,
-) -> Result<Vec<Record>, AcceptError> {
+) -> Result<Queued, AcceptError> {
     let (from, to, prepared) = prepare(cold, request).await?;
     let taken = admit::taken(cold, &cold.store.open_workflows().await?).await;
     cold.store
-        .queue_workflows(now, |open| {
+        .queue_once(once, now, |open| {
             let plan = judge(request, &prepared, admit::of_records(open, None, &taken));
             if plan.vms.iter().any(|vm| !vm.admitted()) {
                 return Err(AcceptError::NotAdmitted(plan));
             }
             let mut queued = Vec::new();
             for (prepared, plan) in prepared.iter().zip(plan.vms) {
-                let input = input(request, &from, &to, prepared, plan.findings, user);
+                let input = input(&from, &to, prepared, plan.findings, user);
                 let input = input
                     .ok_or_else(|| AcceptError::BadRequest("A virtual machine is incomplete.".into()))?;
                 queued.push(new_workflow(input)?);
@@ -136,22 +150,16 @@ fn new_workflow(input: ColdInput) -> Result<NewWorkflow, StoreError> {
     })
 }
 
-async fn prepare(cold: &Cold, request: &ColdRequest) -> Result<(Site, Site, Vec<Prepared>), AcceptError> {
+async fn prepare(cold: &Cold, request: &BatchRequest) -> Result<(Site, Site, Vec<Prepared>), AcceptError> {
     let bad = |text: String| Err(AcceptError::BadRequest(text));
-    if request.vms.is_empty() {
+    if request.items.is_empty() {
         return bad("The request names no virtual machine.".into());
     }
-    if request.vms.len() > MAX_VMS_PER_REQUEST {
+    if request.items.len() > MAX_VMS_PER_REQUEST {
         return bad(format!(
             "The request names {} virtual machines; at most {MAX_VMS_PER_REQUEST} are possible.",
-            request.vms.len()
+            request.items.len()
         ));
-    }
-    if request.options.rename.is_some() && request.vms.len() > 1 {
-        return bad(
-            "A new name was given for several virtual machines; name one only, or leave the new name out."
-                .into(),
-        );
     }
     let from = source_site(cold, request)?;
     let to = cloud_site(cold, request)?;
@@ -168,13 +176,14 @@ async fn prepare(cold: &Cold, request: &ColdRequest) -> Result<(Site, Site, Vec<
         place: from.id.as_str(),
         help: "`hdm vms` lists those there are",
     };
-    let picked: Vec<(String, Result<MoRef, Finding>)> = request
-        .vms
+    let picked: Vec<(BatchItem, Result<MoRef, Finding>)> = request
+        .items
         .iter()
-        .map(|asked| (asked.clone(), pick(sought, asked, &candidates).map(|c| c.object.clone())))
+        .map(|item| (item.clone(), pick(sought, &item.vm, &candidates).map(|c| c.object.clone())))
         .collect();
+    let released = cold.store.released(&to.id).await?;
     let mut prepared: Vec<Prepared> = futures_util::stream::iter(picked)
-        .map(|(asked, picked)| look_up(request, &from, &to, &view, asked, picked))
+        .map(|(item, picked)| look_up(&from, &to, &view, &released, item, picked))
         .buffered(AT_ONCE)
         .try_collect()
         .await?;
@@ -207,7 +216,7 @@ fn twice(mut prepared: Vec<Prepared>) -> Vec<Prepared> {
             one.findings.push(Finding::blocker(
                 "named-twice",
                 &found.details.name,
-                format!("'{}' names a virtual machine that the request names before.", one.asked),
+                format!("'{}' names a virtual machine that the request names before.", one.item.vm),
                 "Name it once.",
             ));
         }
@@ -216,29 +225,32 @@ fn twice(mut prepared: Vec<Prepared>) -> Vec<Prepared> {
 }
 
 async fn look_up(
-    request: &ColdRequest,
     from: &Site,
     to: &Site,
     view: &InventoryView,
-    asked: String,
+    released: &ReleasedObjects,
+    item: BatchItem,
     picked: Result<MoRef, Finding>,
 ) -> Result<Prepared, AcceptError> {
     let object = match picked {
         Ok(object) => object,
-        Err(finding) => return Ok(Prepared { asked, found: None, findings: vec![finding] }),
+        Err(finding) => return Ok(Prepared { item, found: None, findings: vec![finding] }),
     };
     let fail = |source| AcceptError::Vcenter { vcenter: from.id.to_string(), source };
     let mut details = from.session.vm(&object).await.map_err(fail)?;
     if let Some(known) = view.vms.get(&object) {
         details.path.clone_from(&known.path);
     }
-    let target_name = request.options.rename.clone().unwrap_or_else(|| details.name.clone());
+    let target_name = item.options.rename.clone().unwrap_or_else(|| details.name.clone());
     let source = admit::source_facts(from, &details, &target_name).await.map_err(fail)?;
-    let networks: BTreeSet<String> = details.nics.iter().map(|nic| facts::network_name(view, nic)).collect();
+    let nics: Vec<(String, String)> =
+        details.nics.iter().map(|nic| (nic.label.clone(), facts::network_name(view, nic))).collect();
     let cloud_view = to.inventory.snapshot();
-    let resolved = place::resolve(&cloud_view, to.id.as_str(), &request.target, &networks);
+    let resolved = place::resolve(&cloud_view, to.id.as_str(), &item.target, &nics);
+    let mut findings = resolved.findings;
     let target = match resolved.place {
         Some(place) => {
+            findings.extend(released::check(released, to.id.as_str(), &place));
             let facts = admit::target_facts(to, &place, &source);
             Target::Known(Box::new(place), Box::new(facts))
         }
@@ -251,30 +263,36 @@ async fn look_up(
             folder: resolved.folder,
         },
     };
-    let found = Found { details, source, target };
-    Ok(Prepared { asked, found: Some(found), findings: resolved.findings })
+    Ok(Prepared { item, found: Some(Found { details, source, target }), findings })
 }
 
 /// Judges all VMs, each after those before it have got what they need.
-fn judge(request: &ColdRequest, prepared: &[Prepared], mut reservations: Reservations) -> Plan {
+fn judge(request: &BatchRequest, prepared: &[Prepared], mut reservations: Reservations) -> Plan {
     let mut vms = Vec::new();
     for one in prepared {
         let mut findings = one.findings.clone();
         if let Some(found) = &one.found {
+            let options = &one.item.options;
             match &found.target {
                 Target::Known(_, target) => {
-                    let options = &request.options;
                     findings.extend(admission::admit(Case {
                         vm: &found.source,
                         target,
                         options,
                         reservations: &reservations,
                     }));
-                    reservations.add(promise(request, found, target));
+                    reservations.add(promise(request, &one.item, found, target));
                 }
                 Target::Partly { folder, names, macs_in_use } => {
                     let place = (folder.as_ref(), names.as_ref(), macs_in_use.as_slice());
-                    findings.extend(judge_without_target(request, &found.source, place, &reservations));
+                    let cloud = &request.cloud;
+                    findings.extend(judge_without_target(
+                        cloud,
+                        options,
+                        &found.source,
+                        place,
+                        &reservations,
+                    ));
                 }
             }
         }
@@ -285,26 +303,32 @@ fn judge(request: &ColdRequest, prepared: &[Prepared], mut reservations: Reserva
 
 /// All that can be said although the place is not known in all its parts.
 fn judge_without_target(
-    request: &ColdRequest,
+    cloud: &VcenterId,
+    options: &ColdOptions,
     vm: &SourceVm,
     (folder, names, macs_in_use): (Option<&Named>, Option<&BTreeSet<String>>, &[MacUser]),
     reservations: &Reservations,
 ) -> Vec<Finding> {
-    let mut findings = admission::admit_without_target(vm, &request.options, reservations);
+    let mut findings = admission::admit_without_target(vm, options, reservations);
     if let (Some(folder), Some(names)) = (folder, names) {
         let facts = FolderFacts { id: &folder.object.id, path: &folder.name, names };
-        findings.extend(admission::target::check_name(vm, &request.cloud, facts, reservations));
+        findings.extend(admission::target::check_name(vm, cloud, facts, reservations));
     }
-    if request.options.mac == MacPolicy::Keep {
-        findings.extend(admission::network::check_macs(vm, &request.cloud, macs_in_use, reservations));
+    if options.mac == MacPolicy::Keep {
+        findings.extend(admission::network::check_macs(vm, cloud, macs_in_use, reservations));
     }
     findings.sort_by_key(|finding| !finding.blocks());
     findings
 }
 
 /// What a VM of this request takes from those after it. Its id is nobody's: nothing is promised yet.
-fn promise(request: &ColdRequest, found: &Found, target: &TargetFacts) -> admission::Reservation {
-    let keeps = request.options.mac == MacPolicy::Keep;
+fn promise(
+    request: &BatchRequest,
+    item: &BatchItem,
+    found: &Found,
+    target: &TargetFacts,
+) -> admission::Reservation {
+    let keeps = item.options.mac == MacPolicy::Keep;
     admission::Reservation {
         migration: MigrationId(Uuid::nil()),
         vm: found.source.id.clone(),
@@ -331,10 +355,13 @@ fn show(one: &Prepared, findings: Vec<Finding>) -> VmPlan {
         for (from, to) in &place.networks {
             target.insert(format!("network {from}"), to.name.clone());
         }
+        for (label, to) in &place.adapters {
+            target.insert(format!("adapter {label}"), to.name.clone());
+        }
     }
     let found = one.found.as_ref();
     VmPlan {
-        asked: one.asked.clone(),
+        asked: one.item.vm.clone(),
         vm: found.map(|f| f.source.id.clone()),
         path: found.map(|f| f.details.path.clone()),
         target_name: found.map(|f| f.source.target_name.clone()),
@@ -346,7 +373,6 @@ fn show(one: &Prepared, findings: Vec<Finding>) -> VmPlan {
 }
 
 fn input(
-    request: &ColdRequest,
     from: &Site,
     to: &Site,
     prepared: &Prepared,
@@ -373,7 +399,7 @@ fn input(
         cloud: to.id.clone(),
         target_name: found.source.target_name.clone(),
         place: place.clone(),
-        options: request.options.clone(),
+        options: prepared.item.options.clone(),
         disks: details
             .disks
             .iter()
@@ -383,14 +409,16 @@ fn input(
         warnings,
         requested_by: user.to_owned(),
         request: ColdRequest {
-            vms: vec![details.vm.id.clone()],
             source: Some(from.id.clone()),
-            ..request.clone()
+            vms: vec![details.vm.id.clone()],
+            cloud: to.id.clone(),
+            target: prepared.item.target.clone(),
+            options: prepared.item.options.clone(),
         },
     })
 }
 
-fn source_site(cold: &Cold, request: &ColdRequest) -> Result<Site, AcceptError> {
+fn source_site(cold: &Cold, request: &BatchRequest) -> Result<Site, AcceptError> {
     let sources = cold.sites.of_role(VcenterRole::Source);
     let names = names(&sources);
     match &request.source {
@@ -409,7 +437,7 @@ fn source_site(cold: &Cold, request: &ColdRequest) -> Result<Site, AcceptError> 
     }
 }
 
-fn cloud_site(cold: &Cold, request: &ColdRequest) -> Result<Site, AcceptError> {
+fn cloud_site(cold: &Cold, request: &BatchRequest) -> Result<Site, AcceptError> {
     let clouds = cold.sites.of_role(VcenterRole::Cloud);
     let names = names(&clouds);
     clouds.into_iter().find(|site| site.id == request.cloud).ok_or_else(|| {
@@ -436,14 +464,7 @@ mod tests {
 
     #[test]
     fn an_unknown_part_of_the_place_hides_nothing_else() {
-        let request = ColdRequest {
-            options: hdm_shared::migration::ColdOptions {
-                cpus: Some(0),
-                shutdown: ShutdownMode::Refuse,
-                ..Default::default()
-            },
-            ..input().request
-        };
+        let options = ColdOptions { cpus: Some(0), shutdown: ShutdownMode::Refuse, ..ColdOptions::default() };
         let nic = SourceNic { label: "n".into(), mac: "00:50:56:01:02:03".into(), network: "LAN".into() };
         let mut vm = facts::listed(
             &"onprem".to_owned().try_into().unwrap(),
@@ -456,7 +477,7 @@ mod tests {
         let used = [MacUser { mac: "00:50:56:01:02:03".into(), vm: "/DC0/vm/other".into() }];
         let place = (Some(&folder), Some(&names), &used[..]);
 
-        let found = judge_without_target(&request, &vm, place, &Reservations::default());
+        let found = judge_without_target(&input().cloud, &options, &vm, place, &Reservations::default());
 
         let codes: Vec<&str> = found.iter().map(|f| f.code.as_str()).collect();
         for code in ["cpus-out-of-range", "powered-on", "name-taken", "mac-in-use", "snapshots-not-carried"] {

@@ -61,7 +61,8 @@ pub fn of_records(
     Reservations::of_others(held, own)
 }
 
-fn parts(record: &Record) -> Result<(ColdInput, ColdMemo), serde_json::Error> {
+/// What a record is about, and what is known of it.
+pub fn parts(record: &Record) -> Result<(ColdInput, ColdMemo), serde_json::Error> {
     Ok((serde_json::from_str(&record.input)?, serde_json::from_str(&record.memo)?))
 }
 

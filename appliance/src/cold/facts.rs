@@ -9,7 +9,7 @@ use hdm_shared::admission::{
 use hdm_shared::{MigrationId, ObjectId, VcenterId};
 use hdm_vsphere::{DeviceDetails, InventoryView, MoRef, NicDetails, VmDetails, VmSummary};
 
-use super::input::{ColdInput, Place};
+use super::input::{ColdInput, Named, Place};
 use super::{marker, place, pools};
 
 /// Operations a move needs, by the power state in which vCenter should allow them. vCenter also lists as
@@ -205,6 +205,10 @@ pub fn target(cloud: &VcenterId, place: &Place, view: &InventoryView, macs: &[So
     let pool = view.pools.get(&place.pool.object);
     let folder = view.folders.get(&place.folder.object);
     let datastore = view.datastores.get(&place.datastore.object);
+    let choice = |(from, to): (&String, &Named)| {
+        let seen = cluster.is_some_and(|c| c.networks.contains(&to.object));
+        (from.clone(), NetworkChoice { name: to.name.clone(), seen })
+    };
     TargetFacts {
         vcenter: cloud.clone(),
         cluster: cluster.map_or_else(|| place.cluster.name.clone(), |c| c.name.clone()),
@@ -225,14 +229,8 @@ pub fn target(cloud: &VcenterId, place: &Place, view: &InventoryView, macs: &[So
         folder_holds_vms: folder.is_some_and(|f| f.holds_vms),
         folder_in_datacenter: folder.is_some_and(|f| f.datacenter.as_ref() == Some(&place.datacenter.object)),
         names_in_folder: view.vms_in(&place.folder.object).map(|vm| vm.name.clone()).collect(),
-        networks: place
-            .networks
-            .iter()
-            .map(|(from, to)| {
-                let seen = cluster.is_some_and(|c| c.networks.contains(&to.object));
-                (from.clone(), NetworkChoice { name: to.name.clone(), seen })
-            })
-            .collect(),
+        networks: place.networks.iter().map(choice).collect(),
+        adapters: place.adapters.iter().map(choice).collect(),
         macs_in_use: macs_in_use(view, macs),
         // What ESXi hosts offer (API reference: GuestOsDescriptorFirmwareType).
         firmware: Some(["bios", "efi"].map(str::to_owned).into()),
@@ -241,7 +239,7 @@ pub fn target(cloud: &VcenterId, place: &Place, view: &InventoryView, macs: &[So
 
 /// Who uses these MAC addresses.
 pub fn macs_in_use(view: &InventoryView, macs: &[SourceNic]) -> Vec<MacUser> {
-    let used = view.vms.values().flat_map(|vm| vm.macs.iter().map(move |mac| (mac, vm)));
+    let used = view.vms.values().flat_map(|vm| vm.nics.iter().map(move |nic| (&nic.mac, vm)));
     used.filter(|(mac, _)| macs.iter().any(|nic| nic.mac.eq_ignore_ascii_case(mac)))
         .map(|(mac, vm)| MacUser { mac: mac.clone(), vm: vm.path.clone() })
         .collect()

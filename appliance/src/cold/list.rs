@@ -1,9 +1,11 @@
 //! What there is to move, and where to.
 
+use std::collections::BTreeSet;
+
 use hdm_shared::admission;
 use hdm_shared::problem::Finding;
 use hdm_shared::vcenter::VcenterRole;
-use hdm_shared::vm::{CloudCluster, CloudDatastore, CloudView, VmPage, VmView};
+use hdm_shared::vm::{AdapterView, CloudCluster, CloudDatastore, CloudView, VmPage, VmView};
 use hdm_shared::{ObjectId, VcenterId};
 use hdm_vsphere::{ClusterSummary, InventoryView, MoRef, PowerState, VmSummary};
 
@@ -19,8 +21,12 @@ pub const MAX_PAGE: u64 = 10_000;
 pub struct VmFilter {
     /// Only of this vCenter.
     pub vcenter: Option<VcenterId>,
-    /// Only of this cluster.
+    /// Only of this cluster, by name.
     pub cluster: Option<String>,
+    /// Only of this cluster, by managed object id.
+    pub cluster_id: Option<String>,
+    /// Only these, by managed object id; all if empty.
+    pub vms: BTreeSet<String>,
     /// Only those whose name or path contains this, whatever its case.
     pub name: Option<String>,
     /// Only those that nothing blocks, or only those that something does.
@@ -45,7 +51,12 @@ pub async fn vms(cold: &Cold, filter: &VmFilter) -> Result<VmPage, StoreError> {
             let matches = wanted.as_ref().is_none_or(|part| {
                 vm.name.to_lowercase().contains(part) || vm.path.to_lowercase().contains(part)
             });
-            if !matches {
+            let named = filter.vms.is_empty() || filter.vms.contains(&vm.vm.id);
+            let in_cluster = filter
+                .cluster_id
+                .as_ref()
+                .is_none_or(|id| vm.cluster.as_ref().is_some_and(|cluster| cluster.id == *id));
+            if !(matches && named && in_cluster) {
                 continue;
             }
             let shown = show(&site, &view, vm, &reservations);
@@ -72,6 +83,16 @@ fn show(site: &Site, view: &InventoryView, vm: &VmSummary, reservations: &admiss
         name: vm.name.clone(),
         path: vm.path.clone(),
         cluster: source.cluster,
+        cluster_id: vm.cluster.as_ref().map(|c| c.id.clone()).unwrap_or_default(),
+        adapters: vm
+            .nics
+            .iter()
+            .map(|nic| AdapterView {
+                label: nic.label.clone(),
+                network: facts::network_name(view, nic),
+                mac: nic.mac.clone(),
+            })
+            .collect(),
         powered_on: vm.power == PowerState::On,
         cpus: vm.cpus,
         memory_mib: vm.memory_mib,

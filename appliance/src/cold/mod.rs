@@ -21,6 +21,7 @@
 //! mark from birth: see [`marker`].
 
 mod accept;
+mod adapters;
 mod admit;
 mod await_tools;
 mod complete_target;
@@ -32,12 +33,14 @@ mod list;
 mod marker;
 mod memo;
 mod moved;
+mod offers;
 mod park_source;
 mod place;
 mod pools;
 mod power_on_target;
 mod recheck;
 mod release_source;
+mod released;
 mod resolve;
 mod retire_source;
 mod seal;
@@ -63,12 +66,13 @@ use crate::engine::{AttemptOutcome, Cx, Interrupt, Milestone, StepError, Workflo
 use crate::sites::{Site, Sites};
 use crate::store::{NewEvent, Store};
 
-pub use accept::{AcceptError, accept, plan};
+pub use accept::{AcceptError, accept, batch, plan};
 pub use list::{VmFilter, clouds, vms};
 pub use moved::{CopyOf, Moved, find_moved};
+pub use offers::{dashboard, offers};
 pub use release_source::release;
 pub use step::ColdStep;
-pub use view::{request_of, view};
+pub use view::{moving, request_of, view};
 
 #[cfg(test)]
 pub(crate) use input::tests::FIRST as FIRST_INPUT;

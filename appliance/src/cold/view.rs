@@ -1,12 +1,18 @@
 //! A migration as it is shown.
 
 use hdm_shared::ObjectId;
+use hdm_shared::display::MigrationKind;
 use hdm_shared::migration::{ColdRequest, DiskProgress, MigrationState, MigrationView};
 
 use super::input::ColdInput;
 use super::memo::ColdMemo;
 use super::step::ColdStep;
 use crate::store::{Record, StoreError};
+
+/// The word of the step in which disks travel.
+pub fn moving() -> &'static str {
+    ColdStep::Transfer.word()
+}
 
 /// Shows a record; how many attempts there are each time somebody lets it go on, and the place in the queue,
 /// are the engine's to know.
@@ -18,6 +24,7 @@ pub fn view(
     let input: ColdInput = serde_json::from_str(&record.input)?;
     let memo: ColdMemo = serde_json::from_str(&record.memo)?;
     let waits = record.state == MigrationState::Waiting || record.state == MigrationState::Unwinding;
+    let moves = record.state == MigrationState::Running && record.step.as_deref() == Some(moving());
     let step = record.step.as_deref().and_then(|word| ColdStep::ALL.iter().find(|step| step.word() == word));
     let mut disks = record.progress.clone();
     if disks.is_empty() {
@@ -33,9 +40,11 @@ pub fn view(
     }
     Ok(MigrationView {
         id: record.id,
+        kind: MigrationKind::Cold,
         vm: input.source,
         vm_name: input.vm_name,
         source_cluster: input.source_cluster.name,
+        source_cluster_id: input.source_cluster.object.id,
         target_vm: memo.target.map(|vm| ObjectId { vcenter: input.cloud.clone(), moid: vm.id }),
         cloud: input.cloud,
         target_name: input.target_name,
@@ -51,6 +60,8 @@ pub fn view(
         waiting_for: record.waiting_for.clone().filter(|_| waits),
         waiting_since: record.waiting_since.filter(|_| waits),
         disks,
+        estimate: record.estimate.filter(|_| moves),
+        dismissed: record.dismissed,
         cancel_requested: record.cancel_by.is_some() && !record.state.is_final(),
         error: record.error.clone(),
         warnings: input.warnings,

@@ -16,6 +16,7 @@
 //! | `scheduler` | the queue, claims, leases |
 //! | `control` | what people ask: cancel, pause, resume, retry |
 //! | `posting` | showing events in the vCenters |
+//! | `follow` | what has changed since when |
 //! | `error` | how a step can end |
 //!
 //! A step is logged before it begins and after it is done; in between it may be run again at any time, so each
@@ -30,6 +31,7 @@ mod control;
 mod driver;
 mod error;
 mod failpoint;
+mod follow;
 mod last_look;
 mod live;
 mod posting;
@@ -41,6 +43,7 @@ mod workflow;
 pub use clock::{Clock, SystemClock};
 pub use context::Cx;
 pub use error::StepError;
+pub use follow::Followed;
 pub use live::Progress;
 pub use scheduler::{Engine, EngineError, Settings};
 pub use workflow::{AttemptOutcome, Interrupt, Milestone, Workflow};

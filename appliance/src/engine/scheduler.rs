@@ -119,6 +119,9 @@ pub(super) struct Shared<W: Workflow> {
     pub(super) unposted: Mutex<HashMap<MigrationId, Failed>>,
     /// Nothing is claimed while this machine's clock is wrong.
     clock_is_off: AtomicBool,
+    /// Held while the store is looked at: what is claimed then is not driven yet.
+    #[cfg(test)]
+    looking: tokio::sync::Mutex<()>,
     wake: Notify,
     pub(super) to_post: Notify,
     changes: watch::Sender<u64>,
@@ -199,6 +202,8 @@ impl<W: Workflow> Engine<W> {
             held: Mutex::default(),
             unposted: Mutex::default(),
             clock_is_off: AtomicBool::new(false),
+            #[cfg(test)]
+            looking: tokio::sync::Mutex::default(),
             wake: Notify::new(),
             to_post: Notify::new(),
             changes: watch::Sender::new(0),
@@ -335,6 +340,12 @@ impl<W: Workflow> Engine<W> {
         }
     }
 
+    /// Whether something may have been claimed that is not driven yet.
+    #[cfg(test)]
+    pub(super) fn may_be_claiming(&self) -> bool {
+        self.shared.looking.try_lock().is_err()
+    }
+
     /// How long the lease that ends first still lasts.
     #[cfg(test)]
     pub(super) fn shortest_lease(&self) -> Duration {
@@ -358,6 +369,8 @@ impl<W: Workflow> Engine<W> {
     /// One look at the store: claim what nobody drives, start what has its turn.
     async fn tick(&self) -> Result<(), StoreError> {
         let shared = &self.shared;
+        #[cfg(test)]
+        let _looking = shared.looking.lock().await;
         if shared.clock_is_off.load(Ordering::Relaxed) {
             return Ok(());
         }
@@ -498,7 +511,8 @@ impl<W: Workflow> Engine<W> {
 
     async fn renew_one(&self, id: MigrationId, live: Arc<Live<W::Memo>>) -> bool {
         let until = self.shared.until();
-        match self.shared.store.renew(id, live.fence, until).await {
+        let shown = (live.progress.get(), live.progress.estimate());
+        match self.shared.store.renew_showing(id, live.fence, until, shown).await {
             Ok(Some(cancel)) => {
                 let mut driven = guard(&self.shared.driven);
                 if let Some(driven) = driven.get_mut(&id).filter(|d| d.live.fence == live.fence) {
@@ -528,6 +542,7 @@ impl<W: Workflow> Engine<W> {
             lost.task.abort();
             self.shared.wake.notify_one();
             tracing::warn!(migration = %id, why, "no longer driven here");
+            self.wake();
         }
     }
 
@@ -551,16 +566,19 @@ impl<W: Workflow> Engine<W> {
             .collect())
     }
 
-    async fn positions(&self) -> Result<BTreeMap<MigrationId, u32>, StoreError> {
+    pub(super) async fn positions(&self) -> Result<BTreeMap<MigrationId, u32>, StoreError> {
         let open = self.shared.store.open_workflows().await?;
         Ok(self.turns(&open).await?.into_iter().zip(1..).collect())
     }
 
-    fn with_progress(&self, mut record: Record) -> Record {
-        let live: Option<Vec<DiskProgress>> =
-            guard(&self.shared.driven).get(&record.id).map(|d| d.live.progress.get());
-        if let Some(disks) = live.filter(|disks| !disks.is_empty()) {
-            record.progress = disks;
+    pub(super) fn with_progress(&self, mut record: Record) -> Record {
+        let live = guard(&self.shared.driven).get(&record.id).map(|d| d.live.progress.clone());
+        if let Some(progress) = live {
+            let disks: Vec<DiskProgress> = progress.get();
+            if !disks.is_empty() {
+                record.progress = disks;
+            }
+            record.estimate = progress.estimate();
         }
         record
     }

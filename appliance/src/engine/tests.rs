@@ -307,9 +307,10 @@ impl Stage {
         id
     }
 
-    /// Lets the time pass a little, once what is driven has had its lease extended.
+    /// Lets the time pass a little, once what is driven has had its lease extended. It stands still while
+    /// something is claimed, or a slow database would have the lease end before it is driven.
     async fn pass(&self, engine: &Engine<Toy>) {
-        if engine.shortest_lease() > engine.shared.settings.lease / 2 {
+        if !engine.may_be_claiming() && engine.shortest_lease() > engine.shared.settings.lease / 2 {
             self.clock.advance(TICK);
         }
         tokio::task::yield_now().await;

@@ -4,10 +4,11 @@
 //! returns is read in the transaction that made it, so that nobody ever holds another's fence.
 
 use hdm_shared::MigrationId;
-use hdm_shared::migration::{MAX_RUNNING, MigrationState};
+use hdm_shared::migration::{DiskProgress, Estimate, MAX_RUNNING, MigrationState};
 use jiff::Timestamp;
 use sqlx::Row;
 
+use super::change::{stamp, stamp_queue};
 use super::event::NewEvent;
 use super::workflow::{Line, Record, insert_lines, one_sql, read, word};
 use super::{Store, StoreError, Tx, bounded, millis};
@@ -102,6 +103,7 @@ impl Store {
             let message = format!("Its turn has come; appliance {owner} drives it.");
             let line = Line { kind: "turn", step: None, message, event: None };
             insert_lines(&mut tx, id, record.log_length - 1, &[line], now).await?;
+            stamp_queue(&mut tx, Some(id)).await?;
             self.commit(tx).await?;
             Ok(Some(record))
         })
@@ -120,7 +122,7 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let ended = to.is_final().then(|| millis(now));
         bounded(async {
-            let mut tx = self.pool.begin().await?;
+            let mut tx = self.turn("queue").await?;
             let done = sqlx::query(
                 "UPDATE workflow SET state = $1, ended_at = COALESCE($2, ended_at), fence = fence + 1, \
                  log_length = log_length + 1 WHERE id = $3 AND state = $4 AND lease_until < $5",
@@ -137,6 +139,7 @@ impl Store {
             }
             let length = log_length(&mut tx, id).await?;
             insert_lines(&mut tx, id, length - 1, &[line], now).await?;
+            stamp_queue(&mut tx, Some(id)).await?;
             self.commit(tx).await?;
             Ok(true)
         })
@@ -172,6 +175,7 @@ impl Store {
                 let message = reason.to_owned();
                 let line = Line { kind: "needs-operator", step: None, message, event: Some(event) };
                 insert_lines(&mut tx, id, length - 1, &[line], now).await?;
+                stamp(&mut tx, id).await?;
             }
             self.commit(tx).await
         })
@@ -179,7 +183,7 @@ impl Store {
     }
 
     /// Extends the lease of a workflow; tells whether it is still held, and whether somebody wants it
-    /// cancelled.
+    /// cancelled. A lease that was given back is not held any more.
     pub async fn renew(
         &self,
         id: MigrationId,
@@ -187,22 +191,52 @@ impl Store {
         until: Timestamp,
     ) -> Result<Option<Option<String>>, StoreError> {
         bounded(async {
-            let done = sqlx::query("UPDATE workflow SET lease_until = $1 WHERE id = $2 AND fence = $3")
-                .bind(millis(until))
-                .bind(id.to_string())
-                .bind(fence)
-                .execute(&self.pool)
-                .await?;
-            if done.rows_affected() == 0 {
-                return Ok(None);
-            }
-            let row = sqlx::query("SELECT cancel_by FROM workflow WHERE id = $1")
-                .bind(id.to_string())
-                .fetch_one(&self.pool)
-                .await?;
-            Ok(Some(row.try_get("cancel_by")?))
+            let done = sqlx::query(
+                "UPDATE workflow SET lease_until = $1 WHERE id = $2 AND fence = $3 AND lease_until > 0",
+            )
+            .bind(millis(until))
+            .bind(id.to_string())
+            .bind(fence)
+            .execute(&self.pool)
+            .await?;
+            if done.rows_affected() == 0 { Ok(None) } else { self.wanted_cancelled(id).await.map(Some) }
         })
         .await
+    }
+
+    /// The same, and lets the other appliances see how far its disks have come.
+    pub async fn renew_showing(
+        &self,
+        id: MigrationId,
+        fence: i64,
+        until: Timestamp,
+        (disks, estimate): (Vec<DiskProgress>, Option<Estimate>),
+    ) -> Result<Option<Option<String>>, StoreError> {
+        let disks = serde_json::to_string(&disks)?;
+        let estimate = estimate.as_ref().map(serde_json::to_string).transpose()?;
+        bounded(async {
+            let done = sqlx::query(
+                "UPDATE workflow SET lease_until = $1, progress = $4, estimate = $5 \
+                 WHERE id = $2 AND fence = $3 AND lease_until > 0",
+            )
+            .bind(millis(until))
+            .bind(id.to_string())
+            .bind(fence)
+            .bind(disks)
+            .bind(estimate)
+            .execute(&self.pool)
+            .await?;
+            if done.rows_affected() == 0 { Ok(None) } else { self.wanted_cancelled(id).await.map(Some) }
+        })
+        .await
+    }
+
+    async fn wanted_cancelled(&self, id: MigrationId) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query("SELECT cancel_by FROM workflow WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(row.try_get("cancel_by")?)
     }
 
     /// Gives a lease back, and raises the fence so that no renewal under way takes it again. The owner stays on

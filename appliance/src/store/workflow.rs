@@ -1,13 +1,15 @@
 //! Workflows and their logs.
 
 use hdm_shared::MigrationId;
-use hdm_shared::migration::{DiskProgress, LogLine, MigrationState};
+use hdm_shared::migration::{DiskProgress, Estimate, LogLine, MigrationState};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
+use super::change::{stamp, stamp_queue};
 use super::event::NewEvent;
+use super::idempotency::{self, Once, Queued};
 use super::{MAX_QUEUED, Store, StoreError, Tx, bounded, millis, timestamp, understood};
 
 /// Why a workflow unwinds.
@@ -35,6 +37,8 @@ pub struct Record {
     pub input: String,
     pub memo: String,
     pub progress: Vec<DiskProgress>,
+    pub estimate: Option<Estimate>,
+    pub dismissed: bool,
     pub state: MigrationState,
     pub steps_done: usize,
     pub step: Option<String>,
@@ -88,7 +92,7 @@ pub struct NewWorkflow {
     pub first_line: Line,
 }
 
-const COLUMNS: &str = "id, kind, input, memo, progress, state, steps_done, step, committed, attempt, verdict, \
+pub(super) const COLUMNS: &str = "id, kind, input, memo, progress, estimate, dismissed, state, steps_done, step, committed, attempt, verdict, \
     cancel_by, error, waiting_for, waiting_since, queue_line, queue_number, owner, lease_until, fence, log_length, \
     created_at, started_at, ended_at, attempts_before, former_owners";
 
@@ -103,9 +107,30 @@ impl Store {
         now: Timestamp,
         admit: impl FnOnce(&[Record]) -> Result<Vec<NewWorkflow>, E> + Send,
     ) -> Result<Vec<Record>, E> {
+        match self.queue_once(None, now, admit).await? {
+            Queued::Now(records) => Ok(records),
+            Queued::Before(_) | Queued::OtherRequest => Ok(Vec::new()),
+        }
+    }
+
+    /// The same for a request that may carry a key: what was made under it before is not made again.
+    pub async fn queue_once<E: From<StoreError>>(
+        &self,
+        once: Option<&Once>,
+        now: Timestamp,
+        admit: impl FnOnce(&[Record]) -> Result<Vec<NewWorkflow>, E> + Send,
+    ) -> Result<Queued, E> {
         bounded(async {
             let mut tx = self.turn("queue").await?;
-            let rows = sqlx::query(open_sql()).fetch_all(&mut *tx).await.map_err(StoreError::from)?;
+            if let Some(once) = once
+                && let Some(before) = idempotency::find(&mut tx, once, now).await?
+            {
+                return Ok(before);
+            }
+            let rows = sqlx::query(sqlx::AssertSqlSafe(open_sql()))
+                .fetch_all(&mut *tx)
+                .await
+                .map_err(StoreError::from)?;
             let open = understood(&rows, read);
             let waiting = open.iter().filter(|r| waits(r.state)).count();
             let last = sqlx::query("SELECT COALESCE(MAX(queue_number), 0) AS n FROM workflow")
@@ -122,15 +147,23 @@ impl Store {
                 number += 1;
                 records.push(insert(&mut tx, new, number, now).await?);
             }
+            if let Some(once) = once {
+                idempotency::remember(&mut tx, once, &records, now).await?;
+            }
+            stamp_queue(&mut tx, None).await?;
             self.commit(tx).await?;
-            Ok(records)
+            Ok(Queued::Now(records))
         })
         .await
     }
 
     /// All workflows that have not ended, in order of arrival.
     pub async fn open_workflows(&self) -> Result<Vec<Record>, StoreError> {
-        bounded(async { Ok(understood(&sqlx::query(open_sql()).fetch_all(&self.pool).await?, read)) }).await
+        bounded(async {
+            let rows = sqlx::query(sqlx::AssertSqlSafe(open_sql())).fetch_all(&self.pool).await?;
+            Ok(understood(&rows, read))
+        })
+        .await
     }
 
     /// The newest workflows, newest first.
@@ -143,11 +176,14 @@ impl Store {
 
     /// A page of those that were queued before a queue number, newest first; [`MAX_PAGE`] of them.
     pub async fn workflows_before(&self, queue_number: i64) -> Result<Vec<Record>, StoreError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM workflow WHERE queue_number < $1 ORDER BY queue_number DESC LIMIT $2"
-        );
-        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(queue_number).bind(i64::from(MAX_PAGE));
-        query.fetch_all(&self.pool).await?.iter().map(read).collect()
+        bounded(async {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM workflow WHERE queue_number < $1 ORDER BY queue_number DESC LIMIT $2"
+            );
+            let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(queue_number).bind(i64::from(MAX_PAGE));
+            Ok(understood(&query.fetch_all(&self.pool).await?, read))
+        })
+        .await
     }
 
     /// One workflow.
@@ -209,6 +245,7 @@ impl Store {
         bounded(async {
             let mut tx = self.pool.begin().await?;
             let length = append(&mut tx, record, &lines, now).await?;
+            stamp(&mut tx, record.id).await?;
             self.commit(tx).await?;
             record.log_length = length;
             Ok(())
@@ -229,6 +266,7 @@ impl Store {
                 return Ok(false);
             }
             let length = append(&mut tx, record, &lines, now).await?;
+            stamp(&mut tx, record.id).await?;
             self.commit(tx).await?;
             record.log_length = length;
             Ok(true)
@@ -240,8 +278,10 @@ impl Store {
     pub async fn ask_cancel(&self, id: MigrationId, by: &str) -> Result<(), StoreError> {
         let query = sqlx::query("UPDATE workflow SET cancel_by = $2 WHERE id = $1 AND cancel_by IS NULL");
         bounded(async {
-            query.bind(id.to_string()).bind(by).execute(&self.pool).await?;
-            Ok(())
+            let mut tx = self.turn("queue").await?;
+            query.bind(id.to_string()).bind(by).execute(&mut *tx).await?;
+            stamp(&mut tx, id).await?;
+            self.commit(tx).await
         })
         .await
     }
@@ -249,11 +289,13 @@ impl Store {
     /// Takes a wish to cancel back, because it was acted upon or came too late.
     pub async fn clear_cancel(&self, id: MigrationId) -> Result<(), StoreError> {
         bounded(async {
+            let mut tx = self.turn("queue").await?;
             sqlx::query("UPDATE workflow SET cancel_by = NULL WHERE id = $1")
                 .bind(id.to_string())
-                .execute(&self.pool)
+                .execute(&mut *tx)
                 .await?;
-            Ok(())
+            stamp(&mut tx, id).await?;
+            self.commit(tx).await
         })
         .await
     }
@@ -348,10 +390,11 @@ pub(super) fn one_sql() -> sqlx::AssertSqlSafe<String> {
     sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM workflow WHERE id = $1"))
 }
 
-fn open_sql() -> sqlx::AssertSqlSafe<String> {
-    sqlx::AssertSqlSafe(format!(
-        "SELECT {COLUMNS} FROM workflow WHERE state NOT IN ('done', 'cancelled', 'failed') ORDER BY queue_number"
-    ))
+/// States that are not final, by which an index finds what is open among what has ended.
+pub(super) const OPEN: &str = "('queued', 'running', 'waiting', 'paused', 'needs-operator', 'unwinding')";
+
+pub(super) fn open_sql() -> String {
+    format!("SELECT {COLUMNS} FROM workflow WHERE state IN {OPEN} ORDER BY queue_number")
 }
 
 async fn insert(tx: &mut Tx, new: NewWorkflow, number: i64, now: Timestamp) -> Result<Record, StoreError> {
@@ -361,6 +404,8 @@ async fn insert(tx: &mut Tx, new: NewWorkflow, number: i64, now: Timestamp) -> R
         input: new.input,
         memo: new.memo,
         progress: Vec::new(),
+        estimate: None,
+        dismissed: false,
         state: MigrationState::Queued,
         steps_done: 0,
         step: None,
@@ -476,6 +521,8 @@ pub(super) fn read(row: &AnyRow) -> Result<Record, StoreError> {
         input: text("input")?,
         memo: text("memo")?,
         progress: serde_json::from_str(&text("progress")?)?,
+        estimate: maybe("estimate")?.map(|json| serde_json::from_str(&json)).transpose()?,
+        dismissed: number("dismissed")? != 0,
         state: serde_json::from_value(text("state")?.into())?,
         steps_done: usize::try_from(number("steps_done")?).unwrap_or_default(),
         step: maybe("step")?,

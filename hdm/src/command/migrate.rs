@@ -51,6 +51,7 @@ pub fn target_change(asked: Target) -> TargetChange {
         datastore: asked.datastore,
         folder: asked.folder,
         networks: asked.networks.into_iter().collect(),
+        adapters: asked.adapters.into_iter().collect(),
     }
 }
 

@@ -220,6 +220,7 @@ pub(crate) mod samples {
             folder_in_datacenter: true,
             networks: [("VM Network".to_owned(), NetworkChoice { name: "Cloud LAN".into(), seen: true })]
                 .into(),
+            adapters: [].into(),
             firmware: None,
             names_in_folder: BTreeSet::new(),
             macs_in_use: Vec::new(),

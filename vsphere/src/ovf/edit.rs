@@ -227,6 +227,33 @@ fn set_option(config: &mut Node, key: &str, value: &str) {
     }
 }
 
+/// Gives a network adapter of a `VirtualMachineConfigSpec` the backing that the adapter of the same index has in
+/// another: what network it is on.
+pub(super) fn take_nic_backing(config: &mut Node, index: usize, from: &Node) -> Result<(), Error> {
+    let lacks = || {
+        let detail = format!("there is no network adapter {} with a network in the spec", index + 1);
+        Session::protocol("CreateImportSpec", detail)
+    };
+    let backing = from
+        .all("deviceChange")
+        .filter_map(|change| change.child("device"))
+        .filter(|device| is_nic(device.kind()))
+        .nth(index)
+        .and_then(|device| device.child("backing"))
+        .cloned()
+        .ok_or_else(lacks)?;
+    let device = config
+        .children
+        .iter_mut()
+        .filter(|child| child.name == "deviceChange")
+        .filter_map(|change| change.child_mut("device"))
+        .filter(|device| is_nic(device.kind()))
+        .nth(index)
+        .ok_or_else(lacks)?;
+    device.set_in_order("backing", backing, DEVICE_ORDER);
+    Ok(())
+}
+
 impl NicEdit {
     fn apply(&self, nic: &mut Node) {
         nic.set_in_order("connectable", connectable(self.start_connected), DEVICE_ORDER);
@@ -263,6 +290,36 @@ mod tests {
         <deviceChange><operation>add</operation><device xsi:type="VirtualDisk"><key>-3</key>
           <backing xsi:type="VirtualDiskFlatVer2BackingInfo"><fileName></fileName><diskMode>persistent</diskMode></backing></device></deviceChange>
         <extraConfig><key>a</key><value xsi:type="xsd:string">1</value></extraConfig></configSpec>"#;
+
+    #[test]
+    fn an_adapter_takes_its_network_from_the_same_adapter_of_another_spec() {
+        let nic = |key: i32, backing: &str| {
+            format!(
+                "<deviceChange><device xsi:type='VirtualVmxnet3'><key>{key}</key>{backing}<addressType>manual</addressType></device></deviceChange>"
+            )
+        };
+        let on = |name: &str| format!("<backing><deviceName>{name}</deviceName></backing>");
+        let spec = |first: &str, second: &str| {
+            let xml = format!(
+                "<configSpec xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance'>{}{}</configSpec>",
+                nic(-1, first),
+                nic(-2, second)
+            );
+            read_xml(&xml, &Limits::default()).unwrap()
+        };
+        let networks = |spec: &Node| -> Vec<String> {
+            spec.all("deviceChange").map(|change| change.string("device.backing.deviceName")).collect()
+        };
+        let mut config = spec("", &on("LAN"));
+        let pattern = spec(&on("DMZ"), &on("DMZ"));
+        take_nic_backing(&mut config, 0, &pattern).unwrap();
+        assert_eq!(networks(&config), ["DMZ", "LAN"]);
+        let device = config.children[0].child("device").unwrap();
+        let order: Vec<&str> = device.children.iter().map(|c| c.name.as_str()).collect();
+        assert_eq!(order, ["key", "backing", "addressType"], "in the schema's order");
+        assert!(take_nic_backing(&mut config, 2, &pattern).is_err(), "there is no third");
+        assert!(take_nic_backing(&mut config, 0, &spec("", "")).is_err(), "a network must be named");
+    }
 
     fn edit() -> ImportEdit {
         ImportEdit {

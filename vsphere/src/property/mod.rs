@@ -11,9 +11,10 @@ use crate::error::Error;
 use crate::session::Session;
 use crate::wire::{Node, XmlWriter};
 
+pub(crate) use device::read_nic;
 pub use device::{ControllerDetails, DeviceDetails, DiskBacking, DiskDetails, NicDetails};
 pub(crate) use device::{Device, read_device};
-pub use host::HostAddress;
+pub use host::{HostAddress, HostUsage};
 pub use vm::{
     BootDevice, FoundVms, Heartbeat, PowerState, Question, SnapshotDetails, ToolsState, UnreadableVm,
     VmDetails,

@@ -8,7 +8,7 @@ use hdm_vsphere::{
 };
 
 use super::super::target_spec::Wanted;
-use super::super::{Cold, ColdCx, facts, place, vm};
+use super::super::{Cold, ColdCx, adapters, facts, place, vm};
 use super::plan::{self, File};
 use crate::engine::{Clock, StepError};
 
@@ -87,10 +87,11 @@ pub async fn open(
 
     let host = place::host(cold, cx, facts::hardware_version(&wanted.hw_version))?;
     let input = cx.input().clone();
+    let nics = adapters::in_order(cx, source);
     let params = ImportSpecParams {
         name: wanted.name.clone(),
         host: Some(host.object.clone()),
-        networks: input.place.networks.iter().map(|(from, to)| (from.clone(), to.object.clone())).collect(),
+        networks: adapters::mapping(&input.place, &nics).into_iter().collect(),
         disk_provisioning: wanted.provisioning().to_owned(),
     };
     let mut spec = to
@@ -109,6 +110,7 @@ pub async fn open(
     {
         cx.log(format!("vCenter remarks: {warning}")).await?;
     }
+    adapters::place_in_spec(&to, &mut spec, &descriptor, &params, &input, &nics).await?;
     spec.edit(&wanted.import_edit()).map_err(StepError::from)?;
 
     let now = cx.clock().now();

@@ -93,7 +93,10 @@ pub fn wanted(cx: &ColdCx<'_>, source: &VmDetails, number: u32) -> Wanted {
     let input = cx.input();
     let original = cx.memo().original.clone().unwrap_or_default();
     let before = Before { notes: &original.annotation, allocation: &original.allocation };
-    let network = |key: i32| input.place.networks.get(original.networks.get(&key)?).cloned();
+    let network = |key: i32| {
+        let label = &source.nics.iter().find(|nic| nic.key == key)?.label;
+        input.place.network_of(label, original.networks.get(&key)?).cloned()
+    };
     target_spec::wanted(source, &input.options, &input.target_name, before, network, (cx.id(), number))
 }
 

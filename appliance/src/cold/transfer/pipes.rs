@@ -146,5 +146,6 @@ async fn show(clock: &Arc<dyn Clock>, progress: &Progress, files: &[File], meter
                 *last = (now, wire);
             }
         });
+        progress.observe(clock.now());
     }
 }

@@ -1,0 +1,43 @@
+//! A request for several migrations, each virtual machine with a target and options of its own.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::VcenterId;
+use crate::migration::{ColdOptions, ColdRequest, TargetChoice};
+
+/// A request for cold migrations that are all accepted or none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct BatchRequest {
+    /// The vCenter the VMs are in; may be left out when only one source is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<VcenterId>,
+    /// The vCenter to move to.
+    pub cloud: VcenterId,
+    /// The VMs; at most [`MAX_VMS_PER_REQUEST`](crate::migration::MAX_VMS_PER_REQUEST).
+    pub items: Vec<BatchItem>,
+}
+
+/// One virtual machine of a batch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct BatchItem {
+    /// The VM by name, inventory path or id.
+    pub vm: String,
+    /// Where it goes.
+    #[serde(default)]
+    pub target: TargetChoice,
+    /// How it is moved and what it becomes.
+    #[serde(default)]
+    pub options: ColdOptions,
+}
+
+impl From<ColdRequest> for BatchRequest {
+    fn from(request: ColdRequest) -> Self {
+        let ColdRequest { source, vms, cloud, target, options } = request;
+        let item = |vm| BatchItem { vm, target: target.clone(), options: options.clone() };
+        Self { source, cloud, items: vms.into_iter().map(item).collect() }
+    }
+}
