@@ -69,12 +69,20 @@ pub(crate) struct Content {
     pub(crate) ovf_manager: MoRef,
 }
 
+/// How a session comes into being.
+enum Access {
+    /// By a login, and by another whenever vCenter has lost it.
+    Password(Credentials),
+    /// As a clone of somebody's session. Nobody can clone it again, so one that is lost is lost.
+    Clone,
+}
+
 /// Asked before each login; `false` keeps a former owner from coming back.
 pub type LoginGate = Arc<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
 
 struct Shared {
     http: Http,
-    credentials: Credentials,
+    access: Access,
     content: OnceCell<Content>,
     login: Mutex<()>,
     state: RwLock<State>,
@@ -114,19 +122,49 @@ impl Session {
         limits: Limits,
         user_agent: String,
     ) -> Result<Self, Error> {
-        let calls = Semaphore::new(limits.concurrent_calls);
         let http = Http::new(endpoint, limits, user_agent)?;
-        Ok(Self {
+        Ok(Self::with(http, Access::Password(credentials), State::default()))
+    }
+
+    fn with(http: Http, access: Access, state: State) -> Self {
+        let calls = Semaphore::new(http.limits().concurrent_calls);
+        Self {
             shared: Arc::new(Shared {
                 http,
-                credentials,
+                access,
                 content: OnceCell::new(),
                 login: Mutex::new(()),
-                state: RwLock::default(),
+                state: RwLock::new(state),
                 gate: std::sync::RwLock::new(None),
                 calls,
             }),
-        })
+        }
+    }
+
+    /// Makes a session of a clone ticket; the text is its user's name. The ticket is used up, whatever
+    /// comes of it. A cloned session does not log in again: once vCenter has ended it, every call fails
+    /// with [`Error::SessionLost`].
+    pub async fn from_clone_ticket(
+        endpoint: Endpoint,
+        ticket: &Secret,
+        limits: Limits,
+        user_agent: String,
+    ) -> Result<(Self, String), Error> {
+        let http = Http::new(endpoint, limits, user_agent)?;
+        let session = Self::with(http, Access::Clone, State::default());
+        let manager = session.content().await?.session_manager.clone();
+        let operation = "CloneSession";
+        let body = envelope(operation, &manager, |w| w.value("cloneTicket", ticket.reveal()));
+        let (state, node) = session.open(operation, &manager, body).await.map_err(|e| match e.fault_kind() {
+            Some("InvalidLogin") => Error::TokenRefused { vcenter: session.name().to_owned() },
+            _ => e,
+        })?;
+        let user = node.string("returnval.userName");
+        if user.is_empty() {
+            return Err(Self::protocol(operation, "it names no user"));
+        }
+        *session.shared.state.write().await = State { generation: 1, ..state };
+        Ok((session, user))
     }
 
     /// Sets what is asked before each login; without a gate every login is allowed.
@@ -340,7 +378,9 @@ impl Session {
     /// Opens a session of the REST API, for calls whose results vary with our user alone. Close it again.
     pub(crate) async fn rest_login(&self) -> Result<RestSession<'_>, Error> {
         self.login().await?;
-        let Credentials { user, password } = &self.shared.credentials;
+        let Access::Password(Credentials { user, password }) = &self.shared.access else {
+            return Err(Error::SessionLost { vcenter: self.name().to_owned() });
+        };
         let auth = RestAuth::Basic(user, password.reveal());
         let answer = self.shared.http.rest(Method::POST, REST_SESSION, auth, None).await?;
         let id =
@@ -372,32 +412,35 @@ impl Session {
         {
             return Err(Error::Fenced { vcenter: self.name().to_owned() });
         }
-        let Credentials { user, password } = &self.shared.credentials;
+        let Access::Password(Credentials { user, password }) = &self.shared.access else {
+            return Err(Error::SessionLost { vcenter: self.name().to_owned() });
+        };
         let body = envelope("Login", &manager, |w| {
             w.value("userName", user);
             w.value("password", password.reveal());
         });
-        let answer = self.shared.http.post(Service::Vim, "Login", None, body, self.limits().call).await?;
-        let cookie = answer.cookie.clone();
-        let node = self.answer("Login", &manager, &answer.body, answer.status).map_err(|e| {
-            match e.fault_kind() {
-                Some("InvalidLogin" | "NoPermission") => {
-                    Error::InvalidLogin { vcenter: self.name().to_owned(), user: user.clone() }
-                }
-                _ => e,
+        let (opened, node) = self.open("Login", &manager, body).await.map_err(|e| match e.fault_kind() {
+            Some("InvalidLogin" | "NoPermission") => {
+                Error::InvalidLogin { vcenter: self.name().to_owned(), user: user.clone() }
             }
+            _ => e,
         })?;
-        let protocol = |detail: &str| Error::Protocol { operation: "Login".into(), detail: detail.into() };
+        let mut state = self.shared.state.write().await;
+        *state = State { generation: state.generation + 1, ..opened };
+        tracing::debug!(vcenter = self.name(), "logged in");
+        Ok(node.string("returnval.key"))
+    }
+
+    /// Makes a call that opens a session: its cookie and key, and the answer.
+    async fn open(&self, operation: &str, manager: &MoRef, body: String) -> Result<(State, Node), Error> {
+        let answer = self.shared.http.post(Service::Vim, operation, None, body, self.limits().call).await?;
+        let node = self.answer(operation, manager, &answer.body, answer.status)?;
         let key = node.string("returnval.key");
         if key.is_empty() {
-            return Err(protocol("there is no session key in it"));
+            return Err(Self::protocol(operation, "there is no session key in it"));
         }
-        let mut state = self.shared.state.write().await;
-        state.generation += 1;
-        state.cookie = Some(cookie.ok_or_else(|| protocol("it set no cookie"))?);
-        state.key = Some(key.clone());
-        tracing::debug!(vcenter = self.name(), "logged in");
-        Ok(key)
+        let cookie = answer.cookie.ok_or_else(|| Self::protocol(operation, "it set no cookie"))?;
+        Ok((State { generation: 0, cookie: Some(cookie), key: Some(key) }, node))
     }
 
     async fn send(

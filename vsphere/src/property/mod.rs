@@ -2,6 +2,7 @@
 
 mod device;
 mod host;
+mod kind;
 mod vm;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use crate::wire::{Node, XmlWriter};
 
 pub use device::{ControllerDetails, DeviceDetails, DiskBacking, DiskDetails, NicDetails};
 pub use host::HostAddress;
+pub use kind::VmKind;
 pub use vm::{BootDevice, Heartbeat, PowerState, Question, SnapshotDetails, ToolsState, VmDetails};
 
 /// The properties of one object by path; what is not set is not there.

@@ -1,4 +1,4 @@
-//! Typed operations on VMs, snapshots, pools, events and extensions.
+//! Typed operations on VMs, snapshots, pools, events, extensions and rights.
 
 mod attached;
 mod event;
@@ -6,6 +6,7 @@ mod extension;
 mod pool;
 mod power;
 mod reconfigure;
+mod rights;
 mod snapshot;
 
 pub use attached::Attached;
