@@ -41,6 +41,12 @@ pub enum Command {
         #[command(subcommand)]
         command: Appliance,
     },
+    /// Makes and runs a plugin server, which the vSphere Client's plugin talks to.
+    Server {
+        /// Which.
+        #[command(subcommand)]
+        command: Server,
+    },
     /// Adds, lists, checks and removes vCenters.
     Vcenter {
         /// Which.
@@ -118,6 +124,42 @@ pub enum Appliance {
     /// Runs an appliance until it is told to end.
     Run {
         /// The folder; by default `~/.hdm`.
+        #[arg(long)]
+        dir: Option<PathBuf>,
+    },
+}
+
+/// Making and running a plugin server.
+#[derive(Debug, Subcommand)]
+pub enum Server {
+    /// Makes a plugin server's folder: configuration, signing key and certificate.
+    Init {
+        /// The folder; by default `~/.hdm/server`.
+        #[arg(long)]
+        dir: Option<PathBuf>,
+        /// How the appliance is reached: the file `plugin-server.toml` of its folder.
+        #[arg(long, value_name = "FILE")]
+        appliance: PathBuf,
+        /// A DNS name or an address by which vCenters reach the server; the certificate names it. May be given
+        /// several times.
+        #[arg(long = "host", value_name = "NAME", required = true)]
+        hosts: Vec<String>,
+        /// Where the server shall listen.
+        #[arg(long, default_value = "0.0.0.0:8443")]
+        listen: SocketAddr,
+        /// Where it shall tell its numbers; an address of this machine only.
+        #[arg(long, default_value = "127.0.0.1:8481")]
+        loopback: SocketAddr,
+        /// The folder that the pages were built into.
+        #[arg(long)]
+        ui_dir: Option<PathBuf>,
+        /// Takes over the signing key of another instance: those behind one address share it.
+        #[arg(long, value_name = "FILE")]
+        signing_key: Option<PathBuf>,
+    },
+    /// Runs a plugin server until it is told to end.
+    Run {
+        /// The folder; by default `~/.hdm/server`.
         #[arg(long)]
         dir: Option<PathBuf>,
     },

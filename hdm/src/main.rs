@@ -26,7 +26,7 @@ use failure::Failure;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    start_log(matches!(cli.command, Command::Appliance { .. }));
+    start_log(matches!(cli.command, Command::Appliance { .. } | Command::Server { .. }));
     // Another part of the process may have chosen the same provider already.
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -39,12 +39,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// The appliance logs to standard error; commands only what `RUST_LOG` asks for.
-fn start_log(appliance: bool) {
-    let default = if appliance { "info" } else { "off" };
+/// What stays logs to standard error; commands only what `RUST_LOG` asks for.
+fn start_log(stays: bool) {
+    let default = if stays { "info" } else { "off" };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
-    let filter = if appliance { filter } else { tracing_subscriber::EnvFilter::new("off") };
+    let filter = if stays { filter } else { tracing_subscriber::EnvFilter::new("off") };
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if std::env::var("HDM_LOG").is_ok_and(|format| format == "json") { log.json().init() } else { log.init() }
 }
@@ -54,6 +54,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     let client = || Client::open(cli.profile.clone());
     match cli.command {
         Command::Appliance { command } => command::appliance::run(command).await,
+        Command::Server { command } => command::server::run(command).await,
         Command::Vcenter { command } => command::vcenter::run(&client()?, output, command).await,
         Command::Vms(arguments) => command::vms::run(&client()?, output, arguments).await,
         Command::Clouds => command::clouds::run(&client()?, output).await,

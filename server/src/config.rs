@@ -135,13 +135,15 @@ impl Folder {
         Self { path: path.into() }
     }
 
-    /// Makes a new plugin server: configuration, keys, and a certificate for `names`, the DNS names and
-    /// addresses by which vCenters reach it. The answer is the certificate's thumbprint.
+    /// Makes a new plugin server: configuration, signing key (that of another instance, if there is one), and
+    /// a certificate for `names`, the DNS names and addresses by which vCenters reach it. The answer is the
+    /// certificate's thumbprint.
     pub fn init(
         &self,
         config: &Config,
         names: &[String],
         appliance: &ApplianceFile,
+        signing_key: Option<&str>,
     ) -> Result<Thumbprint, ConfigError> {
         let file = self.file("server.toml");
         if file.exists() {
@@ -160,7 +162,10 @@ impl Folder {
         let certified = rcgen::generate_simple_self_signed(all)?;
         self.write_private("tls/certificate.pem", &certified.cert.pem())?;
         self.write_private("tls/key.pem", &certified.signing_key.serialize_pem())?;
-        let key = Keys::generate();
+        let key = match signing_key {
+            Some(text) => Keys::parse(text).map(|_| text.trim().to_owned()),
+            None => Keys::generate(),
+        };
         let key = key.map_err(|source| ConfigError::Key { path: self.name("signing.key"), source })?;
         self.write_private("signing.key", &key)?;
         self.write_private("appliance.toml", &Self::to_toml(&file, appliance)?)?;
@@ -262,16 +267,19 @@ mod tests {
         let temporary = tempfile::tempdir().unwrap();
         let folder = Folder::at(temporary.path().join("server"));
         let config = Config { ui_dir: Some("/ui".into()), ..Config::default() };
-        let shown = folder.init(&config, &["plugin.example.org".into()], &appliance()).unwrap();
+        let shown = folder.init(&config, &["plugin.example.org".into()], &appliance(), None).unwrap();
         assert_eq!(folder.config().unwrap(), config);
         assert_eq!(folder.thumbprint().unwrap(), shown);
         assert_eq!(folder.appliance().unwrap().pin().unwrap(), Thumbprint::Sha256([0; 32]));
-        folder.keys().unwrap();
+        let key = std::fs::read_to_string(folder.file("signing.key")).unwrap();
+        let second = Folder::at(temporary.path().join("second"));
+        second.init(&config, &[], &appliance(), Some(&key)).unwrap();
+        assert_eq!(std::fs::read_to_string(second.file("signing.key")).unwrap(), key);
         for name in ["signing.key", "appliance.toml", "tls/key.pem", "server.toml"] {
             let mode = std::fs::metadata(folder.file(name)).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600, "{name}");
         }
-        assert!(matches!(folder.init(&config, &[], &appliance()), Err(ConfigError::Exists(_))));
+        assert!(matches!(folder.init(&config, &[], &appliance(), None), Err(ConfigError::Exists(_))));
     }
 
     #[test]
@@ -283,7 +291,7 @@ mod tests {
             Config { frame_ancestors: vec!["*".into()], ..Config::default() },
             Config { sessions: 0, ..Config::default() },
         ] {
-            assert!(folder.init(&config, &[], &appliance()).is_err());
+            assert!(folder.init(&config, &[], &appliance(), None).is_err());
         }
         assert!(ApplianceFile::parse("url = 'https://a'\ntoken = 't'").is_err(), "no certificate");
     }
