@@ -155,10 +155,11 @@ impl Session {
         let manager = session.content().await?.session_manager.clone();
         let operation = "CloneSession";
         let body = envelope(operation, &manager, |w| w.value("cloneTicket", ticket.reveal()));
-        let (state, node) = session.open(operation, &manager, body).await.map_err(|e| match e.fault_kind() {
-            Some("InvalidLogin") => Error::TokenRefused { vcenter: session.name().to_owned() },
-            _ => e,
-        })?;
+        let (state, node) =
+            session.open(operation, &manager, body).await.map_err(|e| match e.fault_kind() {
+                Some("InvalidLogin") => Error::TokenRefused { vcenter: session.name().to_owned() },
+                _ => e,
+            })?;
         let user = node.string("returnval.userName");
         if user.is_empty() {
             return Err(Self::protocol(operation, "it names no user"));
