@@ -277,6 +277,10 @@ pub struct Target {
     /// Which network becomes which. May be given several times.
     #[arg(long = "network", value_name = "SOURCE=TARGET", value_parser = pair)]
     pub networks: Vec<(String, String)>,
+    /// Which network an adapter gets, by the adapter's label; goes before --network. May be given several
+    /// times.
+    #[arg(long = "adapter", value_name = "LABEL=TARGET", value_parser = pair)]
+    pub adapters: Vec<(String, String)>,
 }
 
 /// How a VM is moved and what it becomes.
