@@ -22,15 +22,15 @@ use crate::{SPRITE, SPRITE_DARK};
 /// The version of the manifest's format and of the Client's interface that is used.
 const FORMAT: &str = "1.2.0";
 /// Side of an icon, in pixels.
-const ICON: u32 = crate::sprite::TILE;
+const ICON: u16 = crate::sprite::TILE;
 
 /// The wizard's size in pixels; the Client makes it smaller on a smaller screen.
 const WIZARD: Size = Size { width: 1160, height: 640 };
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 struct Manifest {
-    manifest_version: &'static str,
+    #[serde(rename = "manifestVersion")]
+    format: &'static str,
     requirements: Requirements,
     configuration: Configuration,
     global: Global,
@@ -170,8 +170,8 @@ struct Override {
 
 #[derive(Serialize)]
 struct Place {
-    x: u32,
-    y: u32,
+    x: u16,
+    y: u16,
 }
 
 #[derive(Serialize)]
@@ -201,7 +201,7 @@ pub fn plugin_json() -> String {
 
 fn manifest() -> Manifest {
     Manifest {
-        manifest_version: FORMAT,
+        format: FORMAT,
         requirements: Requirements {
             api: FORMAT,
             vcenter: Product { version: "[7.0,)", environments: vec!["onprem"] },

@@ -4,9 +4,11 @@
 //! size on screens of ordinary density.
 
 /// Side of a tile in pixels.
-pub const TILE: u32 = 32;
+pub const TILE: u16 = 32;
 /// Samples along each axis of a pixel, for smooth edges.
-const SAMPLES: u32 = 8;
+const SAMPLES: u16 = 8;
+/// The shapes, from left to right.
+const SHAPES: [fn(f32, f32) -> bool; 2] = [cloud, cloud_with_arrow];
 
 /// Which theme a picture is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,29 +30,28 @@ impl Theme {
 
 /// The picture of all tiles side by side, as PNG.
 pub fn sprite(theme: Theme) -> Vec<u8> {
-    let shapes: [fn(f32, f32) -> bool; 2] = [cloud, cloud_with_arrow];
-    let (width, height) = (TILE * shapes.len() as u32, TILE);
     let [red, green, blue] = theme.colour();
-    let mut pixels = Vec::with_capacity((width * height * 4) as usize);
-    for y in 0..height {
-        for x in 0..width {
-            let shape = shapes[(x / TILE) as usize];
-            pixels.extend([red, green, blue, coverage(shape, x % TILE, y)]);
+    let mut pixels = Vec::new();
+    for y in 0..TILE {
+        for shape in SHAPES {
+            for x in 0..TILE {
+                pixels.extend([red, green, blue, coverage(shape, x, y)]);
+            }
         }
     }
-    encode(width, height, &pixels)
+    encode(u32::from(TILE) * 2, u32::from(TILE), &pixels)
 }
 
 /// How much of a pixel a shape covers: 0 to 255.
-fn coverage(shape: fn(f32, f32) -> bool, x: u32, y: u32) -> u8 {
-    let at = |pixel: u32, sample: u32| pixel as f32 + (sample as f32 + 0.5) / SAMPLES as f32;
+fn coverage(shape: fn(f32, f32) -> bool, x: u16, y: u16) -> u8 {
+    let at = |pixel: u16, sample: u16| f32::from(pixel) + (f32::from(sample) + 0.5) / f32::from(SAMPLES);
     let mut inside = 0;
     for dy in 0..SAMPLES {
         for dx in 0..SAMPLES {
-            inside += u32::from(shape(at(x, dx), at(y, dy)));
+            inside += u16::from(shape(at(x, dx), at(y, dy)));
         }
     }
-    u8::try_from(inside * 255 / (SAMPLES * SAMPLES)).unwrap_or(u8::MAX)
+    u8::try_from(u32::from(inside) * 255 / u32::from(SAMPLES * SAMPLES)).unwrap_or(u8::MAX)
 }
 
 fn within(x: f32, y: f32, centre: (f32, f32), radius: f32) -> bool {
@@ -110,9 +111,9 @@ mod tests {
             let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().unwrap();
             let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
             let info = reader.next_frame(&mut pixels).unwrap();
-            assert_eq!((info.width, info.height), (2 * TILE, TILE));
+            assert_eq!((info.width, info.height), (2 * u32::from(TILE), u32::from(TILE)));
             for tile in 0..2 {
-                let column = |n: usize| (n % (2 * TILE as usize)) / TILE as usize;
+                let column = |n: usize| (n % (2 * usize::from(TILE))) / usize::from(TILE);
                 let alphas =
                     pixels.chunks(4).enumerate().filter(|(n, _)| column(*n) == tile).map(|(_, p)| p[3]);
                 let covered = alphas.filter(|alpha| *alpha > 127).count();

@@ -25,7 +25,7 @@ pub struct Credentials {
 }
 
 /// What a vCenter says of itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct About {
     /// Such as `VMware vCenter Server 8.0.2 build-…`.
     pub full_name: String,
