@@ -16,7 +16,7 @@ pub struct RegisterPlugin {
     /// the request is refused with the thumbprint presented, so that a person can compare it.
     #[serde(default)]
     pub thumbprint: Option<String>,
-    /// Whom users of the vSphere Client may write to.
+    /// Whom users of the vSphere Client may write to; vCenter wants an address, `hdm@<host>` if none is given.
     #[serde(default)]
     pub admin_email: Option<String>,
 }
