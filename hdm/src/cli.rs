@@ -53,6 +53,32 @@ pub enum Command {
         #[command(subcommand)]
         command: Vcenter,
     },
+    /// Registers the plug-in for the vSphere Client with a vCenter.
+    Register {
+        /// The vCenter's name in HDM.
+        vcenter: String,
+        /// The address of the plugin server, as the vCenter and its users reach it: `https://host[:port]`.
+        #[arg(long)]
+        url: String,
+        /// The thumbprint of the plugin server's certificate; without it the one presented is shown, and nothing
+        /// is registered.
+        #[arg(long)]
+        thumbprint: Option<String>,
+        /// The address that users of the vSphere Client may write to.
+        #[arg(long)]
+        admin_email: Option<String>,
+    },
+    /// Takes the plug-in away from a vCenter; migrations go on.
+    Unregister {
+        /// The vCenter's name in HDM.
+        vcenter: String,
+    },
+    /// Deals with registrations of the plug-in.
+    Registration {
+        /// What is done.
+        #[command(subcommand)]
+        command: Registration,
+    },
     /// Lists the virtual machines of the sources, with what blocks each.
     Vms(Vms),
     /// Lists the clouds: clusters, hosts, pools, datastores, folders and networks.
@@ -148,7 +174,7 @@ pub enum Server {
         #[arg(long, default_value = "0.0.0.0:8443")]
         listen: SocketAddr,
         /// Where it shall tell its numbers; an address of this machine only.
-        #[arg(long, default_value = "127.0.0.1:8481")]
+        #[arg(long, default_value = "127.0.0.1:9481")]
         loopback: SocketAddr,
         /// The folder that the pages were built into.
         #[arg(long)]
@@ -162,6 +188,19 @@ pub enum Server {
         /// The folder; by default `~/.hdm/server`.
         #[arg(long)]
         dir: Option<PathBuf>,
+    },
+}
+
+/// Dealing with registrations of the plug-in.
+#[derive(Debug, Subcommand)]
+pub enum Registration {
+    /// Shows how a vCenter knows the plug-in, whether that is still so, and whether the plug-in was fetched.
+    Status {
+        /// The vCenter's name in HDM.
+        vcenter: String,
+        /// The address of the plugin server's own listener for metrics, where it tells who fetched the plug-in.
+        #[arg(long, env = "HDM_SERVER_METRICS", default_value = "http://127.0.0.1:9481")]
+        server_metrics: String,
     },
 }
 
@@ -319,6 +358,10 @@ pub struct Target {
     /// Which network becomes which. May be given several times.
     #[arg(long = "network", value_name = "SOURCE=TARGET", value_parser = pair)]
     pub networks: Vec<(String, String)>,
+    /// Which network an adapter gets, by the adapter's label; goes before --network. May be given several
+    /// times.
+    #[arg(long = "adapter", value_name = "LABEL=TARGET", value_parser = pair)]
+    pub adapters: Vec<(String, String)>,
 }
 
 /// How a VM is moved and what it becomes.

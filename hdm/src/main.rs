@@ -19,6 +19,7 @@ mod progress;
 use std::process::ExitCode;
 
 use clap::Parser;
+use hdm_shared::plugin::registration::RegisterPlugin;
 
 use cli::{Cli, Command};
 use client::Client;
@@ -56,6 +57,16 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Appliance { command } => command::appliance::run(command).await,
         Command::Server { command } => command::server::run(command).await,
         Command::Vcenter { command } => command::vcenter::run(&client()?, output, command).await,
+        Command::Register { vcenter, url, thumbprint, admin_email } => {
+            let asked = RegisterPlugin { url, thumbprint, admin_email };
+            command::registration::register(&client()?, output, &vcenter, asked).await
+        }
+        Command::Unregister { vcenter } => {
+            command::registration::unregister(&client()?, output, &vcenter).await
+        }
+        Command::Registration { command: cli::Registration::Status { vcenter, server_metrics } } => {
+            command::registration::status(&client()?, output, &vcenter, &server_metrics).await
+        }
         Command::Vms(arguments) => command::vms::run(&client()?, output, arguments).await,
         Command::Clouds => command::clouds::run(&client()?, output).await,
         Command::Migrate { command: cli::Migrate::Cold(arguments) } => {

@@ -58,7 +58,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([0, 0, 0, 0], 8443)),
-            loopback: SocketAddr::from(([127, 0, 0, 1], 8481)),
+            loopback: SocketAddr::from(([127, 0, 0, 1], 9481)),
             ui_dir: None,
             frame_ancestors: Vec::new(),
             sessions: 256,
@@ -287,7 +287,7 @@ mod tests {
         let temporary = tempfile::tempdir().unwrap();
         let folder = Folder::at(temporary.path().join("server"));
         for config in [
-            Config { loopback: "0.0.0.0:8481".parse().unwrap(), ..Config::default() },
+            Config { loopback: "0.0.0.0:9481".parse().unwrap(), ..Config::default() },
             Config { frame_ancestors: vec!["*".into()], ..Config::default() },
             Config { sessions: 0, ..Config::default() },
         ] {

@@ -43,7 +43,8 @@ pub use property::{
 pub use session::{About, Credentials, LoginGate, Session, SessionInfo};
 pub use task::{NewTask, TaskInfo, TaskResult, TaskState};
 pub use verb::{
-    Attached, EventEx, EventRecord, EventSeverity, ExtensionInfo, ExtensionSpec, NicChange, VmConfigChange,
+    Attached, EventEx, EventRecord, EventSeverity, ExtensionInfo, ExtensionPlugin, ExtensionSpec,
+    ExtensionTexts, NicChange, VmConfigChange,
 };
 pub use wire::{Endpoint, Limits, PresentedCertificate, Secret, Thumbprint, client, probe};
 

@@ -25,7 +25,7 @@ pub struct Credentials {
 }
 
 /// What a vCenter says of itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct About {
     /// Such as `VMware vCenter Server 8.0.2 build-…`.
     pub full_name: String,
@@ -155,10 +155,11 @@ impl Session {
         let manager = session.content().await?.session_manager.clone();
         let operation = "CloneSession";
         let body = envelope(operation, &manager, |w| w.value("cloneTicket", ticket.reveal()));
-        let (state, node) = session.open(operation, &manager, body).await.map_err(|e| match e.fault_kind() {
-            Some("InvalidLogin") => Error::TokenRefused { vcenter: session.name().to_owned() },
-            _ => e,
-        })?;
+        let (state, node) =
+            session.open(operation, &manager, body).await.map_err(|e| match e.fault_kind() {
+                Some("InvalidLogin") => Error::TokenRefused { vcenter: session.name().to_owned() },
+                _ => e,
+            })?;
         let user = node.string("returnval.userName");
         if user.is_empty() {
             return Err(Self::protocol(operation, "it names no user"));

@@ -7,6 +7,7 @@ mod events;
 mod inventory;
 mod migrations;
 mod openapi;
+mod plugin;
 mod problem;
 mod stream;
 mod vcenters;
@@ -57,6 +58,10 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/api/v1/vcenters", get(vcenters::list).post(vcenters::add))
         .route("/api/v1/vcenters/{id}", axum::routing::delete(vcenters::remove))
         .route("/api/v1/vcenters/{id}/check", post(vcenters::check))
+        .route(
+            "/api/v1/vcenters/{id}/plugin",
+            get(plugin::status).put(plugin::register).delete(plugin::unregister),
+        )
         .route("/api/v1/vms", get(inventory::vms))
         .route("/api/v1/clouds", get(inventory::clouds))
         .route("/api/v1/migrations", get(migrations::list).post(migrations::start))

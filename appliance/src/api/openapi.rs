@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
-use super::{events, inventory, migrations, stream, vcenters};
+use super::{events, inventory, migrations, plugin, stream, vcenters};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -14,6 +14,7 @@ use super::{events, inventory, migrations, stream, vcenters};
     ),
     paths(
         vcenters::list, vcenters::add, vcenters::remove, vcenters::check,
+        plugin::status, plugin::register, plugin::unregister,
         inventory::vms, inventory::clouds,
         migrations::list, migrations::start, migrations::plan, migrations::show, migrations::log,
         migrations::cancel, migrations::pause, migrations::resume, migrations::retry, migrations::release,

@@ -147,7 +147,7 @@ fn taken(id: &VcenterId) -> ApiError {
     ))
 }
 
-fn unknown(id: &VcenterId) -> ApiError {
+pub(super) fn unknown(id: &VcenterId) -> ApiError {
     ApiError::not_found(format!("There is no vCenter '{id}'. `hdm vcenter list` lists those there are."))
 }
 

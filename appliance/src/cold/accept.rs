@@ -213,10 +213,11 @@ async fn look_up(
     }
     let target_name = request.options.rename.clone().unwrap_or_else(|| details.name.clone());
     let source = admit::source_facts(from, &details, &target_name).await.map_err(fail)?;
-    let networks: BTreeSet<String> = details.nics.iter().map(|nic| facts::network_name(view, nic)).collect();
+    let nics: Vec<(String, String)> =
+        details.nics.iter().map(|nic| (nic.label.clone(), facts::network_name(view, nic))).collect();
     let mut findings = Vec::new();
     let cloud_view = to.inventory.snapshot();
-    let target = match place::resolve(&cloud_view, to.id.as_str(), &request.target, &networks) {
+    let target = match place::resolve(&cloud_view, to.id.as_str(), &request.target, &nics) {
         Ok(place) => {
             let target = admit::target_facts(to, &place, &source);
             Some((place, target))
@@ -282,6 +283,9 @@ fn show(one: &Prepared, findings: Vec<Finding>) -> VmPlan {
         target.insert("folder".to_owned(), place.folder.name.clone());
         for (from, to) in &place.networks {
             target.insert(format!("network {from}"), to.name.clone());
+        }
+        for (label, to) in &place.adapters {
+            target.insert(format!("adapter {label}"), to.name.clone());
         }
     }
     let found = one.found.as_ref();

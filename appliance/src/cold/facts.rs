@@ -10,7 +10,7 @@ use hdm_shared::admission::{
 use hdm_shared::{MigrationId, ObjectId, VcenterId};
 use hdm_vsphere::{DeviceDetails, InventoryView, MoRef, NicDetails, VmDetails, VmSummary};
 
-use super::input::{ColdInput, Place};
+use super::input::{ColdInput, Named, Place};
 use super::{place, pools};
 
 /// Operations a move needs, by the power state in which vCenter should allow them. vCenter also lists as
@@ -196,6 +196,10 @@ pub fn target(cloud: &VcenterId, place: &Place, view: &InventoryView, macs: &[So
     let datastore = view.datastores.get(&place.datastore.object);
     let versions = cluster
         .map(|c| c.hosts.iter().filter_map(|h| view.hosts.get(h)).filter(|h| h.connected && !h.maintenance));
+    let choice = |(from, to): (&String, &Named)| {
+        let seen = cluster.is_some_and(|c| c.networks.contains(&to.object));
+        (from.clone(), NetworkChoice { name: to.name.clone(), seen })
+    };
     TargetFacts {
         vcenter: cloud.clone(),
         cluster: cluster.map_or_else(|| place.cluster.name.clone(), |c| c.name.clone()),
@@ -216,18 +220,12 @@ pub fn target(cloud: &VcenterId, place: &Place, view: &InventoryView, macs: &[So
         folder_holds_vms: folder.is_some_and(|f| f.holds_vms),
         folder_in_datacenter: folder.is_some_and(|f| f.datacenter.as_ref() == Some(&place.datacenter.object)),
         names_in_folder: view.vms_in(&place.folder.object).map(|vm| vm.name.clone()).collect(),
-        networks: place
-            .networks
-            .iter()
-            .map(|(from, to)| {
-                let seen = cluster.is_some_and(|c| c.networks.contains(&to.object));
-                (from.clone(), NetworkChoice { name: to.name.clone(), seen })
-            })
-            .collect(),
+        networks: place.networks.iter().map(choice).collect(),
+        adapters: place.adapters.iter().map(choice).collect(),
         macs_in_use: view
             .vms
             .values()
-            .flat_map(|vm| vm.macs.iter().map(move |mac| (mac, vm)))
+            .flat_map(|vm| vm.nics.iter().map(move |nic| (&nic.mac, vm)))
             .filter(|(mac, _)| macs.iter().any(|nic| nic.mac.eq_ignore_ascii_case(mac)))
             .map(|(mac, vm)| MacUser { mac: mac.clone(), vm: vm.path.clone() })
             .collect(),

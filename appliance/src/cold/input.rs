@@ -35,6 +35,16 @@ pub struct Place {
     pub folder: Named,
     /// Source network's name to target network.
     pub networks: BTreeMap<String, Named>,
+    /// Adapter's label to target network; goes before `networks`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub adapters: BTreeMap<String, Named>,
+}
+
+impl Place {
+    /// The target network of an adapter, by its label and its source network's name.
+    pub fn network_of(&self, label: &str, network: &str) -> Option<&Named> {
+        self.adapters.get(label).or_else(|| self.networks.get(network))
+    }
 }
 
 /// A disk of the source when the migration was accepted.

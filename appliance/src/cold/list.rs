@@ -3,7 +3,7 @@
 use hdm_shared::admission;
 use hdm_shared::problem::Finding;
 use hdm_shared::vcenter::VcenterRole;
-use hdm_shared::vm::{CloudCluster, CloudDatastore, CloudView, VmPage, VmView};
+use hdm_shared::vm::{AdapterView, CloudCluster, CloudDatastore, CloudView, VmPage, VmView};
 use hdm_shared::{ObjectId, VcenterId};
 use hdm_vsphere::{ClusterSummary, InventoryView, MoRef, PowerState, VmSummary};
 
@@ -80,6 +80,16 @@ fn show(site: &Site, view: &InventoryView, vm: &VmSummary, reservations: &admiss
         name: vm.name.clone(),
         path: vm.path.clone(),
         cluster: source.cluster,
+        cluster_id: vm.cluster.as_ref().map(|c| c.id.clone()).unwrap_or_default(),
+        adapters: vm
+            .nics
+            .iter()
+            .map(|nic| AdapterView {
+                label: nic.label.clone(),
+                network: facts::network_name(view, nic),
+                mac: nic.mac.clone(),
+            })
+            .collect(),
         powered_on: vm.power == PowerState::On,
         cpus: vm.cpus,
         memory_mib: vm.memory_mib,

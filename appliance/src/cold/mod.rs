@@ -21,6 +21,7 @@
 //! mark from birth: see [`marker`].
 
 mod accept;
+mod adapters;
 mod admit;
 mod await_tools;
 mod complete_target;

@@ -13,16 +13,16 @@ use hdm_vsphere::{ClusterSummary, HostSummary, InventoryView, MoRef};
 
 use super::input::{Named, Place};
 use super::resolve::{Candidate, Sought, only, pick};
-use super::{Cold, ColdCx};
+use super::{Cold, ColdCx, adapters};
 use crate::engine::StepError;
 
-/// Looks up a request's target. `vcenter` is the cloud's name, for messages; `networks` are the source
-/// networks that need a counterpart.
+/// Looks up a request's target. `vcenter` is the cloud's name, for messages; `nics` are the label and the
+/// source network's name of each adapter that needs a counterpart.
 pub fn resolve(
     view: &InventoryView,
     vcenter: &str,
     choice: &TargetChoice,
-    networks: &BTreeSet<String>,
+    nics: &[(String, String)],
 ) -> Result<Place, Vec<Finding>> {
     let mut findings = Vec::new();
     let mut keep = |result: Result<Named, Finding>| result.map_err(|f| findings.push(f)).ok();
@@ -34,13 +34,22 @@ pub fn resolve(
     let pool = keep(pool(view, found, choice.pool.as_deref()));
     let datastore = keep(datastore(view, found, choice.datastore.as_deref()));
     let folder = keep(folder(view, vcenter, found, choice.folder.as_deref()));
-    let networks = match map_networks(view, vcenter, found, &choice.networks, networks) {
-        Ok(networks) => Some(networks),
-        Err(more) => {
-            findings.extend(more);
-            None
-        }
+    // A network whose adapters all have a choice of their own needs none.
+    let used: BTreeSet<String> = nics
+        .iter()
+        .filter(|(label, _)| !choice.adapters.contains_key(label))
+        .map(|(_, network)| network.clone())
+        .collect();
+    let mut mapped = |asked: &BTreeMap<String, String>, used: &BTreeSet<String>| {
+        map_networks(view, vcenter, found, asked, used).map_err(|more| findings.extend(more)).ok()
     };
+    let networks = mapped(&choice.networks, &used);
+    let labels: BTreeSet<String> = nics.iter().map(|(label, _)| label.clone()).collect();
+    let adapters = mapped(&choice.adapters, &labels);
+    findings.extend(adapters::unknown(&choice.adapters, &labels));
+    if !findings.is_empty() {
+        return Err(findings);
+    }
     let datacenter = found.datacenter.as_ref().and_then(|dc| view.datacenters.get(dc));
     let complete = (|| {
         Some(Place {
@@ -54,6 +63,7 @@ pub fn resolve(
             datastore: datastore?,
             folder: folder?,
             networks: networks?,
+            adapters: adapters?,
         })
     })();
     complete.ok_or(findings)
@@ -287,6 +297,7 @@ pub fn hosts(view: &InventoryView, place: &Place) -> Vec<HostFacts> {
             unseen_networks: place
                 .networks
                 .values()
+                .chain(place.adapters.values())
                 .filter(|n| !host.networks.contains(&n.object))
                 .map(|n| n.name.clone())
                 .collect(),

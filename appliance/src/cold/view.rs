@@ -1,6 +1,7 @@
 //! A migration as it is shown.
 
 use hdm_shared::ObjectId;
+use hdm_shared::display::MigrationKind;
 use hdm_shared::migration::{ColdRequest, DiskProgress, MigrationState, MigrationView};
 
 use super::input::ColdInput;
@@ -36,9 +37,11 @@ pub fn view(
     }
     Ok(MigrationView {
         id: record.id,
+        kind: MigrationKind::Cold,
         vm: input.source,
         vm_name: input.vm_name,
         source_cluster: input.source_cluster.name,
+        source_cluster_id: input.source_cluster.object.id,
         target_vm: memo.target.map(|vm| ObjectId { vcenter: input.cloud.clone(), moid: vm.id }),
         cloud: input.cloud,
         target_name: input.target_name,
@@ -54,6 +57,8 @@ pub fn view(
         waiting_for: record.waiting_for.clone().filter(|_| waits),
         waiting_since: record.waiting_since.filter(|_| waits),
         disks,
+        estimate: None,
+        dismissed: false,
         cancel_requested: record.cancel_by.is_some() && !record.state.is_final(),
         error: record.error.clone(),
         warnings: input.warnings,

@@ -43,6 +43,7 @@ pub fn target(target: Target) -> TargetChoice {
         datastore: target.datastore,
         folder: target.folder,
         networks: target.networks.into_iter().collect(),
+        adapters: target.adapters.into_iter().collect(),
     }
 }
 

@@ -7,6 +7,7 @@ pub mod demo;
 pub mod events;
 pub mod lab;
 pub mod migrate;
+pub mod registration;
 pub mod retry;
 pub mod server;
 pub mod source;

@@ -206,6 +206,7 @@ pub(crate) mod samples {
             folder_in_datacenter: true,
             networks: [("VM Network".to_owned(), NetworkChoice { name: "Cloud LAN".into(), seen: true })]
                 .into(),
+            adapters: [].into(),
             max_hardware_version: Some(21),
             firmware: None,
             names_in_folder: BTreeSet::new(),

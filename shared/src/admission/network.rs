@@ -52,14 +52,17 @@ pub fn check(
 
 fn networks(vm: &SourceVm, target: &TargetFacts) -> Vec<Finding> {
     let name = vm.name.as_str();
-    let mut seen_twice = std::collections::BTreeSet::new();
+    let mut told = std::collections::BTreeSet::new();
     let mut found = Vec::new();
     for nic in &vm.nics {
         let network = nic.network.as_str();
-        if !seen_twice.insert(network) {
+        let own = target.adapters.get(&nic.label);
+        // Adapters of one network share its choice: what is wrong with that is told once.
+        let subject = if own.is_some() { nic.label.as_str() } else { network };
+        if !told.insert((own.is_some(), subject)) {
             continue;
         }
-        match target.networks.get(network) {
+        match own.or_else(|| target.networks.get(network)) {
             None => found.push(Finding::blocker(
                 "network-unmapped",
                 name,
@@ -73,7 +76,7 @@ fn networks(vm: &SourceVm, target: &TargetFacts) -> Vec<Finding> {
                 "network-not-seen",
                 name,
                 format!("No host of '{}' is connected to the network '{}'.", target.cluster, choice.name),
-                format!("Choose a network of '{}' for '{network}', or another cluster.", target.cluster),
+                format!("Choose a network of '{}' for '{subject}', or another cluster.", target.cluster),
             )),
             Some(_) => {}
         }
@@ -140,6 +143,20 @@ mod tests {
         assert_eq!(ask(&vm, &t, MacPolicy::Keep, &none), "network-not-seen");
         vm.nics.clear();
         assert_eq!(ask(&vm, &TargetFacts { networks: [].into(), ..t }, MacPolicy::Keep, &none), "");
+    }
+
+    #[test]
+    fn an_adapters_own_choice_goes_before_that_of_its_network() {
+        let none = Reservations::default();
+        let label = vm().nics[0].label.clone();
+        let choice = |seen| NetworkChoice { name: "Other LAN".into(), seen };
+        let mut t = target();
+        t.networks.clear();
+        t.adapters = [(label.clone(), choice(true))].into();
+        assert_eq!(ask(&vm(), &t, MacPolicy::Keep, &none), "", "its network needs no choice");
+        let mut t = target();
+        t.adapters = [(label, choice(false))].into();
+        assert_eq!(ask(&vm(), &t, MacPolicy::Keep, &none), "network-not-seen");
     }
 
     #[test]

@@ -94,6 +94,8 @@ pub struct TargetFacts {
     pub names_in_folder: BTreeSet<String>,
     /// Source network's name to the network chosen.
     pub networks: BTreeMap<String, NetworkChoice>,
+    /// The target network chosen for an adapter, by its label; goes before `networks`.
+    pub adapters: BTreeMap<String, NetworkChoice>,
     /// MAC addresses used in this vCenter, as far as they matter for the VM.
     pub macs_in_use: Vec<MacUser>,
     /// The newest hardware version the cluster can run, 21 for `vmx-21`; absent if unknown.

@@ -34,6 +34,7 @@
 //! `HDM.Migrate`; without one the object of the session is meant.
 
 pub mod menu;
+pub mod registration;
 
 use std::collections::BTreeMap;
 

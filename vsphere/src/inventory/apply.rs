@@ -9,7 +9,7 @@ use super::view::{
     NetworkSummary, PoolSummary, VmSummary,
 };
 use crate::MoRef;
-use crate::property::{PowerState, decode_name, morefs};
+use crate::property::{PowerState, decode_name, morefs, read_nic};
 use crate::wire::Node;
 
 /// What is watched: types and their properties. Names of base types cover derived ones.
@@ -29,6 +29,7 @@ pub(super) const WATCHED: &[(&str, &[&str])] = &[
             "datastore",
             "network",
             "config.product.version",
+            "summary.hardware",
         ],
     ),
     ("ResourcePool", &["name", "parent", "owner"]),
@@ -83,6 +84,11 @@ struct Thing {
 impl Thing {
     fn text(&self, path: &str) -> &str {
         self.properties.get(path).map_or("", |node| &node.text)
+    }
+
+    /// A number within a property.
+    fn number<T: std::str::FromStr>(&self, path: &str, field: &str) -> Option<T> {
+        self.properties.get(path)?.parsed(field)
     }
 
     fn moref(&self, path: &str) -> Option<MoRef> {
@@ -213,6 +219,8 @@ impl Store {
                     datastores: thing.morefs("datastore"),
                     networks: thing.morefs("network"),
                     version: thing.text("config.product.version").to_owned(),
+                    logical_cpus: thing.number("summary.hardware", "numCpuThreads").unwrap_or_default(),
+                    memory_bytes: thing.number("summary.hardware", "memorySize").unwrap_or_default(),
                 };
                 view.hosts.insert(object.clone(), Arc::new(summary));
             }
@@ -308,6 +316,13 @@ fn apply_to_thing(thing: &mut Thing, name: &str, value: Option<&Node>) -> bool {
 
 /// Keeps of a large property only what is used of it.
 fn trim(path: &str, value: &Node) -> Node {
+    if path == "summary.hardware" {
+        let mut kept = Node { name: value.name.clone(), ..Node::default() };
+        for field in ["numCpuThreads", "memorySize"] {
+            kept.children.extend(value.text_at(field).map(|text| Node::leaf(field, text)));
+        }
+        return kept;
+    }
     if path != "configurationEx" {
         return value.clone();
     }
@@ -368,15 +383,15 @@ fn apply_hardware(vm: &mut VmSummary, value: Option<&Node>) {
     vm.cpus = hardware.parsed("numCPU").unwrap_or_default();
     vm.memory_mib = hardware.parsed("memoryMB").unwrap_or_default();
     vm.disks.clear();
-    vm.macs.clear();
+    vm.nics.clear();
     for device in hardware.all("device") {
         if device.kind() == "VirtualDisk" {
             let bytes = device
                 .parsed("capacityInBytes")
                 .or_else(|| device.parsed::<u64>("capacityInKB").map(|kib| kib.saturating_mul(1024)));
             vm.disks.push((device.string("deviceInfo.label"), bytes.unwrap_or_default()));
-        } else if let Some(mac) = device.text_at("macAddress").filter(|mac| !mac.is_empty()) {
-            vm.macs.push(mac.to_lowercase());
+        } else if let Some(nic) = read_nic(device) {
+            vm.nics.push(nic);
         }
     }
 }
@@ -447,13 +462,13 @@ mod tests {
     }
 
     #[test]
-    fn a_vm_has_its_path_datacenter_cluster_disks_and_macs() {
+    fn a_vm_has_its_path_datacenter_cluster_disks_and_adapters() {
         let vm = vm(&mut small());
         assert_eq!(vm.path, "/DC/a/b/web");
         assert_eq!(vm.datacenter.as_ref().unwrap().id, "dc-1");
         assert_eq!(vm.cluster.as_ref().unwrap().id, "c-1");
         assert_eq!(vm.disks, [("Hard disk 1".to_owned(), 4096)]);
-        assert_eq!(vm.macs, ["00:50:56:aa:00:01"]);
+        assert_eq!(vm.nics[0].mac, "00:50:56:aa:00:01");
     }
 
     #[test]

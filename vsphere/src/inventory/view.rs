@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::MoRef;
-use crate::property::PowerState;
+use crate::property::{NicDetails, PowerState};
 
 /// The whole inventory at one moment, by reference.
 #[derive(Clone, Debug, Default)]
@@ -94,6 +94,10 @@ pub struct HostSummary {
     pub networks: Vec<MoRef>,
     /// Product version, such as `8.0.2`.
     pub version: String,
+    /// Logical processors (`summary.hardware.numCpuThreads`).
+    pub logical_cpus: u32,
+    /// Memory in bytes (`summary.hardware.memorySize`).
+    pub memory_bytes: u64,
 }
 
 /// A datastore.
@@ -174,8 +178,8 @@ pub struct VmSummary {
     pub memory_mib: u64,
     /// Label and size in bytes of each disk.
     pub disks: Vec<(String, u64)>,
-    /// MAC addresses, lower case with colons.
-    pub macs: Vec<String>,
+    /// Network adapters in the order of the hardware.
+    pub nics: Vec<NicDetails>,
     /// BIOS UUID.
     pub uuid: String,
     /// Instance UUID.

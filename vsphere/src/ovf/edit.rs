@@ -227,6 +227,33 @@ fn set_option(config: &mut Node, key: &str, value: &str) {
     }
 }
 
+/// Gives a network adapter of a `VirtualMachineConfigSpec` the backing that the adapter of the same index has in
+/// another: what network it is on.
+pub(super) fn take_nic_backing(config: &mut Node, index: usize, from: &Node) -> Result<(), Error> {
+    let lacks = || {
+        let detail = format!("there is no network adapter {} with a network in the spec", index + 1);
+        Session::protocol("CreateImportSpec", detail)
+    };
+    let backing = from
+        .all("deviceChange")
+        .filter_map(|change| change.child("device"))
+        .filter(|device| is_nic(device.kind()))
+        .nth(index)
+        .and_then(|device| device.child("backing"))
+        .cloned()
+        .ok_or_else(lacks)?;
+    let device = config
+        .children
+        .iter_mut()
+        .filter(|child| child.name == "deviceChange")
+        .filter_map(|change| change.child_mut("device"))
+        .filter(|device| is_nic(device.kind()))
+        .nth(index)
+        .ok_or_else(lacks)?;
+    device.set_in_order("backing", backing, DEVICE_ORDER);
+    Ok(())
+}
+
 impl NicEdit {
     fn apply(&self, nic: &mut Node) {
         nic.set_in_order("connectable", connectable(self.start_connected), DEVICE_ORDER);

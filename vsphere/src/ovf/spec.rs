@@ -1,6 +1,6 @@
 //! An import spec as a vCenter made it.
 
-use super::edit::ImportEdit;
+use super::edit::{self, ImportEdit};
 use super::messages;
 use crate::error::Error;
 use crate::session::Session;
@@ -70,6 +70,15 @@ impl ImportSpec {
             Session::protocol("CreateImportSpec", "the spec describes no single VM, such as a vApp does not")
         })?;
         edit.apply(config)
+    }
+
+    /// Puts a network adapter, by its index, on the network that the adapter of this index has in another spec
+    /// made from the same descriptor.
+    pub fn take_nic_backing(&mut self, index: usize, from: &Self) -> Result<(), Error> {
+        let none = || Session::protocol("CreateImportSpec", "the spec describes no single VM");
+        let from = from.spec.as_ref().and_then(|spec| spec.child("configSpec")).ok_or_else(none)?;
+        let config = self.spec.as_mut().and_then(|spec| spec.child_mut("configSpec")).ok_or_else(none)?;
+        edit::take_nic_backing(config, index, from)
     }
 
     pub(super) fn node(&self) -> Option<&Node> {

@@ -169,22 +169,8 @@ pub(super) fn read_device(node: &Node) -> Device {
             sharing: node.string("sharedBus"),
         });
     }
-    if is_nic(kind) {
-        let backing = node.child("backing");
-        let text = |path: &str| backing.map_or_else(String::new, |b| b.string(path));
-        return Device::Nic(NicDetails {
-            key,
-            kind: kind.to_owned(),
-            label,
-            mac: node.string("macAddress").to_lowercase(),
-            address_type: node.string("addressType").to_lowercase(),
-            network: backing.and_then(|b| b.moref_at("network")),
-            network_name: text("deviceName"),
-            portgroup_key: text("port.portgroupKey"),
-            start_connected: node.flag("connectable.startConnected"),
-            connected: node.flag("connectable.connected"),
-            wake_on_lan: node.flag("wakeOnLanEnabled"),
-        });
+    if let Some(nic) = read_nic(node) {
+        return Device::Nic(nic);
     }
     let backing = node.child("backing");
     let file = backing.map_or_else(String::new, |b| b.string("fileName"));
@@ -198,6 +184,29 @@ pub(super) fn read_device(node: &Node) -> Device {
         } else {
             file
         },
+    })
+}
+
+/// A network adapter; absent if the device is something else.
+pub(crate) fn read_nic(node: &Node) -> Option<NicDetails> {
+    let kind = node.kind();
+    if !is_nic(kind) {
+        return None;
+    }
+    let backing = node.child("backing");
+    let text = |path: &str| backing.map_or_else(String::new, |b| b.string(path));
+    Some(NicDetails {
+        key: node.parsed("key").unwrap_or_default(),
+        kind: kind.to_owned(),
+        label: node.string("deviceInfo.label"),
+        mac: node.string("macAddress").to_lowercase(),
+        address_type: node.string("addressType").to_lowercase(),
+        network: backing.and_then(|b| b.moref_at("network")),
+        network_name: text("deviceName"),
+        portgroup_key: text("port.portgroupKey"),
+        start_connected: node.flag("connectable.startConnected"),
+        connected: node.flag("connectable.connected"),
+        wake_on_lan: node.flag("wakeOnLanEnabled"),
     })
 }
 

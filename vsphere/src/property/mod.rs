@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::session::Session;
 use crate::wire::{Node, XmlWriter};
 
+pub(crate) use device::read_nic;
 pub use device::{ControllerDetails, DeviceDetails, DiskBacking, DiskDetails, NicDetails};
 pub use host::HostAddress;
 pub use kind::VmKind;

@@ -11,6 +11,6 @@ mod snapshot;
 
 pub use attached::Attached;
 pub use event::{EventEx, EventRecord, EventSeverity};
-pub use extension::{ExtensionInfo, ExtensionSpec};
+pub use extension::{ExtensionInfo, ExtensionPlugin, ExtensionSpec, ExtensionTexts};
 pub(crate) use reconfigure::{DEVICE_ORDER, connectable};
 pub use reconfigure::{NicChange, VmConfigChange};

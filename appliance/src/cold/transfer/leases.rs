@@ -5,7 +5,7 @@ use std::time::Duration;
 use hdm_vsphere::{DescriptorParams, Error, ImportSpecParams, Lease, LeaseInfo, LeaseState, VmDetails};
 
 use super::super::target_spec::Wanted;
-use super::super::{Cold, ColdCx, place, vm};
+use super::super::{Cold, ColdCx, adapters, place, vm};
 use super::plan::{self, File};
 use crate::engine::StepError;
 
@@ -56,10 +56,11 @@ pub async fn open(
 
     let host = place::host(cold, cx)?;
     let input = cx.input().clone();
+    let nics = adapters::in_order(cx, source);
     let params = ImportSpecParams {
         name: wanted.name.clone(),
         host: Some(host.object.clone()),
-        networks: input.place.networks.iter().map(|(from, to)| (from.clone(), to.object.clone())).collect(),
+        networks: adapters::mapping(&input.place, &nics).into_iter().collect(),
         disk_provisioning: wanted.provisioning().to_owned(),
     };
     let mut spec = to
@@ -78,6 +79,7 @@ pub async fn open(
     {
         cx.log(format!("vCenter remarks: {warning}")).await?;
     }
+    adapters::place_in_spec(&to, &mut spec, &descriptor, &params, &input, &nics).await?;
     spec.edit(&wanted.import_edit()).map_err(StepError::from)?;
 
     let now = cx.clock().now();

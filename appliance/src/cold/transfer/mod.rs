@@ -81,7 +81,10 @@ pub fn wanted(cx: &ColdCx<'_>, source: &VmDetails, number: u32) -> Wanted {
     let input = cx.input();
     let original = cx.memo().original.clone().unwrap_or_default();
     let before = Before { notes: &original.annotation, allocation: &original.allocation };
-    let network = |key: i32| Some(input.place.networks.get(original.networks.get(&key)?)?.name.clone());
+    let network = |key: i32| {
+        let label = &source.nics.iter().find(|nic| nic.key == key)?.label;
+        Some(input.place.network_of(label, original.networks.get(&key)?)?.name.clone())
+    };
     target_spec::wanted(source, &input.options, &input.target_name, before, network, (cx.id(), number))
 }
 
