@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use hdm_plugin_manifest as manifest;
+use hdm_plugin_manifest::sprite::{Theme, sprite};
+use hdm_server::assets::MANIFEST;
 use hdm_server::config::{ApplianceFile, Config, Folder};
 use hdm_server::server::{self, Plugin};
 
@@ -44,7 +47,15 @@ pub async fn run(command: Server) -> Result<(), Failure> {
 
 /// What is served beside the pages.
 fn plugin() -> Plugin {
-    Plugin { version: env!("CARGO_PKG_VERSION").to_owned(), files: Vec::new() }
+    let files = [
+        (MANIFEST, manifest::plugin_json().into_bytes()),
+        (manifest::SPRITE, sprite(Theme::Light)),
+        (manifest::SPRITE_DARK, sprite(Theme::Dark)),
+    ];
+    Plugin {
+        version: manifest::VERSION.to_owned(),
+        files: files.map(|(name, content)| (name.to_owned(), content)).into(),
+    }
 }
 
 fn read(file: &Path, way_out: &str) -> Result<String, Failure> {
