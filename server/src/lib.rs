@@ -36,6 +36,8 @@ pub mod server;
 pub mod session;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 pub mod token;
 pub mod upstream;
 pub mod vcenters;

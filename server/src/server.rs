@@ -124,7 +124,7 @@ fn prepare(folder: &Folder, plugin: Plugin) -> Result<Arc<App>, RunError> {
         idle: Duration::from_secs(config.idle_seconds.max(60)),
         ..Limits::default()
     };
-    let table = Arc::new(Table::new(Arc::new(LiveGate::default()), clock.clone(), limits));
+    let table = Arc::new(Table::new(Arc::new(LiveGate::default()), vcenters.clone(), clock.clone(), limits));
     let feed = Arc::new(Feed::new(upstream.clone(), vcenters.clone(), table.clone(), clock.clone()));
     let fetches = Fetches::open(&plugin.version, Some(folder.file("manifest-fetches.json")));
     Ok(Arc::new(App {

@@ -81,6 +81,19 @@ impl Vcenters {
         }
     }
 
+    /// Makes the table hold these.
+    #[cfg(test)]
+    pub fn put(&self, vcenters: impl IntoIterator<Item = Arc<Vcenter>>) {
+        if let Ok(mut known) = self.known.write() {
+            *known = vcenters.into_iter().map(|vcenter| (vcenter.guid.clone(), vcenter)).collect();
+        }
+    }
+
+    /// A vCenter by its name in HDM.
+    pub fn named(&self, id: &VcenterId) -> Option<Arc<Vcenter>> {
+        self.all().into_iter().find(|vcenter| vcenter.id == *id)
+    }
+
     /// A vCenter by its instance UUID, whatever its case.
     pub fn get(&self, guid: &str) -> Option<Arc<Vcenter>> {
         self.known.read().ok()?.get(&guid.to_ascii_lowercase()).cloned()

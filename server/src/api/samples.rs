@@ -17,7 +17,7 @@ pub async fn series(
     request: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
-    let (mut cloud, mut cluster, mut from_ms) = (None, None, 0_i64);
+    let (mut cloud, mut cluster, mut from_ms) = (None, None, None::<i64>);
     for (name, value) in parameters(query.as_deref()) {
         match name.as_str() {
             "cloud" => {
@@ -27,14 +27,17 @@ pub async fn series(
                 cloud = Some(id);
             }
             "cluster" => cluster = Some(value),
-            "from_ms" => from_ms = number(&name, &value)?,
+            "from_ms" => from_ms = Some(number(&name, &value)?),
             _ => return Err(no_parameter(&name)),
         }
     }
     let cloud = cloud.ok_or_else(|| Failure::bad_request("Name a cloud."))?;
     let object = caller.object().await?;
     caller.must(Privilege::View, &object).await?;
-    let mut call = Call::get(&["samples"]).with("cloud", cloud).with("from_ms", from_ms);
+    let mut call = Call::get(&["samples"]).with("cloud", cloud);
+    if let Some(from_ms) = from_ms {
+        call = call.with("from_ms", from_ms);
+    }
     if let Some(cluster) = cluster {
         call = call.with("cluster", cluster);
     }

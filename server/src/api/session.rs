@@ -1,10 +1,13 @@
 //! `POST api/session`: from the vSphere Client's token to one of ours.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::HeaderMap;
 use hdm_shared::plugin::{SessionGrant, SessionRequest};
+use hdm_shared::vcenter::VcenterRole;
 use hdm_vsphere::MoRef;
 
 use super::{Caller, client_token, object};
@@ -12,6 +15,9 @@ use crate::app::Shared;
 use crate::problem::Failure;
 use crate::session::rights::{Answer, Mask};
 use crate::token::{Claims, LIFE_SECONDS};
+
+/// How long the clouds may take to say whether they are linked.
+const LINKING: Duration = Duration::from_secs(3);
 
 /// Exchanges the Client's token. The vCenter is named by its instance UUID, and its address comes from our
 /// own table.
@@ -33,7 +39,14 @@ pub async fn exchange(
     let session = app.table.exchange(&vcenter, &token).await?;
     let caller = Caller::new(app.clone(), session, about.clone());
     let object = caller.object().await?;
-    let held = match caller.rights([&object], Mask::ALL).await {
+    let linking = async {
+        if vcenter.role == VcenterRole::Source {
+            // A cloud that is slow to answer must not keep the page waiting.
+            let _ = tokio::time::timeout(LINKING, app.table.link(&token)).await;
+        }
+    };
+    let (held, ()) = tokio::join!(caller.rights([&object], Mask::ALL), linking);
+    let held = match held {
         // It was lost since it was last used: vCenter restarted, or somebody ended it.
         Err(failure) if failure.is(hdm_shared::plugin::SESSION_UNKNOWN) => {
             let session = app.table.exchange(&vcenter, &token).await?;

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use hdm_shared::vcenter::VcenterRole;
 use hdm_vsphere::{Error, Secret};
 use uuid::Uuid;
 
@@ -20,7 +21,7 @@ use super::user::{Gate, UserSession};
 use crate::clock::Clock;
 use crate::menu::Kinds;
 use crate::problem::Failure;
-use crate::vcenters::Vcenter;
+use crate::vcenters::{Vcenter, Vcenters};
 
 /// The table's limits.
 #[derive(Clone, Debug)]
@@ -59,6 +60,10 @@ impl Default for Limits {
 const MAX_REFUSED: usize = 4_096;
 /// How many exchanges can be under way, each for another token.
 const STRIPES: usize = 64;
+/// At how many vCenters a token is shown to find the one that knows it.
+const MAX_ASKED: usize = 4;
+/// At how many clouds a user is given a session.
+const MAX_LINKED: usize = 8;
 /// How long all sessions together may take to end when the process ends.
 const CLOSING: Duration = Duration::from_secs(5);
 
@@ -92,9 +97,17 @@ pub struct Held {
     /// What is known of the VMs that menus were opened on.
     pub kinds: Kinds,
     key: Key,
+    /// The vCenter whose Client the user is logged in to.
+    home: Mutex<Option<String>>,
     in_flight: AtomicUsize,
     used_ms: AtomicU64,
     proved_ms: AtomicU64,
+}
+
+impl Held {
+    fn remember_home(&self, guid: String) {
+        *self.home.lock().unwrap_or_else(PoisonError::into_inner) = Some(guid);
+    }
 }
 
 /// A session while a request uses it.
@@ -141,6 +154,7 @@ struct Inner {
 /// The table.
 pub struct Table {
     gate: Arc<dyn Gate>,
+    vcenters: Arc<Vcenters>,
     clock: Arc<dyn Clock>,
     limits: Limits,
     budget: Budget,
@@ -151,16 +165,34 @@ pub struct Table {
 
 impl Table {
     /// An empty table.
-    pub fn new(gate: Arc<dyn Gate>, clock: Arc<dyn Clock>, limits: Limits) -> Self {
+    pub fn new(gate: Arc<dyn Gate>, vcenters: Arc<Vcenters>, clock: Arc<dyn Clock>, limits: Limits) -> Self {
         let budget = Budget::new(limits.tickets_per_second, limits.tickets_at_once);
         let stripes = std::array::from_fn(|_| tokio::sync::Mutex::default());
-        Self { gate, clock, limits, budget, inner: Mutex::default(), stripes }
+        Self { gate, vcenters, clock, limits, budget, inner: Mutex::default(), stripes }
     }
 
     /// The session for a token, which is made if there is none. It is certain that the Client's session
     /// lived at most [`Limits::proof`] ago.
     pub async fn exchange(&self, vcenter: &Arc<Vcenter>, token: &Secret) -> Result<InUse, Failure> {
-        self.exchange_proved(vcenter, token, self.limits.proof).await
+        self.exchange_at(vcenter, token, &self.places(vcenter)).await
+    }
+
+    /// Opens sessions at the clouds that are linked with the Client's vCenter. Only vCenters that VMs are
+    /// moved from are asked whether one is: no cloud sees a token that may not be meant for it.
+    pub async fn link(&self, token: &Secret) {
+        let all = self.vcenters.all();
+        let (sources, clouds): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|vcenter| vcenter.role == VcenterRole::Source);
+        let links = clouds.iter().take(MAX_LINKED).map(|cloud| self.exchange_at(cloud, token, &sources));
+        for failure in futures_util::future::join_all(links).await.into_iter().filter_map(Result::err) {
+            tracing::debug!(detail = failure.problem.detail, "a cloud is not linked");
+        }
+    }
+
+    /// The same user's session at another vCenter, if there is one.
+    pub fn linked(&self, session: &Held, guid: &str) -> Option<InUse> {
+        let vcenter = self.vcenters.get(guid)?;
+        self.held(&Key { token: session.key.token, guid: vcenter.guid.clone() }, &vcenter)
     }
 
     /// The session for a token if it is held and need not be proved, for a menu. The flag says that it should be
@@ -240,17 +272,31 @@ impl Table {
         }
     }
 
-    async fn exchange_proved(
+    /// Where the token may come from, the most likely first. The vCenter itself knows it if the user is logged
+    /// in there; if not, another one that it is linked with does. A token is shown to a cloud only when it is
+    /// the cloud that is asked for, and last.
+    fn places(&self, vcenter: &Arc<Vcenter>) -> Vec<Arc<Vcenter>> {
+        let is_source = |vcenter: &Vcenter| vcenter.role == VcenterRole::Source;
+        let others = self.vcenters.all().into_iter().filter(|other| is_source(other) && *other != *vcenter);
+        let others = others.take(MAX_ASKED - 1);
+        if is_source(vcenter) {
+            std::iter::once(vcenter.clone()).chain(others).collect()
+        } else {
+            others.chain([vcenter.clone()]).collect()
+        }
+    }
+
+    async fn exchange_at(
         &self,
         vcenter: &Arc<Vcenter>,
         token: &Secret,
-        proof: Duration,
+        places: &[Arc<Vcenter>],
     ) -> Result<InUse, Failure> {
         let key = Key::new(token, &vcenter.guid);
         let _one_at_a_time = self.stripes[usize::from(key.token[0]) % STRIPES].lock().await;
         let held = self.held(&key, vcenter);
         if let Some(held) = &held
-            && self.since_proof(held) < proof
+            && self.since_proof(held) < self.limits.proof
         {
             return Ok(held.clone());
         }
@@ -262,18 +308,46 @@ impl Table {
             return Err(Failure::busy("Many sessions are being opened. The page asks again by itself."));
         }
         // Asked for even if the session is there: the answer says whether the Client's session still lives.
-        let ticket = match self.gate.ticket(vcenter, token).await {
-            Ok(ticket) => ticket,
+        let (ticket, home) = match self.ticket(vcenter, token, places, held.as_deref()).await {
+            Ok(given) => given,
             Err(error) => return Err(self.refuse(key, held, error)),
         };
         if let Some(held) = held {
+            held.remember_home(home);
             held.proved_ms.store(millis(self.clock.uptime()), Ordering::Release);
             return Ok(held);
         }
         match self.gate.open(vcenter, &ticket).await {
-            Ok((session, user)) => self.insert(key, vcenter, session, user),
+            Ok((session, user)) => {
+                let held = self.insert(key, vcenter, session, user)?;
+                held.remember_home(home);
+                Ok(held)
+            }
             Err(error) => Err(self.refuse(key, None, error)),
         }
+    }
+
+    /// A ticket, and the vCenter that gave it. The one that gave the last is asked first.
+    async fn ticket(
+        &self,
+        vcenter: &Vcenter,
+        token: &Secret,
+        places: &[Arc<Vcenter>],
+        held: Option<&Held>,
+    ) -> Result<(Secret, String), Error> {
+        let home = held.and_then(|held| held.home.lock().ok()?.clone());
+        let mut places: Vec<&Arc<Vcenter>> = places.iter().collect();
+        places.sort_by_key(|place| home.as_deref() != Some(place.guid.as_str()));
+        let mut failed = Error::TokenRefused { vcenter: vcenter.id.to_string() };
+        for place in places {
+            match self.gate.ticket(place, &vcenter.guid, token).await {
+                Ok(ticket) => return Ok((ticket, place.guid.clone())),
+                Err(Error::TokenRefused { .. }) => {}
+                // Somebody who cannot be asked may be the one who knows.
+                Err(error) => failed = error,
+            }
+        }
+        Err(failed)
     }
 
     /// The Client's session has ended, or cannot be asked about now.
@@ -311,6 +385,7 @@ impl Table {
             rights: Rights::beginning_at(i64::from(id.as_bytes()[0]) * 4),
             kinds: Kinds::default(),
             key: key.clone(),
+            home: Mutex::default(),
             in_flight: AtomicUsize::new(0),
             used_ms: AtomicU64::new(now_ms),
             proved_ms: AtomicU64::new(now_ms),

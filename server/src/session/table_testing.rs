@@ -93,6 +93,17 @@ impl UserSession for FakeSession {
         .boxed()
     }
 
+    fn seen<'a>(&'a self, objects: &'a [MoRef]) -> BoxFuture<'a, Result<HashSet<MoRef>, Error>> {
+        async move {
+            let state = self.state.lock().unwrap();
+            if state.lost {
+                return Err(Error::SessionLost { vcenter: "fake".into() });
+            }
+            Ok(objects.iter().filter(|object| !state.gone.contains(object)).cloned().collect())
+        }
+        .boxed()
+    }
+
     fn end(&self) -> BoxFuture<'_, ()> {
         async { self.state.lock().unwrap().ended += 1 }.boxed()
     }
@@ -104,20 +115,41 @@ pub struct FakeGate {
     state: Mutex<GateState>,
 }
 
+/// Somebody logged in to the Client of one vCenter.
+#[derive(Clone)]
+struct Login {
+    user: String,
+    session: FakeSession,
+    /// The vCenter whose Client it is; any if nothing is said.
+    home: Option<String>,
+    /// What it is linked with.
+    linked: Vec<String>,
+}
+
 #[derive(Default)]
 struct GateState {
-    /// Token to user and session.
-    good: HashMap<String, (String, FakeSession)>,
-    tickets: HashMap<String, String>,
-    given: usize,
+    /// By token.
+    good: HashMap<String, Login>,
+    /// Ticket to token and the vCenter it is good at.
+    tickets: HashMap<String, (String, String)>,
+    /// Where tickets were asked for.
+    asked: Vec<String>,
     opened: usize,
 }
 
 impl FakeGate {
-    /// A user who is logged in to the Client with a token.
+    /// A user who is logged in to the Client with a token that every vCenter knows.
     pub fn log_in(&self, token: &str, user: &str) -> FakeSession {
+        self.log_in_at(token, user, None, &[])
+    }
+
+    /// A user whose token is known to one vCenter only, which gives tickets for those it is linked with too.
+    pub fn log_in_at(&self, token: &str, user: &str, home: Option<&str>, linked: &[&str]) -> FakeSession {
         let session = FakeSession::default();
-        self.state.lock().unwrap().good.insert(token.into(), (user.into(), session.clone()));
+        let linked = linked.iter().map(|&guid| guid.to_owned()).collect();
+        let home = home.map(str::to_owned);
+        let login = Login { user: user.into(), session: session.clone(), home, linked };
+        self.state.lock().unwrap().good.insert(token.into(), login);
         session
     }
 
@@ -125,24 +157,38 @@ impl FakeGate {
         self.state.lock().unwrap().good.remove(token);
     }
 
-    /// How many tickets were given out, and how many were used.
+    /// How many tickets were asked for, and how many were used.
     pub fn count(&self) -> (usize, usize) {
         let state = self.state.lock().unwrap();
-        (state.given, state.opened)
+        (state.asked.len(), state.opened)
+    }
+
+    /// The vCenters at which tickets were asked for.
+    pub fn asked(&self) -> Vec<String> {
+        self.state.lock().unwrap().asked.clone()
     }
 }
 
 impl Gate for FakeGate {
-    fn ticket<'a>(&'a self, vcenter: &'a Vcenter, token: &'a Secret) -> BoxFuture<'a, Result<Secret, Error>> {
+    fn ticket<'a>(
+        &'a self,
+        at: &'a Vcenter,
+        guid: &'a str,
+        token: &'a Secret,
+    ) -> BoxFuture<'a, Result<Secret, Error>> {
         async move {
             tokio::task::yield_now().await;
             let mut state = self.state.lock().unwrap();
-            state.given += 1;
-            if !state.good.contains_key(token.reveal()) {
-                return Err(Error::TokenRefused { vcenter: vcenter.id.to_string() });
+            state.asked.push(at.id.to_string());
+            let knows = state.good.get(token.reveal()).is_some_and(|login| match &login.home {
+                None => at.guid == guid,
+                Some(home) => at.guid == *home && (guid == home || login.linked.iter().any(|g| g == guid)),
+            });
+            if !knows {
+                return Err(Error::TokenRefused { vcenter: at.id.to_string() });
             }
-            let ticket = format!("ticket-{}", state.given);
-            state.tickets.insert(ticket.clone(), token.reveal().to_owned());
+            let ticket = format!("ticket-{}", state.asked.len());
+            state.tickets.insert(ticket.clone(), (token.reveal().to_owned(), guid.to_owned()));
             Ok(Secret::new(ticket))
         }
         .boxed()
@@ -154,9 +200,12 @@ impl Gate for FakeGate {
             let mut state = self.state.lock().unwrap();
             state.opened += 1;
             let refused = || Error::TokenRefused { vcenter: vcenter.id.to_string() };
-            let token = state.tickets.remove(ticket.reveal()).ok_or_else(refused)?;
-            let (user, session) = state.good.get(&token).cloned().ok_or_else(refused)?;
-            Ok((Box::new(session) as Box<dyn UserSession>, user))
+            let (token, guid) = state.tickets.remove(ticket.reveal()).ok_or_else(refused)?;
+            if guid != vcenter.guid {
+                return Err(refused());
+            }
+            let login = state.good.get(&token).cloned().ok_or_else(refused)?;
+            Ok((Box::new(login.session) as Box<dyn UserSession>, login.user))
         }
         .boxed()
     }

@@ -10,19 +10,24 @@ use hdm_vsphere::Secret;
 use super::testing::{FakeGate, vcenter};
 use super::{Limits, Table};
 use crate::clock::ManualClock;
-use crate::vcenters::Vcenter;
+use crate::vcenters::{Vcenter, Vcenters};
 
 struct Setting {
     gate: Arc<FakeGate>,
     clock: Arc<ManualClock>,
     table: Arc<Table>,
     onprem: Arc<Vcenter>,
+    cloud: Arc<Vcenter>,
 }
 
 fn setting(limits: Limits) -> Setting {
     let (gate, clock) = (Arc::new(FakeGate::default()), Arc::new(ManualClock::default()));
-    let table = Arc::new(Table::new(gate.clone(), clock.clone(), limits));
-    Setting { gate, clock, table, onprem: vcenter("onprem", "guid-1", VcenterRole::Source) }
+    let vcenters = Arc::new(Vcenters::default());
+    let onprem = vcenter("onprem", "guid-1", VcenterRole::Source);
+    let cloud = vcenter("cloud", "guid-2", VcenterRole::Cloud);
+    vcenters.put([onprem.clone(), vcenter("second", "guid-3", VcenterRole::Source), cloud.clone()]);
+    let table = Arc::new(Table::new(gate.clone(), vcenters, clock.clone(), limits));
+    Setting { gate, clock, table, onprem, cloud }
 }
 
 fn token(text: &str) -> Secret {
@@ -46,9 +51,8 @@ async fn all_frames_of_a_user_share_one_session() {
     assert_eq!((ids.len(), s.table.len(), s.gate.count()), (1, 1, (1, 1)));
     // Another token of the same user, or another vCenter, is another session.
     s.gate.log_in("t2", "ann");
-    let cloud = vcenter("cloud", "guid-2", VcenterRole::Cloud);
     s.table.exchange(&s.onprem, &token("t2")).await.map(drop).unwrap();
-    s.table.exchange(&cloud, &token("t1")).await.map(drop).unwrap();
+    s.table.exchange(&s.cloud, &token("t1")).await.map(drop).unwrap();
     assert_eq!(s.table.len(), 3);
 }
 
@@ -137,10 +141,10 @@ async fn a_refused_token_is_not_asked_about_again_and_again() {
         let failure = s.table.exchange(&s.onprem, &token("guess")).await.map(|_| ()).unwrap_err();
         assert!(failure.is(CLIENT_SESSION));
     }
-    assert_eq!(s.gate.count().0, 1);
+    assert_eq!(s.gate.asked(), ["onprem", "second"]);
     s.clock.advance(Duration::from_secs(10));
     let _ = s.table.exchange(&s.onprem, &token("guess")).await;
-    assert_eq!(s.gate.count().0, 2);
+    assert_eq!(s.gate.count().0, 4);
 }
 
 #[tokio::test]
@@ -152,7 +156,8 @@ async fn guessing_tokens_does_not_load_vcenter_without_limit() {
         let failure = s.table.exchange(&s.onprem, &token(&format!("g{n}"))).await.map(|_| ()).unwrap_err();
         busy += usize::from(failure.problem.status == 429);
     }
-    assert_eq!((busy, s.gate.count().0), (15, 5));
+    // Two vCenters could know each.
+    assert_eq!((busy, s.gate.count().0), (15, 10));
 }
 
 #[tokio::test]
@@ -181,6 +186,34 @@ async fn a_lost_session_is_a_session_unknown() {
     let mask = super::super::rights::Mask::of(|p| p == Privilege::View);
     let error = held.rights.of(held.session.as_ref(), [&root], mask, Duration::ZERO).await.unwrap_err();
     assert!(crate::problem::Failure::from(error).is(hdm_shared::plugin::SESSION_UNKNOWN));
+}
+
+#[tokio::test]
+async fn a_token_of_a_linked_vcenter_is_good_and_a_cloud_sees_no_other_vcenters_token() {
+    let s = setting(Limits::default());
+    s.gate.log_in_at("t1", "ann", Some("guid-3"), &["guid-1"]);
+    s.gate.log_in_at("t2", "bob", Some("guid-1"), &["guid-2"]);
+    assert_eq!(s.table.exchange(&s.onprem, &token("t1")).await.map(|held| held.user.clone()).unwrap(), "ann");
+    assert_eq!(s.gate.asked(), ["onprem", "second"]);
+    s.clock.advance(Duration::from_secs(60));
+    s.table.exchange(&s.onprem, &token("t1")).await.map(drop).unwrap();
+    assert_eq!(s.gate.asked()[2..], ["second"], "the one that knows it is asked first");
+    let ann = s.table.exchange(&s.onprem, &token("t1")).await.map_err(drop).unwrap();
+    s.table.link(&token("t1")).await;
+    assert!(s.table.linked(&ann, "guid-2").is_none(), "not linked");
+    let bob = s.table.exchange(&s.onprem, &token("t2")).await.map_err(drop).unwrap();
+    s.table.link(&token("t2")).await;
+    let linked = s.table.linked(&bob, "guid-2").map(|held| held.vcenter.id.to_string());
+    assert_eq!(linked.as_deref(), Some("cloud"));
+    assert!(!s.gate.asked().iter().any(|at| at == "cloud"), "{:?}", s.gate.asked());
+}
+
+#[tokio::test]
+async fn a_token_of_an_unlinked_vcenter_is_refused() {
+    let s = setting(Limits::default());
+    s.gate.log_in_at("t1", "ann", Some("guid-3"), &[]);
+    let failure = s.table.exchange(&s.onprem, &token("t1")).await.map(|_| ()).unwrap_err();
+    assert!(failure.is(CLIENT_SESSION) && s.table.is_empty());
 }
 
 /// Waits until something that happens by itself has happened.
