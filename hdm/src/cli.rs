@@ -469,8 +469,12 @@ pub struct LabUp {
     #[arg(long, env = "HDM_GUEST_IMAGE")]
     pub guest_image: Option<PathBuf>,
     /// How many VMs without content are there besides.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100_000))]
     pub vms: u32,
+    /// A JSON file with the keys 'onprem' and 'cloud'; what they hold goes before the usual configuration of that
+    /// site, key by key, as lab/vcenter's README describes them: 'inventory', 'version', 'link' and the rest.
+    #[arg(long)]
+    pub config: Option<PathBuf>,
 }
 
 /// The demonstration.

@@ -6,7 +6,7 @@ use crate::shell::{Done, cache, cargo, command, run as run_command, target};
 /// Sets up, builds, and hands over to `hdm demo`.
 pub fn run(arguments: &[String]) -> Done {
     requirement::set_up(&requirement::for_demo())?;
-    println!("xtask: building hdm; about 4 minutes at first, seconds later.");
+    println!("xtask: building hdm; about 2 minutes at first, seconds later.");
     run_command(cargo().args(["build", "--package", "hdm"]))?;
     run_command(
         command(target().join("debug/hdm"))

@@ -8,8 +8,15 @@ use std::time::{Instant, SystemTime};
 
 use crate::shell::{Done, cache, command, output, root, run};
 
-/// Debian packages, each with what it is for.
-const DEBIAN_PACKAGES: [(&str, &str); 11] = [
+/// A Debian package and what it is for.
+type Package = (&'static str, &'static str);
+
+/// What building and the demonstration need of Debian.
+const PACKAGES: [Package; 14] = [
+    ("git", "lists the files that are checked"),
+    ("gcc", "links, and builds SQLite and the cryptography"),
+    ("libc6-dev", "links, and builds SQLite and the cryptography"),
+    ("procps", "ends processes in tests"),
     ("qemu-system-x86", "runs the lab's guests"),
     ("qemu-utils", "judges the lab's VMDK streams"),
     ("syslinux", "boot loader of the guest image"),
@@ -20,8 +27,14 @@ const DEBIAN_PACKAGES: [(&str, &str); 11] = [
     ("fdisk", "partitions the guest image"),
     ("cpio", "packs the guest's initial RAM disk"),
     ("busybox-static", "the guest's user land"),
-    ("postgresql", "the store's second database"),
 ];
+
+/// What the tests need of Debian besides.
+const TEST_PACKAGES: [Package; 2] =
+    [("python3-venv", "pyVmomi, the lab's other judge"), ("postgresql", "the store's second database")];
+
+/// The version of Go that the simulated vCenter needs: major and minor.
+const GO: (u32, u32) = (1, 26);
 
 /// The version of pyVmomi that the lab is tried with.
 const PYVMOMI: &str = "pyvmomi==8.0.3.0.1";
@@ -41,18 +54,21 @@ pub fn all() -> Vec<Requirement> {
     vec![
         Requirement {
             name: "Debian packages",
-            purpose: "guests, disk images, PostgreSQL",
+            purpose: "compiler, guests, disk images",
             takes: "1 to 3 minutes",
-            present: || missing_packages().is_empty(),
-            get: install_packages,
+            present: || missing(&PACKAGES).is_empty(),
+            get: || install(&PACKAGES),
         },
         Requirement {
             name: "Go",
             purpose: "builds the simulated vCenter",
             takes: "must be installed by hand",
-            present: || output(command("go").arg("version")).is_some(),
+            present: || output(command("go").arg("version")).and_then(|told| go_version(&told)) >= Some(GO),
             get: || {
-                Err("Go 1.26 or newer is needed: install it from Debian or go.dev and put it on PATH.".into())
+                let (major, minor) = GO;
+                Err(format!(
+                    "Go {major}.{minor} or newer is needed: install it from Debian or go.dev and put it on PATH."
+                ))
             },
         },
         Requirement {
@@ -66,8 +82,15 @@ pub fn all() -> Vec<Requirement> {
             name: "guest image",
             purpose: "the disk that the lab's guests boot from",
             takes: "half a minute",
-            present: || guest_image().is_file(),
+            present: guest_image_is_current,
             get: build_guest_image,
+        },
+        Requirement {
+            name: TEST_DEBIAN,
+            purpose: "PostgreSQL, Python's environments",
+            takes: "1 minute",
+            present: || missing(&TEST_PACKAGES).is_empty(),
+            get: || install(&TEST_PACKAGES),
         },
         Requirement {
             name: "pyVmomi",
@@ -79,28 +102,31 @@ pub fn all() -> Vec<Requirement> {
     ]
 }
 
+/// What only the tests need of Debian, as a requirement.
+const TEST_DEBIAN: &str = "Debian packages for tests";
+
 /// What the demo needs: everything but the tests' peers.
 pub fn for_demo() -> Vec<Requirement> {
-    all().into_iter().filter(|requirement| requirement.name != "pyVmomi").collect()
+    all().into_iter().filter(|requirement| !["pyVmomi", TEST_DEBIAN].contains(&requirement.name)).collect()
 }
 
 /// Lists what is there and what is not.
 pub fn doctor() -> Done {
-    let mut missing = 0;
+    let mut absent = 0;
     for requirement in all() {
         let present = (requirement.present)();
-        missing += usize::from(!present);
+        absent += usize::from(!present);
         println!(
-            "{} {:<18} {}",
+            "{} {:<26} {}",
             if present { "ok     " } else { "MISSING" },
             requirement.name,
             requirement.purpose
         );
     }
-    for (package, purpose) in missing_packages() {
+    for (package, purpose) in missing(&PACKAGES).into_iter().chain(missing(&TEST_PACKAGES)) {
         println!("        needs Debian package {package}: {purpose}");
     }
-    if missing == 0 { Ok(()) } else { Err(format!("{missing} missing; `cargo xtask setup` gets them.")) }
+    if absent == 0 { Ok(()) } else { Err(format!("{absent} missing; `cargo xtask setup` gets them.")) }
 }
 
 /// Gets what is missing, saying what and how long.
@@ -135,8 +161,14 @@ pub fn python() -> PathBuf {
     cache().join("python/bin/python3")
 }
 
-fn missing_packages() -> Vec<(&'static str, &'static str)> {
-    DEBIAN_PACKAGES.into_iter().filter(|(package, _)| !package_installed(package)).collect()
+fn missing(packages: &[Package]) -> Vec<Package> {
+    packages.iter().copied().filter(|(package, _)| !package_installed(package)).collect()
+}
+
+/// Reads `go version go1.26.8 linux/amd64`.
+fn go_version(told: &str) -> Option<(u32, u32)> {
+    let mut numbers = told.split_whitespace().nth(2)?.strip_prefix("go")?.split('.');
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
 fn package_installed(package: &str) -> bool {
@@ -144,8 +176,8 @@ fn package_installed(package: &str) -> bool {
         .is_some_and(|status| status == "installed")
 }
 
-fn install_packages() -> Done {
-    let packages: Vec<&str> = missing_packages().into_iter().map(|(package, _)| package).collect();
+fn install(packages: &[Package]) -> Done {
+    let packages: Vec<&str> = missing(packages).into_iter().map(|(package, _)| package).collect();
     println!("xtask: apt-get installs {}.", packages.join(" "));
     let root = output(command("id").arg("-u")).is_some_and(|id| id == "0");
     let apt = |arguments: &[&str]| {
@@ -169,6 +201,12 @@ fn build_lab() -> Done {
 fn lab_is_current() -> bool {
     let Some(built) = modified(&lab_binary()) else { return false };
     newest_source(&root().join("lab/vcenter")).is_none_or(|source| source <= built)
+}
+
+/// Whether the disk is newer than what it is made of and by.
+fn guest_image_is_current() -> bool {
+    let Some(built) = modified(&guest_image()) else { return false };
+    newest_source(&root().join("lab/vcenter/internal/guest")).is_none_or(|source| source <= built)
 }
 
 fn newest_source(folder: &Path) -> Option<SystemTime> {
@@ -200,4 +238,16 @@ fn install_pyvmomi() -> Done {
     let environment = cache().join("python");
     run(command("python3").args(["-m", "venv"]).arg(&environment))?;
     run(command(python()).args(["-m", "pip", "install", "--quiet", PYVMOMI]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_of_go_is_read() {
+        assert_eq!(go_version("go version go1.26.8 linux/amd64"), Some((1, 26)));
+        assert!(go_version("go version go1.19.8 linux/amd64") < Some(GO));
+        assert_eq!(go_version("go version devel linux/amd64"), None);
+    }
 }

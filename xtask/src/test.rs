@@ -11,16 +11,28 @@ use crate::tidy;
 struct Part {
     name: &'static str,
     what: &'static str,
+    /// How long it takes on two cores: in a fresh clone, and later.
+    takes: &'static str,
     run: fn() -> Done,
 }
 
 const PARTS: [Part; 6] = [
-    Part { name: "fmt", what: "formatting of Rust and Go", run: format },
-    Part { name: "tidy", what: "house rules and architecture invariants", run: tidy::run },
-    Part { name: "lint", what: "clippy and go vet, warnings are errors", run: lint },
-    Part { name: "doc", what: "documentation, warnings are errors", run: document },
-    Part { name: "go", what: "tests of the simulated vCenter", run: test_go },
-    Part { name: "rust", what: "tests of the product, end to end ones included", run: test_rust },
+    Part { name: "fmt", what: "formatting of Rust and Go", takes: "seconds", run: format },
+    Part { name: "tidy", what: "house rules and architecture invariants", takes: "seconds", run: tidy::run },
+    Part {
+        name: "lint",
+        what: "clippy and go vet, warnings are errors",
+        takes: "3 minutes at first, seconds later",
+        run: lint,
+    },
+    Part { name: "doc", what: "documentation, warnings are errors", takes: "half a minute", run: document },
+    Part { name: "go", what: "tests of the simulated vCenter", takes: "2 minutes", run: test_go },
+    Part {
+        name: "rust",
+        what: "tests of the product, end to end ones included",
+        takes: "8 to 15 minutes",
+        run: test_rust,
+    },
 ];
 
 /// Sets up and runs the parts named, or all of them.
@@ -32,7 +44,7 @@ pub fn run(names: &[String]) -> Done {
     requirement::set_up(&requirement::all())?;
     let begun = Instant::now();
     for part in PARTS.iter().filter(|part| names.is_empty() || names.iter().any(|name| name == part.name)) {
-        println!("xtask: {} ({}).", part.name, part.what);
+        println!("xtask: {} ({}); {}.", part.name, part.what, part.takes);
         let part_begun = Instant::now();
         (part.run)()?;
         println!("xtask: {} is well after {} s.", part.name, part_begun.elapsed().as_secs());
@@ -49,7 +61,22 @@ fn format() -> Done {
 }
 
 fn lint() -> Done {
-    run_command(cargo().args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))?;
+    let clippy = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--features",
+        "hdm/failpoints",
+        "--",
+        "--deny",
+        "warnings",
+    ];
+    run_command(cargo().args(clippy))?;
+    // The fuzz targets are a workspace of their own and need a nightly compiler to run, not to be checked.
+    let fuzz = ["check", "--quiet", "--locked", "--manifest-path", "vsphere/fuzz/Cargo.toml"];
+    run_command(
+        cargo().args(fuzz).env("RUSTFLAGS", "--cfg fuzzing").env("CARGO_TARGET_DIR", target().join("fuzz")),
+    )?;
     run_command(go().args(["vet", "./..."]))
 }
 

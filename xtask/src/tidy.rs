@@ -78,7 +78,8 @@ fn check(path: &Path, text: &str, broken: &mut Vec<String>) {
             continue;
         }
         for (number, line) in text.lines().enumerate() {
-            let comment = line.trim_start().starts_with("//") || line.trim_start().starts_with('#');
+            let start = if name.ends_with(".rs") { "//" } else { "#" };
+            let comment = line.trim_start().starts_with(start);
             if !comment && line.contains(fence.word) {
                 broken.push(format!(
                     "{name}:{}: '{}' does not belong here: {}",
@@ -111,6 +112,12 @@ mod tests {
     fn a_comment_may_speak_of_it() {
         assert!(broken("shared/src/lib.rs", "//! knows no tokio").is_empty());
         assert_eq!(broken("shared/src/lib.rs", "tokio::spawn(x)").len(), 1);
+    }
+
+    #[test]
+    fn an_attribute_is_no_comment() {
+        assert_eq!(broken("appliance/src/engine/a.rs", "#[derive(sqlx::FromRow)]").len(), 1);
+        assert!(broken("vsphere/Cargo.toml", "# unlike sqlx").is_empty());
     }
 
     #[test]

@@ -31,8 +31,9 @@ pub async fn run(asked: Demo) -> Result<(), Failure> {
     }
     let begun = Instant::now();
     println!("Two simulated sites start: onprem, with VMs, and cloud, without.");
-    clear(&asked.lab.dir)?;
     let [onprem, cloud] = lab::start(&asked.lab).await?;
+    // Only now: a demonstration that is running has its sites' folders locked, and the start has failed.
+    clear(&asked.lab.dir)?;
     println!("An appliance starts and gets to know both.");
     let (client, profile) = start_appliance(&asked.lab.dir).await?;
     add(&client, &onprem, VcenterRole::Source).await?;
@@ -63,6 +64,9 @@ pub async fn run(asked: Demo) -> Result<(), Failure> {
         return Ok(());
     }
     println!("\nBoth sites and the appliance stay up until Ctrl-C. In another terminal:");
+    if let Some(folder) = std::env::current_exe()?.parent() {
+        println!("  export PATH={}:$PATH", folder.display());
+    }
     println!("  export HDM_PROFILE={}", profile.display());
     println!("  hdm status            the migrations");
     println!("  hdm vms               what could be moved");
@@ -174,6 +178,9 @@ async fn compare(
     };
     row(format!("{GUEST}: marker"), marker, found);
     let (here, there) = (sums(onprem).await?, sums(cloud).await?);
+    if here.is_empty() || views.iter().any(|view| view.disks.is_empty()) {
+        return Err(Failure::Other("There is nothing to compare: the sites show no disks.".into()));
+    }
     for (label, sum) in &here {
         let other = there.iter().find(|(other, _)| other == label).map_or("", |(_, sum)| sum);
         row(format!("{FILES}: sha256 of {label}"), sum, other);
@@ -195,5 +202,10 @@ async fn sums(site: &Site) -> Result<Vec<(String, String)>, Failure> {
     let disks = vms.iter().find(|vm| vm["name"] == FILES).map(|vm| vm["disks"].clone());
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let disks = disks.and_then(|disks| disks.as_array().cloned()).unwrap_or_default();
-    Ok(disks.iter().map(|disk| (text(&disk["label"]), text(&disk["sha256"]))).collect())
+    // What is no sum, such as that a disk is gone, equals nothing.
+    let sum = |disk: &Value| {
+        let sum = text(&disk["sha256"]);
+        if sum.len() == 64 { sum } else { String::new() }
+    };
+    Ok(disks.iter().map(|disk| (text(&disk["label"]), sum(disk))).collect())
 }

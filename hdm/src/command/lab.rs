@@ -11,6 +11,9 @@ use tokio::process::{Child, ChildStdin, Command};
 use crate::cli::LabUp;
 use crate::failure::Failure;
 
+/// The size of the disk of a VM that is only there to be many.
+const GENERATED_DISK_BYTES: u64 = 1 << 30;
+
 /// What a simulated site prints when it is ready.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Ready {
@@ -74,15 +77,44 @@ pub async fn up(asked: LabUp) -> Result<(), Failure> {
 /// Starts both sites: `onprem` with VMs, `cloud` without.
 pub async fn start(asked: &LabUp) -> Result<[Site; 2], Failure> {
     std::fs::create_dir_all(&asked.dir)?;
-    let onprem = start_site(asked, config("onprem", onprem_vms(asked), asked.vms)).await?;
+    let given = given(asked.config.as_deref())?;
+    let mut onprem = config("onprem", onprem_vms(asked), asked.vms);
     let mut cloud = config("cloud", json!([]), 0);
     // A link that shapes nothing yet; the lab's own API can make it thin, slow, or cut it.
     cloud["link"] = json!({});
+    overlay(&mut onprem, &given["onprem"]);
+    overlay(&mut cloud, &given["cloud"]);
+    let onprem = start_site(asked, onprem).await?;
     let cloud = start_site(asked, cloud).await?;
     Ok([onprem, cloud])
 }
 
+/// What `--config` says of both sites; nothing without it.
+fn given(file: Option<&Path>) -> Result<Value, Failure> {
+    let Some(file) = file else { return Ok(json!({})) };
+    let wrong = |why: String| Failure::Other(format!("{}: {why}", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
+    let given: Value = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    let known = |key: &String| key == "onprem" || key == "cloud";
+    match given.as_object().map(|sites| sites.keys().find(|key| !known(key))) {
+        Some(None) => Ok(given),
+        Some(Some(other)) => {
+            Err(wrong(format!("there is no site '{other}'; the keys are 'onprem' and 'cloud'.")))
+        }
+        None => Err(wrong("an object with the keys 'onprem' and 'cloud' is needed.".into())),
+    }
+}
+
+/// Puts each key that is given in place of the usual one.
+fn overlay(config: &mut Value, given: &Value) {
+    for (key, value) in given.as_object().into_iter().flatten() {
+        config[key] = value.clone();
+    }
+}
+
 fn config(name: &str, vms: Value, generated: u32) -> Value {
+    // Disks count with their capacity: each generated VM needs room for its one.
+    let first = (1_u64 << 40) + u64::from(generated) * GENERATED_DISK_BYTES;
     json!({
         "name": name,
         "user": "administrator@vsphere.local",
@@ -95,13 +127,13 @@ fn config(name: &str, vms: Value, generated: u32) -> Value {
                     {"name": "C1", "drs": false, "hosts": 1}
                 ],
                 "datastores": [
-                    {"name": "ds0", "capacity_bytes": 1_u64 << 40},
+                    {"name": "ds0", "capacity_bytes": first},
                     {"name": "ds1", "capacity_bytes": 1_u64 << 40}
                 ],
                 "networks": ["VM Network", "Prod LAN"]
             }],
             "vms": vms,
-            "generated_vms": {"count": generated, "prefix": "vm-", "disks": 1, "disk_size_bytes": 1 << 30}
+            "generated_vms": {"count": generated, "prefix": "vm-", "disks": 1, "disk_size_bytes": GENERATED_DISK_BYTES}
         }
     })
 }

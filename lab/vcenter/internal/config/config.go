@@ -171,7 +171,8 @@ type Disk struct {
 	Controller string `json:"controller"`
 }
 
-// GeneratedVMs asks for Count VMs that differ by their number only.
+// GeneratedVMs asks for Count VMs in the first cluster and datastore, in all folders
+// and on all hosts in turn, that have 1 to Disks disks in turn.
 type GeneratedVMs struct {
 	Count         int    `json:"count"`
 	Prefix        string `json:"prefix"`

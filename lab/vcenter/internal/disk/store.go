@@ -41,6 +41,8 @@ type Store struct {
 	mu     sync.Mutex
 	stores map[string]*space
 	disks  map[string]*entry
+	// deltas are the entries with a parent that are not released.
+	deltas map[*entry]bool
 }
 
 // space is the accounting of one datastore.
@@ -69,7 +71,8 @@ type entry struct {
 
 // New returns a store of files below dir, one directory for each datastore.
 func New(dir string, datastores []Datastore) (*Store, error) {
-	s := &Store{dir: dir, stores: make(map[string]*space), disks: make(map[string]*entry)}
+	s := &Store{dir: dir, stores: make(map[string]*space), disks: make(map[string]*entry),
+		deltas: make(map[*entry]bool)}
 	for _, ds := range datastores {
 		if err := os.MkdirAll(filepath.Join(dir, ds.Name), 0o700); err != nil {
 			return nil, fmt.Errorf("making datastore %q: %w", ds.Name, err)
@@ -135,7 +138,8 @@ func (s *Store) Fork(parent, child string) error {
 	for s.inUse(path) {
 		path = strings.TrimSuffix(path, ".qcow2") + "x.qcow2"
 	}
-	s.disks[child] = &entry{spec: spec, ds: ds, parent: p, path: path, known: true}
+	e := &entry{spec: spec, ds: ds, parent: p, path: path, known: true}
+	s.disks[child], s.deltas[e] = e, true
 	return nil
 }
 
@@ -170,6 +174,7 @@ func (s *Store) release(e *entry) error {
 			s.stores[e.ds].usedBytes -= e.spec.CapacityBytes
 		} else {
 			e.parent.children--
+			delete(s.deltas, e)
 		}
 		e.make.Lock() // waits for who is making the file
 		err := os.Remove(e.path)
@@ -223,11 +228,9 @@ func (s *Store) Space(datastore string) (capacityBytes, freeBytes int64, ok bool
 func (s *Store) free(datastore string) int64 {
 	sp := s.stores[datastore]
 	free := sp.capacityBytes - sp.usedBytes - sp.offBytes
-	for _, e := range s.disks {
-		for ; e != nil && e.parent != nil; e = e.parent {
-			if e.ds == datastore {
-				free -= allocated(e.path)
-			}
+	for e := range s.deltas {
+		if e.ds == datastore {
+			free -= allocated(e.path)
 		}
 	}
 	return free

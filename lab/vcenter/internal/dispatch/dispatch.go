@@ -51,6 +51,17 @@ func (t *Table) Around(kind, method string, wrap hook.Wrap) {
 // Unlocked implements hook.Dispatcher.
 func (t *Table) Unlocked(kind, method string) { t.unlocked[key{kind, method}] = true }
 
+// Call implements hook.Dispatcher. It is looked up when it is called, since wraps
+// may still come.
+func (t *Table) Call(kind, method string) hook.Call {
+	return func(ctx *simulator.Context, this types.ManagedObjectReference, req types.AnyType) soap.HasFault {
+		if call, ok := t.calls[key{kind, method}]; ok {
+			return call(ctx, this, req)
+		}
+		return stock(method)(ctx, this, req)
+	}
+}
+
 // Install makes the registry use the table, which must not change any more.
 func (t *Table) Install(r *simulator.Registry) {
 	t.calls = make(map[key]hook.Call)

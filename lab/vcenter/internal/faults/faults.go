@@ -162,8 +162,14 @@ func (f *Faults) stop(s Stop) {
 	go func() {
 		site.Stop(s.LeaveHalfMade)
 		time.Sleep(time.Duration(s.DownMS) * time.Millisecond)
-		if err := site.Start(); err != nil {
+		// Somebody may have taken one of its ports meanwhile, and will let go of it.
+		for range 300 {
+			err := site.Start()
+			if err == nil {
+				return
+			}
 			log.Printf("starting again: %v", err)
+			time.Sleep(100 * time.Millisecond)
 		}
 	}()
 }

@@ -36,6 +36,9 @@ type Dispatcher interface {
 	Around(kind, method string, wrap Wrap)
 	// Unlocked lets a method that has a wrap run without its object's lock.
 	Unlocked(kind, method string)
+	// Call is a method with everything that is around it, for what calls it on
+	// behalf of another. The caller holds the object's lock.
+	Call(kind, method string) Call
 }
 
 // TaskKind is what becomes of a task.

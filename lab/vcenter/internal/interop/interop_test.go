@@ -283,14 +283,14 @@ vm = [vm for vm in view.view if vm.name == "web-01"][0]
 task = vm.ReconfigVM_Task(vim.vm.ConfigSpec(annotation="seen by pyVmomi"))
 while task.info.state not in ("success", "error"):
     pass
-print(names, task.info.state, vm.config.annotation, vm.snapshot.rootSnapshotList[0].name)
+print(names, task.info.state, vm.config.annotation, vm.snapshot.rootSnapshotList[0].name, vm.runtime.powerState, vm.summary.runtime.powerState)
 Disconnect(si)
 `
 	output, err := exec.Command(python, "-c", script, u.Hostname(), u.Port(), theSite.Ready().User, theSite.Ready().Password).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, output)
 	}
-	want := "['odd%2fname 100%25', 'web-01'] success seen by pyVmomi before"
+	want := "['odd%2fname 100%25', 'web-01'] success seen by pyVmomi before poweredOff poweredOff"
 	if got := strings.TrimSpace(string(output)); got != want {
 		t.Fatalf("got %s, want %s", got, want)
 	}

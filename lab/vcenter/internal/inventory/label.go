@@ -7,9 +7,20 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 )
 
-// Label names disks, network cards and controllers as vCenter does. Nobody else
+// Label names disks, network cards and controllers as vCenter does, and sets
+// states that vcsim leaves out. Nobody else
 // may know the VM yet, or its lock must be held.
 func Label(vm *simulator.VirtualMachine) {
+	// vcsim leaves them empty, which is no value of their enumerations: strict
+	// clients cannot read such a VM's runtime.
+	if vm.Runtime.RecordReplayState == "" {
+		vm.Runtime.RecordReplayState = types.VirtualMachineRecordReplayStateInactive
+	}
+	if vm.Runtime.FaultToleranceState == "" {
+		vm.Runtime.FaultToleranceState = types.VirtualMachineFaultToleranceStateNotConfigured
+	}
+	vm.Summary.Runtime.RecordReplayState = vm.Runtime.RecordReplayState
+	vm.Summary.Runtime.FaultToleranceState = vm.Runtime.FaultToleranceState
 	disks, nics, scsi := 0, 0, 0
 	for _, device := range vm.Config.Hardware.Device {
 		label := ""

@@ -3,6 +3,7 @@
 //
 //	carried   name, guest id, CPUs, memory, controllers, disks, network cards' types and networks
 //	dropped   BIOS UUID, MAC addresses, boot order, extraConfig, notes, connect flags, firmware settings
+//	option    "uuid", "mac" and "extraconfig" carry those three: see OvfManager.ovfExportOption, ovfImportOption
 //
 // A descriptor names the files it is told to; an import spec repeats their paths
 // beside the keys of the devices that a lease will name.
@@ -13,6 +14,7 @@ import (
 	"fmt"
 	"html"
 	"reflect"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -28,7 +30,12 @@ import (
 )
 
 // Register puts the lab's methods in place of vcsim's.
-func Register(table hook.Dispatcher) {
+func Register(ctx *simulator.Context, table hook.Dispatcher) {
+	for _, ref := range ctx.Map.AllReference("OvfManager") {
+		if manager, ok := ref.(*simulator.OvfManager); ok {
+			manager.OvfExportOption, manager.OvfImportOption = options, options
+		}
+	}
 	table.Around("OvfManager", "CreateDescriptor", func(hook.Call) hook.Call { return createDescriptor })
 	table.Around("OvfManager", "CreateImportSpec", func(hook.Call) hook.Call { return createImportSpec })
 }
@@ -50,6 +57,8 @@ type item struct {
 	Name, SubType, Connection     string
 	Parent, Address, HostResource string
 	Quantity                      int64
+	// MAC is the address of a network card, if the option carries it.
+	MAC string
 }
 
 // file is a file reference with its disk, if it is a disk.
@@ -67,6 +76,25 @@ type document struct {
 	Items                  []item
 	// NVRAM is the id of the file with the firmware's variables, if it is offered.
 	NVRAM string
+	// UUID and ExtraConfig are there if their options carry them.
+	UUID        string
+	ExtraConfig []option
+}
+
+type option struct{ Key, Value string }
+
+// Keywords of options, of descriptors and of import specs.
+const (
+	optionMAC         = "mac"
+	optionUUID        = "uuid"
+	optionExtraConfig = "extraconfig"
+)
+
+// options are what OvfManager tells of them.
+var options = []types.OvfOptionInfo{
+	{Option: optionMAC, Description: types.LocalizableMessage{Key: optionMAC, Message: "MAC addresses of network cards"}},
+	{Option: optionUUID, Description: types.LocalizableMessage{Key: optionUUID, Message: "BIOS UUID"}},
+	{Option: optionExtraConfig, Description: types.LocalizableMessage{Key: optionExtraConfig, Message: "Extra configuration"}},
 }
 
 var page = template.Must(template.New("ovf").Funcs(template.FuncMap{"x": html.EscapeString}).Parse(`<?xml version="1.0" encoding="UTF-8"?>
@@ -96,7 +124,8 @@ var page = template.Must(template.New("ovf").Funcs(template.FuncMap{"x": html.Es
       </System>{{range .Items}}
       <Item>{{if .Address}}
         <rasd:AddressOnParent>{{.Address}}</rasd:AddressOnParent>{{end}}{{if eq .Type 5 6 20}}
-        <rasd:Address>{{.Quantity}}</rasd:Address>{{end}}{{if .Connection}}
+        <rasd:Address>{{.Quantity}}</rasd:Address>{{end}}{{if .MAC}}
+        <rasd:Address>{{.MAC}}</rasd:Address>{{end}}{{if .Connection}}
         <rasd:Connection>{{x .Connection}}</rasd:Connection>{{end}}
         <rasd:ElementName>{{x .Name}}</rasd:ElementName>{{if .HostResource}}
         <rasd:HostResource>{{x .HostResource}}</rasd:HostResource>{{end}}
@@ -106,7 +135,9 @@ var page = template.Must(template.New("ovf").Funcs(template.FuncMap{"x": html.Es
         <rasd:ResourceType>{{.Type}}</rasd:ResourceType>{{if eq .Type 3 4}}
         <rasd:VirtualQuantity>{{.Quantity}}</rasd:VirtualQuantity>{{end}}
       </Item>{{end}}{{if .NVRAM}}
-      <vmw:ExtraConfig ovf:required="false" vmw:key="nvram" vmw:value="ovf:/file/{{x .NVRAM}}"/>{{end}}
+      <vmw:ExtraConfig ovf:required="false" vmw:key="nvram" vmw:value="ovf:/file/{{x .NVRAM}}"/>{{end}}{{if .UUID}}
+      <vmw:Config ovf:required="false" vmw:key="uuid" vmw:value="{{x .UUID}}"/>{{end}}{{range .ExtraConfig}}
+      <vmw:ExtraConfig ovf:required="false" vmw:key="{{x .Key}}" vmw:value="{{x .Value}}"/>{{end}}
     </VirtualHardwareSection>
   </VirtualSystem>
 </Envelope>
@@ -171,6 +202,15 @@ func describe(vm *simulator.VirtualMachine, cdp *types.OvfCreateDescriptorParams
 		}
 		doc.Files = append(doc.Files, entry)
 	}
+	if slices.Contains(cdp.ExportOption, optionUUID) {
+		doc.UUID = vm.Config.Uuid
+	}
+	if slices.Contains(cdp.ExportOption, optionExtraConfig) {
+		for _, o := range vm.Config.ExtraConfig {
+			value := o.GetOptionValue()
+			doc.ExtraConfig = append(doc.ExtraConfig, option{value.Key, fmt.Sprint(value.Value)})
+		}
+	}
 	seen := make(map[string]bool)
 	for _, device := range devices {
 		card, ok := device.(types.BaseVirtualEthernetCard)
@@ -185,8 +225,12 @@ func describe(vm *simulator.VirtualMachine, cdp *types.OvfCreateDescriptorParams
 			seen[name] = true
 			doc.Networks = append(doc.Networks, name)
 		}
-		doc.Items = append(doc.Items, item{ID: id, Type: nic, SubType: reflect.TypeOf(device).Elem().Name()[len("Virtual"):],
-			Name: "Network adapter", Connection: name, Address: fmt.Sprint(id)})
+		it := item{ID: id, Type: nic, SubType: reflect.TypeOf(device).Elem().Name()[len("Virtual"):],
+			Name: "Network adapter", Connection: name, Address: fmt.Sprint(id)}
+		if slices.Contains(cdp.ExportOption, optionMAC) {
+			it.MAC = card.GetVirtualEthernetCard().MacAddress
+		}
+		doc.Items = append(doc.Items, it)
 		id++
 	}
 	return doc

@@ -2,6 +2,7 @@ package ovf
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -60,6 +61,7 @@ func createImportSpec(ctx *simulator.Context, _ types.ManagedObjectReference, re
 		r.config.GuestId = *os.OSType
 	}
 	hardware := env.VirtualSystem.VirtualHardware[0]
+	r.optional(&hardware)
 	if hardware.System != nil && hardware.System.VirtualSystemType != nil {
 		r.config.Version = strings.TrimSpace(strings.Split(*hardware.System.VirtualSystemType, ",")[0])
 	}
@@ -81,6 +83,24 @@ func createImportSpec(ctx *simulator.Context, _ types.ManagedObjectReference, re
 		r.result.ImportSpec = &types.VirtualMachineImportSpec{ConfigSpec: r.config}
 	}
 	return &methods.CreateImportSpecBody{Res: &types.CreateImportSpecResponse{Returnval: r.result}}
+}
+
+// optional takes what only options carry.
+func (r *reader) optional(hardware *ovf.VirtualHardwareSection) {
+	if slices.Contains(r.cisp.ImportOption, optionUUID) {
+		for _, config := range hardware.Config {
+			if config.Key == "uuid" {
+				r.config.Uuid = config.Value
+			}
+		}
+	}
+	if slices.Contains(r.cisp.ImportOption, optionExtraConfig) {
+		for _, config := range hardware.ExtraConfig {
+			if config.Key != "nvram" {
+				r.config.ExtraConfig = append(r.config.ExtraConfig, &types.OptionValue{Key: config.Key, Value: config.Value})
+			}
+		}
+	}
 }
 
 func text(p *string) string {
@@ -213,6 +233,9 @@ func (r *reader) nic(it *ovf.ResourceAllocationSettingData) error {
 		VirtualDevice: types.VirtualDevice{Backing: &types.VirtualEthernetCardNetworkBackingInfo{
 			VirtualDeviceDeviceBackingInfo: types.VirtualDeviceDeviceBackingInfo{DeviceName: network.Name}, Network: &ref}},
 		AddressType: string(types.VirtualEthernetCardMacTypeGenerated),
+	}
+	if mac := text(it.Address); mac != "" && slices.Contains(r.cisp.ImportOption, optionMAC) {
+		card.AddressType, card.MacAddress = string(types.VirtualEthernetCardMacTypeManual), mac
 	}
 	var device types.BaseVirtualDevice
 	switch strings.ToLower(text(it.ResourceSubType)) {

@@ -115,7 +115,9 @@ func (s *Site) RefreshDatastores() {
 			continue
 		}
 		ctx.WithLock(ds, func() {
-			if ds.Summary.Capacity == capacity && ds.Summary.FreeSpace == free {
+			// vcsim changes the free space by itself without a word: what was told counts.
+			told, known := s.told.Swap(ds.Self, [2]int64{capacity, free})
+			if known && told == [2]int64{capacity, free} && ds.Summary.FreeSpace == free {
 				return
 			}
 			if info := ds.Info.GetDatastoreInfo(); info != nil {

@@ -57,6 +57,8 @@ type Site struct {
 	policies *policies
 	vapi     http.Handler
 	hosts    map[types.ManagedObjectReference]*esx
+	// told is what was last told of each datastore's space.
+	told sync.Map
 
 	mu      sync.Mutex
 	running bool

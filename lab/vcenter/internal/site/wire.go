@@ -30,7 +30,7 @@ func (s *Site) wire(table hook.Dispatcher) error {
 	if err := s.wireVim(table); err != nil {
 		return err
 	}
-	ovf.Register(table)
+	ovf.Register(s.own(), table)
 	collector.Register(s.own(), table, s.Sessions)
 	if s.guests, err = s.makeGuests(table); err != nil {
 		return err

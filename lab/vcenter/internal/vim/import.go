@@ -105,6 +105,7 @@ func (v *VIM) create(ctx *simulator.Context, lease *nfc.Lease, folder *simulator
 		host = *vm.Runtime.Host
 		fail = v.defineDisks(vm.Config.Hardware.Device)
 	})
+	v.spaceChanged()
 	if fail != nil {
 		fault, message := spaceFault(ctx, fail)
 		lease.Fail(ctx, fault, message)

@@ -27,6 +27,11 @@ func (v *VIM) registerVMs(table hook.Dispatcher) {
 	table.Around("VirtualMachine", "ShutdownGuest", func(hook.Call) hook.Call { return v.shutdownGuest })
 	table.Around("VirtualMachine", "ReconfigVM_Task", v.reconfigure)
 	table.Around("VirtualMachine", "ConsolidateVMDisks_Task", func(hook.Call) hook.Call { return v.consolidate })
+	table.Around("Folder", "CreateVM_Task", v.createVM)
+	table.Around("VirtualMachine", "MigrateVM_Task", func(hook.Call) hook.Call { return v.migrate })
+	table.Around("Datacenter", "PowerOnMultiVM_Task", func(hook.Call) hook.Call { return v.powerOnMulti })
+	// Each VM is locked in its turn.
+	table.Unlocked("Datacenter", "PowerOnMultiVM_Task")
 	table.Around("VirtualMachine", "AnswerVM", func(hook.Call) hook.Call { return v.answer })
 }
 
@@ -241,8 +246,10 @@ func (v *VIM) GuestTold(ref types.ManagedObjectReference, info hook.GuestInfo) {
 		return
 	}
 	status, heartbeat := types.VirtualMachineToolsRunningStatusGuestToolsNotRunning, types.ManagedEntityStatusGray
+	tools := types.VirtualMachineToolsStatusToolsNotRunning
 	if info.ToolsRunning {
 		status, heartbeat = types.VirtualMachineToolsRunningStatusGuestToolsRunning, types.ManagedEntityStatusGreen
+		tools = types.VirtualMachineToolsStatusToolsOk
 	}
 	ctx.WithLock(vm, func() {
 		if info.ToolsRunning && vm.Runtime.PowerState != types.VirtualMachinePowerStatePoweredOn {
@@ -250,10 +257,15 @@ func (v *VIM) GuestTold(ref types.ManagedObjectReference, info hook.GuestInfo) {
 		}
 		ctx.Update(vm, []types.PropertyChange{
 			{Name: "guest.toolsRunningStatus", Val: string(status)},
+			{Name: "guest.toolsStatus", Val: tools},
 			{Name: "guest.hostName", Val: info.HostName},
 			{Name: "guest.ipAddress", Val: info.IP},
 			{Name: "guest.guestFullName", Val: info.GuestFullName},
 			{Name: "guestHeartbeatStatus", Val: heartbeat},
+			{Name: "summary.guest.toolsRunningStatus", Val: string(status)},
+			{Name: "summary.guest.toolsStatus", Val: tools},
+			{Name: "summary.guest.hostName", Val: info.HostName},
+			{Name: "summary.guest.ipAddress", Val: info.IP},
 		})
 	})
 }
@@ -313,8 +325,12 @@ func (v *VIM) announce(ctx *simulator.Context, vm *simulator.VirtualMachine, res
 		return
 	}
 	ctx.WithLock(vm, func() {
+		if err := v.defineDisks(vm.Config.Hardware.Device); err != nil {
+			log.Printf("disks added to %s: %v", vm.Name, err)
+		}
 		ctx.Update(vm, []types.PropertyChange{{Name: "config.changeVersion", Val: vm.Config.ChangeVersion}})
 	})
+	v.spaceChanged()
 }
 
 func (v *VIM) consolidate(ctx *simulator.Context, this types.ManagedObjectReference, _ types.AnyType) soap.HasFault {

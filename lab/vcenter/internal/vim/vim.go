@@ -35,6 +35,7 @@ type VIM struct {
 	Options
 	watch *watch
 	log   taskLog
+	table hook.Dispatcher
 	// asking holds, by VM, what waits for the answer to its question.
 	asking sync.Map
 }
@@ -42,7 +43,7 @@ type VIM struct {
 // New registers the changed methods with the dispatcher and starts to watch the
 // registry, whose inventory must be complete.
 func New(opts Options, table hook.Dispatcher) *VIM {
-	v := &VIM{Options: opts}
+	v := &VIM{Options: opts, table: table}
 	v.registerTaskOutcomes(table)
 	v.registerLeases(table)
 	v.registerTransfers(table)
@@ -53,6 +54,12 @@ func New(opts Options, table hook.Dispatcher) *VIM {
 	ctx := opts.Context()
 	ctx.Map.AddHandler(v.watch)
 	return v
+}
+
+func (v *VIM) spaceChanged() {
+	if v.SpaceChanged != nil {
+		v.SpaceChanged()
+	}
 }
 
 // fork returns a context of the same caller that shares no locks with ctx, for

@@ -65,9 +65,7 @@ func (w *watch) RemoveObject(ctx *simulator.Context, ref types.ManagedObjectRefe
 				log.Printf("removing disks of %s: %v", ref.Value, err)
 			}
 		}
-		if w.v.SpaceChanged != nil {
-			w.v.SpaceChanged()
-		}
+		w.v.spaceChanged()
 	}()
 }
 
