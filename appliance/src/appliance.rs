@@ -10,6 +10,7 @@ use crate::api::{Api, router};
 use crate::cold::Cold;
 use crate::config::{ConfigError, Folder};
 use crate::engine::{Clock, Engine, SystemClock};
+use crate::sampling::Sampler;
 use crate::secret::{Sealer, SecretError};
 use crate::sites::{SiteError, Sites};
 use crate::store::{Store, StoreError};
@@ -49,7 +50,7 @@ pub async fn run(folder: &Folder, stop: impl Future<Output = ()> + Send + 'stati
     let sealer = Sealer::open(&folder.file("secret.key"))?;
     let sites = Arc::new(Sites::new(store.clone(), sealer, &owner));
     let cold = Cold { sites: sites.clone(), store: store.clone(), settings: config.cold() };
-    let engine = Engine::new(store.clone(), cold, clock.clone(), config.engine(), owner);
+    let engine = Engine::new(store.clone(), cold, clock.clone(), config.engine(), owner.clone());
     // Before each login: what this process has lost is ended first, so that a session that its new owner has
     // ended does not come back to life.
     let gate = engine.clone();
@@ -62,9 +63,11 @@ pub async fn run(folder: &Folder, stop: impl Future<Output = ()> + Send + 'stati
         engine: engine.clone(),
         store: store.clone(),
         sites: sites.clone(),
-        clock,
+        clock: clock.clone(),
         attempts: config.engine().attempts,
         token: folder.token()?,
+        plugin_token: Some(folder.plugin_token(&config)?),
+        usage_threshold_percent: config.usage_threshold_percent.clamp(0.0, 100.0),
     });
     let tls = RustlsConfig::from_pem_file(folder.file("tls/certificate.pem"), folder.file("tls/key.pem"))
         .await
@@ -79,6 +82,15 @@ pub async fn run(folder: &Folder, stop: impl Future<Output = ()> + Send + 'stati
     let driving = tokio::spawn({
         let engine = engine.clone();
         async move { engine.run().await }
+    });
+    let sampling = tokio::spawn({
+        let sampler = Sampler {
+            sites: sites.clone(),
+            store: store.clone(),
+            clock: clock.clone(),
+            owner: owner.clone(),
+        };
+        async move { sampler.run().await }
     });
     let refreshing = tokio::spawn({
         let sites = sites.clone();
@@ -99,6 +111,7 @@ pub async fn run(folder: &Folder, stop: impl Future<Output = ()> + Send + 'stati
         .map_err(|source| RunError::Listen { listen: config.listen, source });
     stopped.abort();
     refreshing.abort();
+    sampling.abort();
     engine.stop().await;
     let _ = driving.await;
     sites.logout().await;

@@ -5,7 +5,9 @@
 //! DIR/secret.key    seals passwords in the database
 //! DIR/token         what API calls carry as their bearer token
 //! DIR/tls/          certificate and key of the API
+//! DIR/plugin-token  what the plugin server's calls carry
 //! DIR/client.toml   address, certificate and token for the command line
+//! DIR/plugin-server.toml  address, thumbprint and token for the plugin server
 //! DIR/hdm.db        the database, unless another is configured
 //! ```
 
@@ -14,7 +16,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hdm_shared::retry::Backoff;
-use hdm_vsphere::PipeLimits;
+use hdm_vsphere::{PipeLimits, Thumbprint};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -69,6 +73,8 @@ pub struct Config {
     pub transfer_idle_ms: u64,
     /// How long VMware Tools are waited for after a power-on.
     pub tools_seconds: u64,
+    /// Use of a cluster above this is shown as too much, in percent.
+    pub usage_threshold_percent: f64,
 }
 
 impl Default for Config {
@@ -86,6 +92,7 @@ impl Default for Config {
             task_seconds: 900,
             transfer_idle_ms: 60_000,
             tools_seconds: 1_800,
+            usage_threshold_percent: 80.0,
         }
     }
 }
@@ -131,6 +138,19 @@ pub struct ClientProfile {
     pub certificate: String,
 }
 
+/// What the plugin server needs to reach an appliance: `plugin-server.toml`. Its token opens the API as the
+/// operator's does, and names the vCenter user on whose behalf each call is made: keep it as secret.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PluginProfile {
+    /// Such as `https://127.0.0.1:8480`.
+    pub url: String,
+    /// SHA-256 thumbprint of the appliance's own certificate, the only one that is trusted.
+    pub thumbprint: String,
+    /// Token of the API.
+    pub token: String,
+}
+
 /// An appliance's folder.
 #[derive(Clone, Debug)]
 pub struct Folder {
@@ -152,7 +172,7 @@ impl Folder {
         make_private_dir(&self.path)?;
         make_private_dir(&self.path.join("tls"))?;
         let host = config.listen.ip().to_string();
-        let mut names = vec![host.clone(), "localhost".to_owned()];
+        let mut names = vec![host, "localhost".to_owned()];
         if config.listen.ip().is_unspecified() {
             names.push("127.0.0.1".into());
         }
@@ -163,10 +183,9 @@ impl Folder {
         self.write_private("secret.key", &secret::new_key()?)?;
         let token = secret::new_key()?;
         self.write_private("token", &token)?;
-        let reach = if config.listen.ip().is_unspecified() { "127.0.0.1".to_owned() } else { host };
-        let reach = if reach.contains(':') { format!("[{reach}]") } else { reach };
-        let url = format!("https://{reach}:{}", config.listen.port());
-        self.write_private("client.toml", &to_toml(&ClientProfile { url, token, certificate })?)?;
+        let profile = ClientProfile { url: url(config), token, certificate };
+        self.write_private("client.toml", &to_toml(&profile)?)?;
+        self.make_plugin_credential(config)?;
         // Last: a folder with it is whole.
         self.write_private("hdm.toml", &to_toml(config)?)
     }
@@ -183,6 +202,28 @@ impl Folder {
     /// The API's token.
     pub fn token(&self) -> Result<String, ConfigError> {
         Ok(self.read("token")?.trim().to_owned())
+    }
+
+    /// The plugin server's token; made with its profile if the folder is older than it.
+    pub fn plugin_token(&self, config: &Config) -> Result<String, ConfigError> {
+        if !self.file("plugin-token").exists() {
+            self.make_plugin_credential(config)?;
+        }
+        Ok(self.read("plugin-token")?.trim().to_owned())
+    }
+
+    fn make_plugin_credential(&self, config: &Config) -> Result<(), ConfigError> {
+        let path = self.file("tls/certificate.pem");
+        let certificate = CertificateDer::from_pem_file(&path).map_err(|error| ConfigError::Content {
+            path: path.display().to_string(),
+            detail: error.to_string(),
+        })?;
+        let thumbprint = Thumbprint::sha256_of(&certificate).to_string();
+        let token = secret::new_key()?;
+        let profile = PluginProfile { url: url(config), thumbprint, token: token.clone() };
+        self.write_private("plugin-server.toml", &to_toml(&profile)?)?;
+        // Last: where it is, its profile is.
+        self.write_private("plugin-token", &token)
     }
 
     /// A file of the folder.
@@ -239,6 +280,14 @@ impl Folder {
     }
 }
 
+/// How the API is reached from this machine.
+fn url(config: &Config) -> String {
+    let host =
+        if config.listen.ip().is_unspecified() { "127.0.0.1".into() } else { config.listen.ip().to_string() };
+    let host = if host.contains(':') { format!("[{host}]") } else { host };
+    format!("https://{host}:{}", config.listen.port())
+}
+
 fn to_toml(value: &impl Serialize) -> Result<String, ConfigError> {
     toml::to_string(value)
         .map_err(|e| ConfigError::Content { path: "hdm.toml".into(), detail: e.to_string() })
@@ -251,4 +300,33 @@ fn make_private_dir(path: &Path) -> Result<(), ConfigError> {
         .mode(0o700)
         .create(path)
         .map_err(|source| ConfigError::File { path: path.display().to_string(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn the_plugin_server_has_a_token_of_its_own_also_in_an_older_folder() {
+        let directory = tempfile::tempdir().unwrap();
+        let folder = Folder::at(directory.path().join("hdm"));
+        let config = Config { listen: SocketAddr::from(([0, 0, 0, 0], 9_000)), ..Config::default() };
+        folder.init(&config).unwrap();
+        let profile =
+            || -> PluginProfile { toml::from_str(&folder.read("plugin-server.toml").unwrap()).unwrap() };
+        let made = profile();
+        assert_eq!(made.url, "https://127.0.0.1:9000");
+        assert_eq!(folder.plugin_token(&config).unwrap(), made.token);
+        assert_ne!(folder.token().unwrap(), made.token);
+        let certificate = CertificateDer::from_pem_file(folder.file("tls/certificate.pem")).unwrap();
+        let thumbprint: Thumbprint = made.thumbprint.parse().unwrap();
+        assert!(thumbprint.matches(&certificate));
+
+        // A folder made before there was a plugin server.
+        std::fs::remove_file(folder.file("plugin-token")).unwrap();
+        std::fs::remove_file(folder.file("plugin-server.toml")).unwrap();
+        let token = folder.plugin_token(&config).unwrap();
+        assert_eq!((profile().token, profile().thumbprint), (token, made.thumbprint));
+    }
 }

@@ -8,6 +8,7 @@
 //! | [`sites`] | the vCenters with their sessions and inventories |
 //! | [`api`] | HTTPS for the command line and for scripts |
 //! | [`appliance`] | all of it as a process |
+//! | [`sampling`] | how much the clouds' clusters are used over time |
 //! | [`config`], [`secret`] | the appliance's folder and its secrets |
 //!
 //! Architecture invariant: only what drives a workflow under its lease writes to a vCenter for it.
@@ -20,6 +21,7 @@ pub mod engine;
 pub mod events;
 pub mod extension;
 pub mod metrics;
+pub mod sampling;
 pub mod secret;
 pub mod sites;
 pub mod store;

@@ -108,7 +108,7 @@ impl Sites {
     }
 
     fn open(&self, record: &VcenterRecord) -> Result<Site, SiteError> {
-        let password = self.sealer.unseal(record.id.as_str(), &record.sealed_password)?;
+        let password = self.unseal(record)?;
         let session = self.session(
             record.id.as_str(),
             &record.url,
@@ -139,6 +139,11 @@ impl Sites {
     /// Seals a password for a vCenter.
     pub fn seal(&self, id: &VcenterId, password: &hdm_vsphere::Secret) -> Result<String, SiteError> {
         Ok(self.sealer.seal(id.as_str(), password)?)
+    }
+
+    /// Opens the password of a vCenter.
+    pub fn unseal(&self, record: &VcenterRecord) -> Result<hdm_vsphere::Secret, SiteError> {
+        Ok(self.sealer.unseal(record.id.as_str(), &record.sealed_password)?)
     }
 
     /// A vCenter by name.

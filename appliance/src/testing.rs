@@ -30,3 +30,24 @@ impl Database {
         Store::open(&self.url).await.unwrap()
     }
 }
+
+/// Tests each function, which takes a store, on both databases.
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                let database = crate::testing::Database::sqlite();
+                super::$name(database.open().await).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                let database = crate::testing::Database::postgres().await;
+                super::$name(database.open().await).await;
+            })*
+        }
+    };
+}
+pub(crate) use on_both;

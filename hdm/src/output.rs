@@ -44,9 +44,32 @@ pub fn bytes(bytes: u64) -> String {
     }
 }
 
+/// How long something will still take, for people.
+pub fn range(low_seconds: u64, high_seconds: u64) -> String {
+    let (low, high) = (duration(low_seconds), duration(high_seconds));
+    if low == high { format!("about {low} left") } else { format!("{low} to {high} left") }
+}
+
+/// A time for people: two digits that matter.
+fn duration(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min", seconds.div_ceil(60)),
+        3_600..360_000 => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::bytes;
+    use super::{bytes, range};
+
+    #[test]
+    fn a_range_of_times_is_one_time_if_its_ends_look_the_same() {
+        assert_eq!(range(5, 90), "5 s to 2 min left");
+        assert_eq!(range(100, 110), "about 2 min left");
+        assert_eq!(range(3_600, 4_000_000), "1 h 0 min to 46 d left");
+    }
 
     #[test]
     fn sizes_have_binary_units() {

@@ -112,6 +112,9 @@ pub fn line(view: &MigrationView) -> String {
             output::bytes(all),
             output::bytes(rate)
         ));
+        if let Some(estimate) = view.estimate {
+            parts.push(output::range(estimate.low_seconds, estimate.high_seconds));
+        }
     }
     if view.attempt > 1 {
         parts.push(format!("attempt {} of {}", view.attempt, view.attempts_max));

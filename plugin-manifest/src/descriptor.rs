@@ -115,11 +115,13 @@ pub const FAILED: &str = "com.hdm.migration.Failed";
 pub const RELEASED: &str = "com.hdm.migration.SourceReleased";
 /// A vCenter was added.
 pub const VCENTER_ADDED: &str = "com.hdm.vcenter.Added";
+/// How a vCenter is reached, or what of it is released, was changed.
+pub const VCENTER_CHANGED: &str = "com.hdm.vcenter.Changed";
 /// A vCenter was removed.
 pub const VCENTER_REMOVED: &str = "com.hdm.vcenter.Removed";
 
 /// Types of events.
-pub const EVENTS: [EventType; 14] = [
+pub const EVENTS: [EventType; 15] = [
     event(
         ACCEPTED,
         Category::Info,
@@ -261,6 +263,17 @@ pub const EVENTS: [EventType; 14] = [
             es: "HDM: vCenter añadido",
             fr: "HDM : vCenter ajouté",
             ja: "HDM: vCenter を追加しました",
+        },
+    ),
+    event(
+        VCENTER_CHANGED,
+        Category::Info,
+        Text {
+            en: "HDM: vCenter changed",
+            de: "HDM: vCenter geändert",
+            es: "HDM: vCenter modificado",
+            fr: "HDM : vCenter modifié",
+            ja: "HDM: vCenter を変更しました",
         },
     ),
     event(

@@ -13,6 +13,7 @@ pub mod changes;
 pub mod cloud;
 pub mod dashboard;
 pub mod display;
+pub mod estimate;
 pub mod event;
 pub mod ids;
 pub mod migration;

@@ -49,6 +49,28 @@ impl std::fmt::Debug for AddVcenter {
     }
 }
 
+/// A request to change how a vCenter is reached; what is absent stays as it is.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct EditVcenter {
+    /// Another account; needs its password.
+    pub user: Option<String>,
+    /// Another password. Encrypted at rest, never shown again.
+    pub password: Option<String>,
+    /// The thumbprint of another certificate to trust, as in [`AddVcenter`].
+    pub thumbprint: Option<String>,
+}
+
+impl std::fmt::Debug for EditVcenter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EditVcenter")
+            .field("user", &self.user)
+            .field("thumbprint", &self.thumbprint)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A vCenter as it is listed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -63,6 +85,8 @@ pub struct VcenterView {
     pub user: String,
     /// The thumbprint trusted.
     pub thumbprint: String,
+    /// What the vCenter calls itself for ever; the vSphere Client's ids of objects end with it.
+    pub instance_uuid: String,
     /// Product and version, as it told when it was last asked.
     pub version: Option<String>,
     /// Whether HDM reaches it: `live`, `connecting` or `stale`, in words.

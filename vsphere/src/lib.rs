@@ -38,7 +38,7 @@ pub use ovf::{
 };
 pub use property::{
     BootDevice, ControllerDetails, DeviceDetails, DiskBacking, DiskDetails, Heartbeat, HostAddress,
-    NicDetails, PowerState, Question, SnapshotDetails, ToolsState, VmDetails, VmKind,
+    HostUsage, NicDetails, PowerState, Question, SnapshotDetails, ToolsState, VmDetails, VmKind,
 };
 pub use session::{About, Credentials, LoginGate, Session, SessionInfo};
 pub use task::{NewTask, TaskInfo, TaskResult, TaskState};

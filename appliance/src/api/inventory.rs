@@ -1,14 +1,16 @@
 //! `/api/v1/vms` and `/api/v1/clouds`.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
+use axum::http::Uri;
 use hdm_shared::VcenterId;
+use hdm_shared::migration::MAX_VMS_PER_REQUEST;
 use hdm_shared::problem::Problem;
 use hdm_shared::vm::{CloudView, VmPage};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::query::repeated;
 use super::{ApiError, Shared};
 use crate::cold::{self, VmFilter};
 
@@ -20,8 +22,10 @@ pub struct VmQuery {
     /// Only of this vCenter.
     #[param(value_type = Option<String>)]
     vcenter: Option<VcenterId>,
-    /// Only of this cluster.
+    /// Only of this cluster, by name.
     cluster: Option<String>,
+    /// Only of this cluster, by managed object id.
+    cluster_id: Option<String>,
     /// Only those whose name or path contains this.
     name: Option<String>,
     /// Only those that nothing blocks (true), or that something does (false).
@@ -33,16 +37,16 @@ pub struct VmQuery {
 }
 
 /// The VMs of the source vCenters, with what blocks each.
-#[utoipa::path(get, path = "/api/v1/vms", tag = "inventory", params(VmQuery),
+#[utoipa::path(get, path = "/api/v1/vms", tag = "inventory", params(VmQuery,
+        ("vm" = Option<Vec<String>>, Query, description = "Only these, by managed object id; may be repeated, at most 1,000 times")),
     responses((status = 200, body = VmPage), (status = 400, body = Problem)))]
-pub async fn vms(
-    State(api): Shared,
-    query: Result<Query<VmQuery>, QueryRejection>,
-) -> Result<Json<VmPage>, ApiError> {
-    let Query(query) = query?;
+pub async fn vms(State(api): Shared, uri: Uri) -> Result<Json<VmPage>, ApiError> {
+    let (vms, query) = repeated::<VmQuery>(&uri, "vm", MAX_VMS_PER_REQUEST)?;
     let filter = VmFilter {
         vcenter: query.vcenter,
         cluster: query.cluster,
+        cluster_id: query.cluster_id,
+        vms: vms.into_iter().collect(),
         name: query.name,
         movable: query.movable,
         offset: query.offset.unwrap_or(0),

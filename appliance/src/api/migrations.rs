@@ -1,31 +1,45 @@
 //! `/api/v1/migrations` and `/api/v1/sources`.
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
-use hdm_shared::MigrationId;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use hdm_shared::event::EventSeverity;
 use hdm_shared::migration::{
     ColdOptions, ColdRequest, LogLine, MigrationState, MigrationView, Plan, TargetChoice,
 };
 use hdm_shared::problem::Problem;
+use hdm_shared::{MigrationId, VcenterId};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Api, ApiError, Shared, user};
+use super::batches::{Made, accept, once};
+use super::caller::User;
+use super::query::repeated;
+use super::{Api, ApiError, Shared};
 use crate::cold;
 use crate::events;
-use crate::store::NewEvent;
+use crate::store::{HistoryFilter, MAX_HISTORY, NewEvent};
 
-/// How many migrations to list.
+/// Which migrations to list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ListQuery {
-    /// The newest so many; 100 if not given, 1,000 at most.
+    /// The newest so many; 100 if not given, 1,000 at most, or 10,000 with `since_ms`.
     limit: Option<u32>,
+    /// Only those that have ended since, in milliseconds since 1970 (UTC).
+    since_ms: Option<i64>,
+    /// Only those from or to this vCenter.
+    #[param(value_type = Option<String>)]
+    vcenter: Option<VcenterId>,
 }
+
+/// How many migrations one page shows, unless it looks back to a given time.
+const MAX_PAGE: u32 = 1_000;
+/// How many states there are to choose from.
+const MAX_STATES: usize = 9;
 
 /// What to change when a migration that has ended is tried again.
 #[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
@@ -53,40 +67,54 @@ pub struct Done {
 }
 
 /// The newest migrations, newest first.
-#[utoipa::path(get, path = "/api/v1/migrations", tag = "migrations", params(ListQuery),
-    responses((status = 200, body = Vec<MigrationView>)))]
-pub async fn list(
-    State(api): Shared,
-    query: Result<Query<ListQuery>, QueryRejection>,
-) -> Result<Json<Vec<MigrationView>>, ApiError> {
-    let Query(query) = query?;
-    let listed = api.engine.list(query.limit.unwrap_or(100)).await?;
-    let views = listed.iter().map(|(record, place)| cold::view(record, *place, api.attempts));
-    Ok(Json(views.collect::<Result<_, _>>()?))
+#[utoipa::path(get, path = "/api/v1/migrations", tag = "migrations", params(ListQuery,
+        ("state" = Option<Vec<String>>, Query, description = "Only those in this state, such as `done`; may be repeated")),
+    responses((status = 200, body = Vec<MigrationView>), (status = 400, body = Problem)))]
+pub async fn list(State(api): Shared, uri: Uri) -> Result<Json<Vec<MigrationView>>, ApiError> {
+    let (states, query) = repeated::<ListQuery>(&uri, "state", MAX_STATES)?;
+    let read = |word: &String| {
+        serde_json::from_value::<MigrationState>(word.clone().into())
+            .map_err(|_| ApiError::bad_request(format!("'{word}' is no state of a migration.")))
+    };
+    let states = states.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let ended_since = query
+        .since_ms
+        .map(|ms| {
+            Timestamp::from_millisecond(ms)
+                .map_err(|_| ApiError::bad_request(format!("{ms} is no time in milliseconds since 1970.")))
+        })
+        .transpose()?;
+    let most = if ended_since.is_some() { MAX_HISTORY } else { MAX_PAGE };
+    let limit = query.limit.unwrap_or(100).min(most);
+    // A vCenter is told by the migration itself, so that more are looked at than shown.
+    let looked_at = if query.vcenter.is_some() { most } else { limit };
+    let filter = HistoryFilter { ended_since, states, limit: looked_at };
+    let mut views = Vec::new();
+    for (record, place) in api.engine.history(&filter).await? {
+        let view = cold::view(&record, place, api.attempts)?;
+        let concerned = query.vcenter.as_ref().is_none_or(|id| view.vm.vcenter == *id || view.cloud == *id);
+        if concerned && views.len() < limit as usize {
+            views.push(view);
+        }
+    }
+    Ok(Json(views))
 }
 
 /// Starts a cold migration of each VM named, or of none: everything that stands in the way is told at once.
 #[utoipa::path(post, path = "/api/v1/migrations", tag = "migrations", request_body = ColdRequest,
+    params(("Idempotency-Key" = Option<String>, Header, description = "As with batches")),
     responses((status = 201, body = Vec<MigrationView>), (status = 400, body = Problem),
         (status = 422, description = "Not admitted; the findings say why", body = Problem), (status = 502, body = Problem)))]
 pub async fn start(
     State(api): Shared,
+    User(user): User,
     headers: HeaderMap,
     body: Result<Json<ColdRequest>, JsonRejection>,
-) -> Result<(StatusCode, Json<Vec<MigrationView>>), ApiError> {
+) -> Result<Made, ApiError> {
     let Json(request) = body?;
-    accept(&api, &request, &user(&headers)).await
-}
-
-async fn accept(
-    api: &Api,
-    request: &ColdRequest,
-    user: &str,
-) -> Result<(StatusCode, Json<Vec<MigrationView>>), ApiError> {
-    let records = cold::accept(api.engine.workflow(), request, user, api.clock.now()).await?;
-    api.engine.wake();
-    let views = records.iter().map(|record| cold::view(record, None, api.attempts));
-    Ok((StatusCode::CREATED, Json(views.collect::<Result<_, _>>()?)))
+    let request = cold::batch(request)?;
+    let once = once(&headers, &user, &request)?;
+    accept(&api, &request, &user, once.as_ref()).await
 }
 
 /// Says what a request would do, and does nothing.
@@ -97,7 +125,7 @@ pub async fn plan(
     body: Result<Json<ColdRequest>, JsonRejection>,
 ) -> Result<Json<Plan>, ApiError> {
     let Json(request) = body?;
-    Ok(Json(cold::plan(api.engine.workflow(), &request).await?))
+    Ok(Json(cold::plan(api.engine.workflow(), &cold::batch(request)?).await?))
 }
 
 /// Reads a migration's id.
@@ -133,29 +161,37 @@ pub async fn log(State(api): Shared, Path(text): Path<String>) -> Result<Json<Ve
     responses((status = 200, body = MigrationView), (status = 404, body = Problem), (status = 409, body = Problem)))]
 pub async fn cancel(
     State(api): Shared,
-    headers: HeaderMap,
+    User(user): User,
     Path(text): Path<String>,
 ) -> Result<Json<MigrationView>, ApiError> {
     let id = id(&text)?;
-    api.engine.cancel(id, &user(&headers)).await?;
+    api.engine.cancel(id, &user).await?;
     Ok(Json(look(&api, id).await?))
 }
 
 /// Takes a queued migration out of the queue until it is resumed.
 #[utoipa::path(post, path = "/api/v1/migrations/{id}/pause", tag = "migrations", params(("id" = String, Path)),
     responses((status = 200, body = MigrationView), (status = 404, body = Problem), (status = 409, body = Problem)))]
-pub async fn pause(State(api): Shared, Path(text): Path<String>) -> Result<Json<MigrationView>, ApiError> {
+pub async fn pause(
+    State(api): Shared,
+    User(user): User,
+    Path(text): Path<String>,
+) -> Result<Json<MigrationView>, ApiError> {
     let id = id(&text)?;
-    api.engine.pause(id).await?;
+    api.engine.pause(id, &user).await?;
     Ok(Json(look(&api, id).await?))
 }
 
 /// Puts a paused migration back into the queue, at its place.
 #[utoipa::path(post, path = "/api/v1/migrations/{id}/resume", tag = "migrations", params(("id" = String, Path)),
     responses((status = 200, body = MigrationView), (status = 404, body = Problem), (status = 409, body = Problem)))]
-pub async fn resume(State(api): Shared, Path(text): Path<String>) -> Result<Json<MigrationView>, ApiError> {
+pub async fn resume(
+    State(api): Shared,
+    User(user): User,
+    Path(text): Path<String>,
+) -> Result<Json<MigrationView>, ApiError> {
     let id = id(&text)?;
-    api.engine.resume(id).await?;
+    api.engine.resume(id, &user).await?;
     Ok(Json(look(&api, id).await?))
 }
 
@@ -168,26 +204,40 @@ pub async fn resume(State(api): Shared, Path(text): Path<String>) -> Result<Json
         (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub async fn retry(
     State(api): Shared,
-    headers: HeaderMap,
+    User(user): User,
     Path(text): Path<String>,
     body: Result<Json<RetryRequest>, JsonRejection>,
-) -> Result<(StatusCode, Json<Vec<MigrationView>>), ApiError> {
+) -> Result<Made, ApiError> {
     let id = id(&text)?;
     let Json(change) = body?;
-    let user = user(&headers);
+    try_again(&api, id, change, &user).await
+}
+
+/// The same within the program.
+pub async fn try_again(
+    api: &Api,
+    id: MigrationId,
+    change: RetryRequest,
+    user: &str,
+) -> Result<Made, ApiError> {
     let (record, _) = api.engine.look(id).await?;
     if matches!(record.state, MigrationState::Failed | MigrationState::Cancelled) {
         let mut request = cold::request_of(&record)?;
         request.target = change.target.unwrap_or(request.target);
         request.options = change.options.unwrap_or(request.options);
-        return accept(&api, &request, &user).await;
+        let made = accept(api, &request.into(), user, None).await?;
+        // The new one takes its place among what is in progress. It has begun, whatever becomes of the list.
+        if let Err(error) = api.engine.dismiss(id).await {
+            tracing::warn!(migration = %id, %error, "it stays on the list although it is tried again");
+        }
+        return Ok(made);
     }
     if change.target.is_some() || change.options.is_some() {
         let why = "Only a migration that has failed or was cancelled can be tried again with other input.";
         return Err(ApiError::conflict(why));
     }
-    api.engine.retry(id, &user).await?;
-    Ok((StatusCode::OK, Json(vec![look(&api, id).await?])))
+    api.engine.retry(id, user).await?;
+    Ok((StatusCode::OK, Json(vec![look(api, id).await?])))
 }
 
 /// Lets the source of a migration run again: the copy is seen off and disconnected, the source gets back its
@@ -196,7 +246,7 @@ pub async fn retry(
     responses((status = 200, body = Done), (status = 404, body = Problem), (status = 409, body = Problem)))]
 pub async fn release(
     State(api): Shared,
-    headers: HeaderMap,
+    User(user): User,
     body: Result<Json<ReleaseRequest>, JsonRejection>,
 ) -> Result<Json<Done>, ApiError> {
     let Json(request) = body?;
@@ -209,7 +259,7 @@ pub async fn release(
         severity: EventSeverity::Info,
         object: cold::view(&record, None, api.attempts)?.vm_name,
         operation: "Release".into(),
-        user: user(&headers),
+        user,
         message: message.clone(),
     };
     api.store.add_event(&event, api.clock.now()).await?;

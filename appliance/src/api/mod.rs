@@ -1,37 +1,49 @@
-//! The appliance's API: HTTPS, JSON, one token.
+//! The appliance's API: HTTPS, JSON, a token for the operator and one for the plugin server ([`caller`]).
 //!
 //! Everything lies below `/api/v1` and is described by `/api/v1/openapi.json`. What goes wrong is told as a
 //! problem document (RFC 9457). `/healthz` needs no token; `/metrics` does.
 
+mod actions;
+mod batches;
+mod caller;
+mod changes;
+mod dashboard;
 mod events;
 mod inventory;
 mod migrations;
+mod offers;
 mod openapi;
 mod plugin;
+mod preferences;
 mod problem;
+mod query;
+mod samples;
 mod stream;
+#[cfg(test)]
+mod tests;
+mod vcenter_edit;
 mod vcenters;
 
 use std::sync::Arc;
 
-use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 
 use crate::cold::Cold;
 use crate::engine::{Clock, Engine};
 use crate::sites::Sites;
 use crate::store::Store;
 
+pub use caller::{ACTING_USER, MAX_USER_CHARS};
 pub use openapi::document;
 pub use problem::ApiError;
 
-/// The largest request body, in bytes: a thousand VM names.
-const MAX_BODY_BYTES: usize = 1 << 20;
+/// The largest request body, in bytes: a thousand VMs, each with a target and options of its own.
+const MAX_BODY_BYTES: usize = 4 << 20;
 
 /// What the handlers share.
 pub struct Api {
@@ -45,8 +57,12 @@ pub struct Api {
     pub clock: Arc<dyn Clock>,
     /// How many attempts a migration has.
     pub attempts: u32,
-    /// What calls must carry.
+    /// What the operator's calls carry.
     pub token: String,
+    /// What the plugin server's calls carry, if it has a credential.
+    pub plugin_token: Option<String>,
+    /// Use above this is shown as too much, in percent.
+    pub usage_threshold_percent: f64,
 }
 
 type Shared = State<Arc<Api>>;
@@ -56,7 +72,8 @@ pub fn router(api: Arc<Api>) -> Router {
     let guarded = Router::new()
         .route("/api/v1/openapi.json", get(openapi::show))
         .route("/api/v1/vcenters", get(vcenters::list).post(vcenters::add))
-        .route("/api/v1/vcenters/{id}", axum::routing::delete(vcenters::remove))
+        .route("/api/v1/vcenters/{id}", put(vcenter_edit::edit).delete(vcenters::remove))
+        .route("/api/v1/vcenters/{id}/released", get(offers::released).put(offers::release))
         .route("/api/v1/vcenters/{id}/check", post(vcenters::check))
         .route(
             "/api/v1/vcenters/{id}/plugin",
@@ -64,6 +81,13 @@ pub fn router(api: Arc<Api>) -> Router {
         )
         .route("/api/v1/vms", get(inventory::vms))
         .route("/api/v1/clouds", get(inventory::clouds))
+        .route("/api/v1/offers", get(offers::list))
+        .route("/api/v1/dashboard", get(dashboard::show))
+        .route("/api/v1/samples", get(samples::series))
+        .route("/api/v1/changes", get(changes::page))
+        .route("/api/v1/batches", post(batches::start))
+        .route("/api/v1/batches/plan", post(batches::plan))
+        .route("/api/v1/migrations/actions", post(actions::act))
         .route("/api/v1/migrations", get(migrations::list).post(migrations::start))
         .route("/api/v1/migrations/plan", post(migrations::plan))
         .route("/api/v1/migrations/{id}", get(migrations::show))
@@ -73,6 +97,11 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/api/v1/migrations/{id}/pause", post(migrations::pause))
         .route("/api/v1/migrations/{id}/resume", post(migrations::resume))
         .route("/api/v1/migrations/{id}/retry", post(migrations::retry))
+        .route("/api/v1/migrations/{id}/dismiss", post(actions::dismiss))
+        .route(
+            "/api/v1/preferences/{vcenter}/{user}",
+            get(preferences::show).put(preferences::set).delete(preferences::forget),
+        )
         .route("/api/v1/sources/release", post(migrations::release))
         .route("/api/v1/events", get(events::list))
         .route("/api/v1/events/stream", get(stream::events))
@@ -88,12 +117,15 @@ pub fn router(api: Arc<Api>) -> Router {
         .with_state(api)
 }
 
-async fn check_token(State(api): Shared, request: Request, next: Next) -> Response {
-    let given = request.headers().get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
-    let token = given.and_then(|text| text.strip_prefix("Bearer ")).unwrap_or_default();
-    if verify_slices_are_equal(token.as_bytes(), api.token.as_bytes()).is_err() {
-        return ApiError::unauthorized().into_response();
+async fn check_token(State(api): Shared, mut request: Request, next: Next) -> Response {
+    let caller = match caller::identify(&api, request.method(), request.headers()) {
+        Ok(caller) => caller,
+        Err(error) => return error.into_response(),
+    };
+    if request.method() != Method::GET {
+        tracing::info!(user = caller.user(), method = %request.method(), path = request.uri().path(), "asked");
     }
+    request.extensions_mut().insert(caller);
     next.run(request).await
 }
 
@@ -103,11 +135,4 @@ async fn healthz(State(api): Shared) -> Response {
         Ok(()) => (StatusCode::OK, "ok\n").into_response(),
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
     }
-}
-
-/// On whose behalf a call is made: the header `HDM-User`, for logs and events. It grants nothing.
-fn user(headers: &HeaderMap) -> String {
-    let given = headers.get("hdm-user").and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let clean: String = given.chars().filter(|c| !c.is_control()).take(64).collect();
-    if clean.is_empty() { "api".into() } else { clean }
 }

@@ -4,18 +4,23 @@ use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
-use super::{events, inventory, migrations, plugin, stream, vcenters};
+use super::{
+    actions, batches, changes, dashboard, events, inventory, migrations, offers, plugin, preferences,
+    samples, stream, vcenter_edit, vcenters,
+};
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "HDM appliance",
-        description = "Moves virtual machines from an on-premises vCenter to a cloud vCenter. Every call carries the appliance's token as a bearer token. Errors are problem documents (RFC 9457)."
+        description = "Moves virtual machines from an on-premises vCenter to a cloud vCenter. Every call carries the appliance's token as a bearer token, or the plugin server's; only with the latter the header HDM-Acting-User, which names a vCenter user, is believed. Errors are problem documents (RFC 9457)."
     ),
     paths(
-        vcenters::list, vcenters::add, vcenters::remove, vcenters::check,
-        plugin::status, plugin::register, plugin::unregister,
-        inventory::vms, inventory::clouds,
+        vcenters::list, vcenters::add, vcenters::remove, vcenters::check, vcenter_edit::edit,
+        offers::released, offers::release, plugin::status, plugin::register, plugin::unregister,
+        inventory::vms, inventory::clouds, offers::list, dashboard::show, samples::series,
+        batches::start, batches::plan, changes::page, actions::act, actions::dismiss,
+        preferences::show, preferences::set, preferences::forget,
         migrations::list, migrations::start, migrations::plan, migrations::show, migrations::log,
         migrations::cancel, migrations::pause, migrations::resume, migrations::retry, migrations::release,
         events::list, stream::migration, stream::events,

@@ -47,7 +47,9 @@ pub async fn register(
     let about = site.session.about().await?;
     let plugin = ExtensionPlugin {
         manifest_url: url.to_string(),
-        admin_email: asked.admin_email.unwrap_or_else(|| format!("hdm@{}", url.host_str().unwrap_or_default())),
+        admin_email: asked
+            .admin_email
+            .unwrap_or_else(|| format!("hdm@{}", url.host_str().unwrap_or_default())),
         thumbprint: presented.sha256.to_string(),
         certificate_pem: takes_certificate(&about).then(|| presented.pem.clone()),
     };

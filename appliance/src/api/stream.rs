@@ -8,10 +8,13 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::{Stream, StreamExt, stream};
+use hdm_shared::event::EventSeverity;
+use serde::Deserialize;
+use utoipa::IntoParams;
 
-use super::events::EventQuery;
 use super::migrations::{id, look};
 use super::{Api, ApiError, Shared};
+use crate::store::EventFilter;
 
 /// How often progress is looked at; changes of state come at once.
 const TICK: Duration = Duration::from_millis(500);
@@ -44,29 +47,47 @@ pub async fn migration(
     Ok(Sse::new(states).keep_alive(KeepAlive::default()))
 }
 
+/// Which events to follow.
+#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct StreamQuery {
+    /// Those after this number; those to come if not given.
+    after: Option<i64>,
+    /// Only those of this severity: `info`, `warning` or `error`.
+    #[param(value_type = Option<String>)]
+    severity: Option<EventSeverity>,
+}
+
 /// The event log as it grows, as `EventView`.
-#[utoipa::path(get, path = "/api/v1/events/stream", tag = "events", params(EventQuery),
+#[utoipa::path(get, path = "/api/v1/events/stream", tag = "events", params(StreamQuery),
     responses((status = 200, description = "Server-sent events; each data line is an EventView", content_type = "text/event-stream")))]
 pub async fn events(
     State(api): Shared,
-    query: Result<Query<EventQuery>, QueryRejection>,
+    query: Result<Query<StreamQuery>, QueryRejection>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
     let Query(query) = query?;
     let after = match query.after {
         Some(after) => after,
         None => api.store.events(None, 1).await?.last().map_or(0, |e| e.seq),
     };
-    let pages = stream::unfold((api, after), |(api, after)| async move {
-        let (events, after) = next_page(&api, after).await?;
+    let severity = query.severity;
+    let pages = stream::unfold((api, after), move |(api, after)| async move {
+        let (events, after) = next_page(&api, after, severity).await?;
         Some((stream::iter(events), (api, after)))
     });
     Ok(Sse::new(pages.flatten()).keep_alive(KeepAlive::default()))
 }
 
-async fn next_page(api: &Arc<Api>, after: i64) -> Option<(Vec<Result<Event, Infallible>>, i64)> {
+async fn next_page(
+    api: &Arc<Api>,
+    after: i64,
+    severity: Option<EventSeverity>,
+) -> Option<(Vec<Result<Event, Infallible>>, i64)> {
     let mut changes = api.engine.changes();
     loop {
-        let page = api.store.events(Some(after), 100).await.ok()?;
+        let filter = EventFilter { after: Some(after), severity, limit: 100, ..EventFilter::default() };
+        let page = api.store.find_events(filter).await.ok()?;
         if let Some(last) = page.last() {
             let newest = last.seq;
             let lines = page.iter().filter_map(|event| {

@@ -5,15 +5,16 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use hdm_shared::VcenterId;
 use hdm_shared::event::EventSeverity;
 use hdm_shared::problem::{Finding, Problem};
 use hdm_shared::vcenter::{AddVcenter, VcenterCheck, VcenterView};
 use hdm_vsphere::{CacheState, Credentials, Endpoint, MoRef, Secret, Session, Thumbprint, probe};
 
+use super::caller::User;
 use super::problem::certificate;
-use super::{ApiError, Shared, user};
+use super::{ApiError, Shared};
 use crate::events;
 use crate::extension::{self, Registration};
 use crate::sites::Site;
@@ -56,7 +57,7 @@ pub async fn list(State(api): Shared) -> Result<Json<Vec<VcenterView>>, ApiError
     Ok(Json(views))
 }
 
-async fn view(record: &VcenterRecord, site: &Site) -> VcenterView {
+pub(super) async fn view(record: &VcenterRecord, site: &Site) -> VcenterView {
     let (state, since) = match site.inventory.state() {
         CacheState::Connecting => ("connecting".to_owned(), None),
         CacheState::Live { since } => ("live".to_owned(), Some(since)),
@@ -70,6 +71,7 @@ async fn view(record: &VcenterRecord, site: &Site) -> VcenterView {
         url: record.url.clone(),
         user: record.user.clone(),
         thumbprint: record.thumbprint.clone(),
+        instance_uuid: record.instance_uuid.clone(),
         version,
         state,
         since,
@@ -84,7 +86,7 @@ async fn view(record: &VcenterRecord, site: &Site) -> VcenterView {
         (status = 422, description = "Certificate or login refused", body = Problem), (status = 502, body = Problem)))]
 pub async fn add(
     State(api): Shared,
-    headers: HeaderMap,
+    User(user): User,
     body: Result<Json<AddVcenter>, JsonRejection>,
 ) -> Result<(StatusCode, Json<VcenterView>), ApiError> {
     let Json(asked) = body?;
@@ -92,21 +94,7 @@ pub async fn add(
         return Err(taken(&asked.id));
     }
     let url = Endpoint::parse_url(&asked.url)?;
-    let presented = probe(&Endpoint::host_port(&url), PROBE).await?;
-    let host = Endpoint::host_port(&url);
-    let Some(trusted) = &asked.thumbprint else {
-        return Err(certificate(format!(
-            "{host} presents a certificate with the thumbprint {} (SHA-256), issued to {}, valid until {:.0}. Compare it with the vCenter's own, then name it with --thumbprint.",
-            presented.sha256, presented.subject, presented.not_after
-        )));
-    };
-    let trusted: Thumbprint = trusted.parse()?;
-    if trusted != presented.sha256 && trusted != presented.sha1 {
-        return Err(certificate(format!(
-            "{host} presents a certificate with the thumbprint {}, not {trusted}. Compare it with the vCenter's own: if it is right, name that one; if not, somebody is between.",
-            presented.sha256
-        )));
-    }
+    let trusted = trust(&url, asked.thumbprint.as_deref()).await?;
     let password = Secret::new(asked.password.clone());
     let credentials = Credentials { user: asked.user.clone(), password: password.clone() };
     let session = api.sites.session(asked.id.as_str(), url.as_str(), trusted, credentials)?;
@@ -134,11 +122,31 @@ pub async fn add(
         return Err(taken(&asked.id));
     }
     api.sites.refresh().await?;
-    log(&api, events::VCENTER_ADDED, &record.id, &user(&headers), "was added").await?;
+    log(&api, events::VCENTER_ADDED, &record.id, &user, "was added").await?;
     let site = api.sites.get(&record.id).ok_or_else(|| unknown(&record.id))?;
     // A short look saves the caller from asking again; a large inventory takes longer.
     let _ = site.inventory.ready(std::time::Instant::now() + Duration::from_secs(10)).await;
     Ok((StatusCode::CREATED, Json(view(&record, &site).await)))
+}
+
+/// The thumbprint to trust, if the server presents a certificate that has it.
+pub(super) async fn trust(url: &url::Url, thumbprint: Option<&str>) -> Result<Thumbprint, ApiError> {
+    let host = Endpoint::host_port(url);
+    let presented = probe(&host, PROBE).await?;
+    let Some(trusted) = thumbprint else {
+        return Err(certificate(format!(
+            "{host} presents a certificate with the thumbprint {} (SHA-256), issued to {}, valid until {:.0}. Compare it with the vCenter's own, then name it with --thumbprint.",
+            presented.sha256, presented.subject, presented.not_after
+        )));
+    };
+    let trusted: Thumbprint = trusted.parse()?;
+    if trusted != presented.sha256 && trusted != presented.sha1 {
+        return Err(certificate(format!(
+            "{host} presents a certificate with the thumbprint {}, not {trusted}. Compare it with the vCenter's own: if it is right, name that one; if not, somebody is between.",
+            presented.sha256
+        )));
+    }
+    Ok(trusted)
 }
 
 fn taken(id: &VcenterId) -> ApiError {
@@ -152,7 +160,7 @@ pub(super) fn unknown(id: &VcenterId) -> ApiError {
 }
 
 /// Logs in and registers the extension; the answer is the vCenter's instance UUID.
-async fn prepare(session: &Session) -> Result<String, ApiError> {
+pub(super) async fn prepare(session: &Session) -> Result<String, ApiError> {
     let about = session.about().await?;
     if about.product_line != "vpx" {
         let host = &session.endpoint().url;
@@ -167,7 +175,7 @@ async fn prepare(session: &Session) -> Result<String, ApiError> {
     Ok(about.instance_uuid)
 }
 
-async fn log(
+pub(super) async fn log(
     api: &super::Api,
     type_id: &str,
     id: &VcenterId,
@@ -190,7 +198,7 @@ async fn log(
     responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem)))]
 pub async fn remove(
     State(api): Shared,
-    headers: HeaderMap,
+    User(user): User,
     Path(id): Path<VcenterId>,
 ) -> Result<StatusCode, ApiError> {
     for record in api.store.open_workflows().await? {
@@ -206,7 +214,7 @@ pub async fn remove(
         return Err(unknown(&id));
     }
     api.sites.refresh().await?;
-    log(&api, events::VCENTER_REMOVED, &id, &user(&headers), "was removed").await?;
+    log(&api, events::VCENTER_REMOVED, &id, &user, "was removed").await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

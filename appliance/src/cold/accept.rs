@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, TryStreamExt};
 use hdm_shared::admission::{self, Case, Reservations, SourceVm, TargetFacts};
+use hdm_shared::batch::{BatchItem, BatchRequest};
+use hdm_shared::cloud::ReleasedObjects;
 use hdm_shared::migration::{ColdRequest, MAX_VMS_PER_REQUEST, Plan, VmPlan};
 use hdm_shared::problem::Finding;
 use hdm_shared::vcenter::VcenterRole;
@@ -19,10 +21,10 @@ use uuid::Uuid;
 use super::input::{ColdInput, InputDisk, Named, Place};
 use super::memo::ColdMemo;
 use super::resolve::{Candidate, Sought, pick};
-use super::{Cold, admit, facts, place, tell};
+use super::{Cold, admit, facts, place, released, tell};
 use crate::engine::{Milestone, Workflow};
 use crate::sites::Site;
-use crate::store::{Line, NewWorkflow, Record, StoreError};
+use crate::store::{Line, NewWorkflow, Once, Queued, StoreError};
 
 /// How long the inventories may take to be known.
 const READY: Duration = Duration::from_secs(30);
@@ -53,7 +55,7 @@ pub enum AcceptError {
 
 /// What is known of one VM that was asked for.
 struct Prepared {
-    asked: String,
+    item: BatchItem,
     found: Option<Found>,
     /// What stands in the way before admission can be asked.
     findings: Vec<Finding>,
@@ -66,29 +68,41 @@ struct Found {
 }
 
 /// Says what a request would do, and does nothing.
-pub async fn plan(cold: &Cold, request: &ColdRequest) -> Result<Plan, AcceptError> {
+pub async fn plan(cold: &Cold, request: &BatchRequest) -> Result<Plan, AcceptError> {
     let (_, _, prepared) = prepare(cold, request).await?;
     let reservations = admit::reservations(cold, None).await?;
     Ok(judge(request, &prepared, reservations))
 }
 
-/// Queues a migration for each VM asked for, or none.
+/// A request for the same of several VMs as a batch.
+pub fn batch(request: ColdRequest) -> Result<BatchRequest, AcceptError> {
+    if request.options.rename.is_some() && request.vms.len() > 1 {
+        return Err(AcceptError::BadRequest(
+            "A new name was given for several virtual machines; name one only, or leave the new name out."
+                .into(),
+        ));
+    }
+    Ok(request.into())
+}
+
+/// Queues a migration for each VM asked for, or none. Under a key, `once`, it is done once.
 pub async fn accept(
     cold: &Cold,
-    request: &ColdRequest,
+    request: &BatchRequest,
     user: &str,
+    once: Option<&Once>,
     now: Timestamp,
-) -> Result<Vec<Record>, AcceptError> {
+) -> Result<Queued, AcceptError> {
     let (from, to, prepared) = prepare(cold, request).await?;
     cold.store
-        .queue_workflows(now, |open| {
+        .queue_once(once, now, |open| {
             let plan = judge(request, &prepared, admit::of_records(open, None)?);
             if plan.vms.iter().any(|vm| !vm.admitted()) {
                 return Err(AcceptError::NotAdmitted(plan));
             }
             let mut queued = Vec::new();
             for (prepared, plan) in prepared.iter().zip(plan.vms) {
-                let input = input(request, &from, &to, prepared, plan.findings, user);
+                let input = input(&from, &to, prepared, plan.findings, user);
                 let input = input
                     .ok_or_else(|| AcceptError::BadRequest("A virtual machine is incomplete.".into()))?;
                 queued.push(new_workflow(input)?);
@@ -115,22 +129,16 @@ fn new_workflow(input: ColdInput) -> Result<NewWorkflow, StoreError> {
     })
 }
 
-async fn prepare(cold: &Cold, request: &ColdRequest) -> Result<(Site, Site, Vec<Prepared>), AcceptError> {
+async fn prepare(cold: &Cold, request: &BatchRequest) -> Result<(Site, Site, Vec<Prepared>), AcceptError> {
     let bad = |text: String| Err(AcceptError::BadRequest(text));
-    if request.vms.is_empty() {
+    if request.items.is_empty() {
         return bad("The request names no virtual machine.".into());
     }
-    if request.vms.len() > MAX_VMS_PER_REQUEST {
+    if request.items.len() > MAX_VMS_PER_REQUEST {
         return bad(format!(
             "The request names {} virtual machines; at most {MAX_VMS_PER_REQUEST} are possible.",
-            request.vms.len()
+            request.items.len()
         ));
-    }
-    if request.options.rename.is_some() && request.vms.len() > 1 {
-        return bad(
-            "A new name was given for several virtual machines; name one only, or leave the new name out."
-                .into(),
-        );
     }
     let from = source_site(cold, request)?;
     let to = cloud_site(cold, request)?;
@@ -147,13 +155,14 @@ async fn prepare(cold: &Cold, request: &ColdRequest) -> Result<(Site, Site, Vec<
         place: from.id.as_str(),
         help: "`hdm vms` lists those there are",
     };
-    let picked: Vec<(String, Result<MoRef, Finding>)> = request
-        .vms
+    let picked: Vec<(BatchItem, Result<MoRef, Finding>)> = request
+        .items
         .iter()
-        .map(|asked| (asked.clone(), pick(sought, asked, &candidates).map(|c| c.object.clone())))
+        .map(|item| (item.clone(), pick(sought, &item.vm, &candidates).map(|c| c.object.clone())))
         .collect();
+    let released = cold.store.released(&to.id).await?;
     let mut prepared: Vec<Prepared> = futures_util::stream::iter(picked)
-        .map(|(asked, picked)| look_up(request, &from, &to, &view, asked, picked))
+        .map(|(item, picked)| look_up(&from, &to, &view, &released, item, picked))
         .buffered(AT_ONCE)
         .try_collect()
         .await?;
@@ -186,7 +195,7 @@ fn twice(mut prepared: Vec<Prepared>) -> Vec<Prepared> {
             one.findings.push(Finding::blocker(
                 "named-twice",
                 &found.details.name,
-                format!("'{}' names a virtual machine that the request names before.", one.asked),
+                format!("'{}' names a virtual machine that the request names before.", one.item.vm),
                 "Name it once.",
             ));
         }
@@ -195,30 +204,31 @@ fn twice(mut prepared: Vec<Prepared>) -> Vec<Prepared> {
 }
 
 async fn look_up(
-    request: &ColdRequest,
     from: &Site,
     to: &Site,
     view: &InventoryView,
-    asked: String,
+    released: &ReleasedObjects,
+    item: BatchItem,
     picked: Result<MoRef, Finding>,
 ) -> Result<Prepared, AcceptError> {
     let object = match picked {
         Ok(object) => object,
-        Err(finding) => return Ok(Prepared { asked, found: None, findings: vec![finding] }),
+        Err(finding) => return Ok(Prepared { item, found: None, findings: vec![finding] }),
     };
     let fail = |source| AcceptError::Vcenter { vcenter: from.id.to_string(), source };
     let mut details = from.session.vm(&object).await.map_err(fail)?;
     if let Some(known) = view.vms.get(&object) {
         details.path.clone_from(&known.path);
     }
-    let target_name = request.options.rename.clone().unwrap_or_else(|| details.name.clone());
+    let target_name = item.options.rename.clone().unwrap_or_else(|| details.name.clone());
     let source = admit::source_facts(from, &details, &target_name).await.map_err(fail)?;
     let nics: Vec<(String, String)> =
         details.nics.iter().map(|nic| (nic.label.clone(), facts::network_name(view, nic))).collect();
     let mut findings = Vec::new();
     let cloud_view = to.inventory.snapshot();
-    let target = match place::resolve(&cloud_view, to.id.as_str(), &request.target, &nics) {
+    let target = match place::resolve(&cloud_view, to.id.as_str(), &item.target, &nics) {
         Ok(place) => {
+            findings.extend(released::check(released, to.id.as_str(), &place));
             let target = admit::target_facts(to, &place, &source);
             Some((place, target))
         }
@@ -227,24 +237,24 @@ async fn look_up(
             None
         }
     };
-    Ok(Prepared { asked, found: Some(Found { details, source, target }), findings })
+    Ok(Prepared { item, found: Some(Found { details, source, target }), findings })
 }
 
 /// Judges all VMs, each after those before it have got what they need.
-fn judge(request: &ColdRequest, prepared: &[Prepared], mut reservations: Reservations) -> Plan {
+fn judge(request: &BatchRequest, prepared: &[Prepared], mut reservations: Reservations) -> Plan {
     let mut vms = Vec::new();
     for one in prepared {
         let mut findings = one.findings.clone();
         if let Some(found) = &one.found {
             if let Some((_, target)) = &found.target {
-                let options = &request.options;
+                let options = &one.item.options;
                 findings.extend(admission::admit(Case {
                     vm: &found.source,
                     target,
                     options,
                     reservations: &reservations,
                 }));
-                reservations.add(promise(request, found, target));
+                reservations.add(promise(request, &one.item, found, target));
             } else {
                 findings.extend(admission::source::check(&found.source));
                 findings.extend(reservations.check_moving(&found.source));
@@ -256,8 +266,13 @@ fn judge(request: &ColdRequest, prepared: &[Prepared], mut reservations: Reserva
 }
 
 /// What a VM of this request takes from those after it. Its id is nobody's: nothing is promised yet.
-fn promise(request: &ColdRequest, found: &Found, target: &TargetFacts) -> admission::Reservation {
-    let keeps = request.options.mac == hdm_shared::migration::MacPolicy::Keep;
+fn promise(
+    request: &BatchRequest,
+    item: &BatchItem,
+    found: &Found,
+    target: &TargetFacts,
+) -> admission::Reservation {
+    let keeps = item.options.mac == hdm_shared::migration::MacPolicy::Keep;
     admission::Reservation {
         migration: MigrationId(Uuid::nil()),
         vm: found.source.id.clone(),
@@ -290,7 +305,7 @@ fn show(one: &Prepared, findings: Vec<Finding>) -> VmPlan {
     }
     let found = one.found.as_ref();
     VmPlan {
-        asked: one.asked.clone(),
+        asked: one.item.vm.clone(),
         vm: found.map(|f| f.source.id.clone()),
         path: found.map(|f| f.details.path.clone()),
         target_name: found.map(|f| f.source.target_name.clone()),
@@ -302,7 +317,6 @@ fn show(one: &Prepared, findings: Vec<Finding>) -> VmPlan {
 }
 
 fn input(
-    request: &ColdRequest,
     from: &Site,
     to: &Site,
     prepared: &Prepared,
@@ -329,7 +343,7 @@ fn input(
         cloud: to.id.clone(),
         target_name: found.source.target_name.clone(),
         place: place.clone(),
-        options: request.options.clone(),
+        options: prepared.item.options.clone(),
         disks: details
             .disks
             .iter()
@@ -339,14 +353,16 @@ fn input(
         warnings,
         requested_by: user.to_owned(),
         request: ColdRequest {
-            vms: vec![details.vm.id.clone()],
             source: Some(from.id.clone()),
-            ..request.clone()
+            vms: vec![details.vm.id.clone()],
+            cloud: to.id.clone(),
+            target: prepared.item.target.clone(),
+            options: prepared.item.options.clone(),
         },
     })
 }
 
-fn source_site(cold: &Cold, request: &ColdRequest) -> Result<Site, AcceptError> {
+fn source_site(cold: &Cold, request: &BatchRequest) -> Result<Site, AcceptError> {
     let sources = cold.sites.of_role(VcenterRole::Source);
     let names = names(&sources);
     match &request.source {
@@ -365,7 +381,7 @@ fn source_site(cold: &Cold, request: &ColdRequest) -> Result<Site, AcceptError> 
     }
 }
 
-fn cloud_site(cold: &Cold, request: &ColdRequest) -> Result<Site, AcceptError> {
+fn cloud_site(cold: &Cold, request: &BatchRequest) -> Result<Site, AcceptError> {
     let clouds = cold.sites.of_role(VcenterRole::Cloud);
     let names = names(&clouds);
     clouds.into_iter().find(|site| site.id == request.cloud).ok_or_else(|| {

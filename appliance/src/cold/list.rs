@@ -1,5 +1,7 @@
 //! What there is to move, and where to.
 
+use std::collections::BTreeSet;
+
 use hdm_shared::admission;
 use hdm_shared::problem::Finding;
 use hdm_shared::vcenter::VcenterRole;
@@ -19,8 +21,12 @@ pub const MAX_PAGE: u64 = 10_000;
 pub struct VmFilter {
     /// Only of this vCenter.
     pub vcenter: Option<VcenterId>,
-    /// Only of this cluster.
+    /// Only of this cluster, by name.
     pub cluster: Option<String>,
+    /// Only of this cluster, by managed object id.
+    pub cluster_id: Option<String>,
+    /// Only these, by managed object id; all if empty.
+    pub vms: BTreeSet<String>,
     /// Only those whose name or path contains this, whatever its case.
     pub name: Option<String>,
     /// Only those that nothing blocks, or only those that something does.
@@ -45,7 +51,12 @@ pub async fn vms(cold: &Cold, filter: &VmFilter) -> Result<VmPage, StoreError> {
             let matches = wanted.as_ref().is_none_or(|part| {
                 vm.name.to_lowercase().contains(part) || vm.path.to_lowercase().contains(part)
             });
-            if !matches {
+            let named = filter.vms.is_empty() || filter.vms.contains(&vm.vm.id);
+            let in_cluster = filter
+                .cluster_id
+                .as_ref()
+                .is_none_or(|id| vm.cluster.as_ref().is_some_and(|cluster| cluster.id == *id));
+            if !(matches && named && in_cluster) {
                 continue;
             }
             let shown = show(&site, &view, vm, &reservations);

@@ -32,12 +32,14 @@ mod input;
 mod list;
 mod marker;
 mod memo;
+mod offers;
 mod park_source;
 mod place;
 mod pools;
 mod power_on_target;
 mod recheck;
 mod release_source;
+mod released;
 mod resolve;
 mod retire_source;
 mod seal;
@@ -61,11 +63,12 @@ use crate::engine::{AttemptOutcome, Cx, Interrupt, Milestone, StepError, Workflo
 use crate::sites::{Site, Sites};
 use crate::store::{NewEvent, Store};
 
-pub use accept::{AcceptError, accept, plan};
+pub use accept::{AcceptError, accept, batch, plan};
 pub use list::{VmFilter, clouds, vms};
+pub use offers::{dashboard, offers};
 pub use release_source::release;
 pub use step::ColdStep;
-pub use view::{find_moved, request_of, view};
+pub use view::{find_moved, moving, request_of, view};
 
 use input::ColdInput;
 use memo::ColdMemo;

@@ -141,7 +141,7 @@ fn pool(view: &InventoryView, cluster: &ClusterSummary, asked: Option<&str>) -> 
 }
 
 /// The names from below the cluster's root pool, with `/` between them.
-fn pool_path(view: &InventoryView, pool: &MoRef) -> String {
+pub fn pool_path(view: &InventoryView, pool: &MoRef) -> String {
     let mut names = Vec::new();
     let mut next = view.pools.get(pool);
     while let Some(pool) = next {

@@ -13,6 +13,11 @@ use crate::store::{Record, Store, StoreError};
 /// How many migrations, newest first, are searched for one that moved a VM.
 const MAX_LOOKED_AT: u32 = 1_000;
 
+/// The word of the step in which disks travel.
+pub fn moving() -> &'static str {
+    ColdStep::Transfer.word()
+}
+
 /// Shows a record; `attempts_max` and the place in the queue are the engine's to know.
 pub fn view(
     record: &Record,
@@ -22,6 +27,7 @@ pub fn view(
     let input: ColdInput = serde_json::from_str(&record.input)?;
     let memo: ColdMemo = serde_json::from_str(&record.memo)?;
     let waits = record.state == MigrationState::Waiting || record.state == MigrationState::Unwinding;
+    let moves = record.state == MigrationState::Running && record.step.as_deref() == Some(moving());
     let step = record.step.as_deref().and_then(|word| ColdStep::ALL.iter().find(|step| step.word() == word));
     let mut disks = record.progress.clone();
     if disks.is_empty() {
@@ -57,8 +63,8 @@ pub fn view(
         waiting_for: record.waiting_for.clone().filter(|_| waits),
         waiting_since: record.waiting_since.filter(|_| waits),
         disks,
-        estimate: None,
-        dismissed: false,
+        estimate: record.estimate.filter(|_| moves),
+        dismissed: record.dismissed,
         cancel_requested: record.cancel_by.is_some() && !record.state.is_final(),
         error: record.error.clone(),
         warnings: input.warnings,

@@ -2,13 +2,16 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hdm_shared::migration::DiskProgress;
+use hdm_shared::estimate::Estimator;
+use hdm_shared::migration::{DiskProgress, Estimate};
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 /// The progress of a workflow's disks. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
     disks: Arc<Mutex<Vec<DiskProgress>>>,
+    estimator: Arc<Mutex<Estimator>>,
 }
 
 impl Progress {
@@ -22,10 +25,26 @@ impl Progress {
         change(&mut guard(&self.disks));
     }
 
+    /// Takes note of how far the disks have come, for [`Progress::estimate`].
+    pub fn observe(&self, now: Timestamp) {
+        let done = sum(&guard(&self.disks), |disk| disk.position_bytes);
+        guard(&self.estimator).observe(now.as_millisecond(), done);
+    }
+
+    /// How long the disks will still take, once that can be said.
+    pub fn estimate(&self) -> Option<Estimate> {
+        let total = sum(&guard(&self.disks), |disk| disk.capacity_bytes);
+        guard(&self.estimator).estimate(total)
+    }
+
     /// As it is now.
     pub fn get(&self) -> Vec<DiskProgress> {
         guard(&self.disks).clone()
     }
+}
+
+fn sum(disks: &[DiskProgress], of: impl Fn(&DiskProgress) -> u64) -> u64 {
+    disks.iter().fold(0, |sum, disk| sum.saturating_add(of(disk)))
 }
 
 /// One workflow while it is driven.

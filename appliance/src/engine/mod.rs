@@ -13,6 +13,7 @@
 //! | `context` | what a step may use: its input, its memo, the log, the clock |
 //! | `driver` | forward, attempts, waiting, unwinding: the state machine of [`MigrationState`] |
 //! | `scheduler` | the queue, claims, leases, cancels |
+//! | `follow` | what has changed since when |
 //! | `error` | how a step can end |
 //!
 //! A step is logged before it begins and after it is done; in between it may be run again at any time, so each
@@ -25,6 +26,7 @@ mod context;
 mod driver;
 mod error;
 mod failpoint;
+mod follow;
 mod live;
 mod scheduler;
 #[cfg(test)]
@@ -34,6 +36,7 @@ mod workflow;
 pub use clock::{Clock, SystemClock};
 pub use context::Cx;
 pub use error::StepError;
+pub use follow::Followed;
 pub use live::Progress;
 pub use scheduler::{Engine, EngineError, Settings};
 pub use workflow::{AttemptOutcome, Interrupt, Milestone, Workflow};

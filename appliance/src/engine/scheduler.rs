@@ -91,7 +91,7 @@ pub(super) struct Shared<W: Workflow> {
 
 /// Drives workflows of one kind. Clones share it.
 pub struct Engine<W: Workflow> {
-    shared: Arc<Shared<W>>,
+    pub(super) shared: Arc<Shared<W>>,
 }
 
 impl<W: Workflow> Clone for Engine<W> {
@@ -328,7 +328,8 @@ impl<W: Workflow> Engine<W> {
         let mut well = true;
         for (id, live) in held {
             let until = shared.until();
-            match shared.store.renew(id, live.fence, until).await {
+            let shown = (live.progress.get(), live.progress.estimate());
+            match shared.store.renew_showing(id, live.fence, until, shown).await {
                 Ok(Some(cancel)) => {
                     if let Some(driven) = guard(&shared.driven).get_mut(&id) {
                         driven.until = until;
@@ -357,6 +358,7 @@ impl<W: Workflow> Engine<W> {
         {
             lost.task.abort();
             tracing::warn!(migration = %id, why, "no longer driven here");
+            self.wake();
         }
     }
 
@@ -380,16 +382,19 @@ impl<W: Workflow> Engine<W> {
             .collect())
     }
 
-    async fn positions(&self) -> Result<BTreeMap<MigrationId, u32>, StoreError> {
+    pub(super) async fn positions(&self) -> Result<BTreeMap<MigrationId, u32>, StoreError> {
         let open = self.shared.store.open_workflows().await?;
         Ok(self.turns(&open).await?.into_iter().zip(1..).collect())
     }
 
-    fn with_progress(&self, mut record: Record) -> Record {
-        let live: Option<Vec<DiskProgress>> =
-            guard(&self.shared.driven).get(&record.id).map(|d| d.live.progress.get());
-        if let Some(disks) = live.filter(|disks| !disks.is_empty()) {
-            record.progress = disks;
+    pub(super) fn with_progress(&self, mut record: Record) -> Record {
+        let live = guard(&self.shared.driven).get(&record.id).map(|d| d.live.progress.clone());
+        if let Some(progress) = live {
+            let disks: Vec<DiskProgress> = progress.get();
+            if !disks.is_empty() {
+                record.progress = disks;
+            }
+            record.estimate = progress.estimate();
         }
         record
     }
@@ -452,22 +457,22 @@ impl<W: Workflow> Engine<W> {
     }
 
     /// Takes a queued workflow out of the queue until it is resumed.
-    pub async fn pause(&self, id: MigrationId) -> Result<(), EngineError> {
+    pub async fn pause(&self, id: MigrationId, by: &str) -> Result<(), EngineError> {
         self.requeue(
             id,
-            MigrationState::Queued,
-            MigrationState::Paused,
+            (MigrationState::Queued, MigrationState::Paused),
+            ("paused", format!("{by} took it out of the queue.")),
             "only a queued migration can be paused.",
         )
         .await
     }
 
     /// Puts a paused workflow back to its place.
-    pub async fn resume(&self, id: MigrationId) -> Result<(), EngineError> {
+    pub async fn resume(&self, id: MigrationId, by: &str) -> Result<(), EngineError> {
         self.requeue(
             id,
-            MigrationState::Paused,
-            MigrationState::Queued,
+            (MigrationState::Paused, MigrationState::Queued),
+            ("resumed", format!("{by} put it back into the queue.")),
             "only a paused migration can be resumed.",
         )
         .await
@@ -476,11 +481,13 @@ impl<W: Workflow> Engine<W> {
     async fn requeue(
         &self,
         id: MigrationId,
-        from: MigrationState,
-        to: MigrationState,
+        change: (MigrationState, MigrationState),
+        (kind, message): (&'static str, String),
         why: &str,
     ) -> Result<(), EngineError> {
-        if self.shared.store.change_state(id, from, to, self.shared.clock.now()).await? {
+        let line = crate::store::Line { kind, step: None, message, event: None };
+        let now = self.shared.clock.now();
+        if self.shared.store.change_state_saying(id, change, Some(line), now).await? {
             self.wake();
             return Ok(());
         }

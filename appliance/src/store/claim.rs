@@ -3,11 +3,12 @@
 //! Each claim raises the workflow's fence; writes of an earlier claim hit nothing from then on.
 
 use hdm_shared::MigrationId;
-use hdm_shared::migration::{MAX_RUNNING, MigrationState};
+use hdm_shared::migration::{DiskProgress, Estimate, MAX_RUNNING, MigrationState};
 use jiff::Timestamp;
 use sqlx::Row;
 
-use super::workflow::{Record, word};
+use super::change::stamp_queue;
+use super::workflow::{Line, Record, insert_lines, word};
 use super::{Store, StoreError, millis};
 
 /// A workflow that was claimed.
@@ -93,6 +94,9 @@ impl Store {
         .bind(word(MigrationState::Queued)?)
         .execute(&mut *tx)
         .await?;
+        if done.rows_affected() == 1 {
+            stamp_queue(&mut tx, Some(id)).await?;
+        }
         tx.commit().await?;
         if done.rows_affected() == 0 { Ok(None) } else { self.workflow(id).await }
     }
@@ -105,43 +109,95 @@ impl Store {
         to: MigrationState,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
+        self.change_state_saying(id, (from, to), None, now).await
+    }
+
+    /// The same, with a line in its log that says who changed it.
+    pub async fn change_state_saying(
+        &self,
+        id: MigrationId,
+        (from, to): (MigrationState, MigrationState),
+        line: Option<Line>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.turn("queue").await?;
+        let lines = line.is_some();
         let ended = to.is_final().then(|| millis(now));
         let done = sqlx::query(
-            "UPDATE workflow SET state = $1, ended_at = COALESCE($2, ended_at), fence = fence + 1 \
-             WHERE id = $3 AND state = $4 AND lease_until < $5",
+            "UPDATE workflow SET state = $1, ended_at = COALESCE($2, ended_at), fence = fence + 1, \
+             log_length = log_length + $6 WHERE id = $3 AND state = $4 AND lease_until < $5",
         )
         .bind(word(to)?)
         .bind(ended)
         .bind(id.to_string())
         .bind(word(from)?)
         .bind(millis(now))
-        .execute(&self.pool)
+        .bind(i64::from(lines))
+        .execute(&mut *tx)
         .await?;
-        Ok(done.rows_affected() == 1)
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        if let Some(line) = line {
+            let row = sqlx::query("SELECT log_length FROM workflow WHERE id = $1")
+                .bind(id.to_string())
+                .fetch_one(&mut *tx)
+                .await?;
+            let before = row.try_get::<i64, _>("log_length")? - 1;
+            insert_lines(&mut tx, id, before, vec![line], now).await?;
+        }
+        stamp_queue(&mut tx, Some(id)).await?;
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// Extends the lease of a workflow; tells whether it is still held, and whether somebody wants it
-    /// cancelled.
+    /// cancelled. A lease that was given back is not held any more.
     pub async fn renew(
         &self,
         id: MigrationId,
         fence: i64,
         until: Timestamp,
     ) -> Result<Option<Option<String>>, StoreError> {
-        let done = sqlx::query("UPDATE workflow SET lease_until = $1 WHERE id = $2 AND fence = $3")
-            .bind(millis(until))
-            .bind(id.to_string())
-            .bind(fence)
-            .execute(&self.pool)
-            .await?;
-        if done.rows_affected() == 0 {
-            return Ok(None);
-        }
+        let done = sqlx::query(
+            "UPDATE workflow SET lease_until = $1 WHERE id = $2 AND fence = $3 AND lease_until > 0",
+        )
+        .bind(millis(until))
+        .bind(id.to_string())
+        .bind(fence)
+        .execute(&self.pool)
+        .await?;
+        if done.rows_affected() == 0 { Ok(None) } else { self.wanted_cancelled(id).await.map(Some) }
+    }
+
+    /// The same, and lets the other appliances see how far its disks have come.
+    pub async fn renew_showing(
+        &self,
+        id: MigrationId,
+        fence: i64,
+        until: Timestamp,
+        (disks, estimate): (Vec<DiskProgress>, Option<Estimate>),
+    ) -> Result<Option<Option<String>>, StoreError> {
+        let done = sqlx::query(
+            "UPDATE workflow SET lease_until = $1, progress = $4, estimate = $5 \
+             WHERE id = $2 AND fence = $3 AND lease_until > 0",
+        )
+        .bind(millis(until))
+        .bind(id.to_string())
+        .bind(fence)
+        .bind(serde_json::to_string(&disks)?)
+        .bind(estimate.as_ref().map(serde_json::to_string).transpose()?)
+        .execute(&self.pool)
+        .await?;
+        if done.rows_affected() == 0 { Ok(None) } else { self.wanted_cancelled(id).await.map(Some) }
+    }
+
+    async fn wanted_cancelled(&self, id: MigrationId) -> Result<Option<String>, StoreError> {
         let row = sqlx::query("SELECT cancel_by FROM workflow WHERE id = $1")
             .bind(id.to_string())
             .fetch_one(&self.pool)
             .await?;
-        Ok(Some(row.try_get("cancel_by")?))
+        Ok(row.try_get("cancel_by")?)
     }
 
     /// Gives a lease back. The owner stays on record: its sessions may still be open.

@@ -25,6 +25,19 @@ pub struct NewEvent {
     pub message: String,
 }
 
+/// Which events to read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EventFilter {
+    /// The oldest after this number.
+    pub after: Option<i64>,
+    /// The newest before this number.
+    pub before: Option<i64>,
+    /// Only those of this severity.
+    pub severity: Option<EventSeverity>,
+    /// How many at most.
+    pub limit: u32,
+}
+
 /// How many events one page holds at most.
 pub const MAX_PAGE: u32 = 1_000;
 
@@ -52,6 +65,29 @@ impl Store {
             rows.reverse();
             rows
         };
+        rows.iter().map(read).collect()
+    }
+
+    /// The events that a filter lets through, oldest first: the first after its number if it has one, else the
+    /// newest.
+    pub async fn find_events(&self, filter: EventFilter) -> Result<Vec<EventView>, StoreError> {
+        let forward = filter.after.is_some();
+        let sql = format!(
+            "SELECT {COLUMNS} FROM event WHERE seq > $1 AND seq < $2 AND ($3 = '' OR severity = $3) \
+             ORDER BY seq {} LIMIT $4",
+            if forward { "ASC" } else { "DESC" }
+        );
+        let severity = filter.severity.as_ref().map(serde_json::to_string).transpose()?;
+        let mut rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(filter.after.unwrap_or(0))
+            .bind(filter.before.unwrap_or(i64::MAX))
+            .bind(severity.unwrap_or_default())
+            .bind(i64::from(filter.limit.min(MAX_PAGE)))
+            .fetch_all(&self.pool)
+            .await?;
+        if !forward {
+            rows.reverse();
+        }
         rows.iter().map(read).collect()
     }
 

@@ -7,8 +7,19 @@
 //! owner and the fence it claimed the workflow with; a driver that has been replaced hits no row and learns
 //! of it as [`StoreError::LostLease`].
 
+mod change;
+#[cfg(test)]
+mod change_tests;
 mod claim;
+mod duty;
 mod event;
+mod history;
+mod idempotency;
+#[cfg(test)]
+mod kept_tests;
+mod preference;
+mod released;
+mod sample;
 #[cfg(test)]
 mod tests;
 mod vcenter;
@@ -20,8 +31,12 @@ use jiff::Timestamp;
 use sqlx::AnyPool;
 use sqlx::any::AnyPoolOptions;
 
+pub use change::{Changes, Since};
 pub use claim::Claimed;
-pub use event::NewEvent;
+pub use event::{EventFilter, NewEvent};
+pub use history::{HistoryFilter, MAX_HISTORY};
+pub use idempotency::{Once, Queued};
+pub use sample::{Reading, step_of};
 pub use vcenter::VcenterRecord;
 pub use workflow::{Line, NewWorkflow, Record, Verdict};
 

@@ -9,17 +9,17 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{Line, NewEvent, NewWorkflow, Record, Store, StoreError, VcenterRecord};
-use crate::testing::Database;
+use crate::testing::on_both;
 
-fn at(second: i64) -> Timestamp {
+pub fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_000_000 + second).unwrap()
 }
 
-fn line(message: &str) -> Line {
+pub fn line(message: &str) -> Line {
     Line { kind: "note", step: None, message: message.into(), event: None }
 }
 
-fn event(message: &str) -> NewEvent {
+pub fn event(message: &str) -> NewEvent {
     NewEvent {
         type_id: "com.hdm.test".into(),
         severity: EventSeverity::Info,
@@ -30,7 +30,7 @@ fn event(message: &str) -> NewEvent {
     }
 }
 
-fn new(cluster: &str) -> NewWorkflow {
+pub fn new(cluster: &str) -> NewWorkflow {
     NewWorkflow {
         id: MigrationId(Uuid::now_v7()),
         kind: "toy",
@@ -41,7 +41,7 @@ fn new(cluster: &str) -> NewWorkflow {
     }
 }
 
-async fn queue(store: &Store, clusters: &[&str]) -> Vec<Record> {
+pub async fn queue(store: &Store, clusters: &[&str]) -> Vec<Record> {
     let new: Vec<_> = clusters.iter().map(|cluster| new(cluster)).collect();
     store.queue_workflows::<StoreError>(at(0), |_| Ok(new)).await.unwrap()
 }
@@ -63,6 +63,10 @@ async fn a_log_and_its_row_are_written_together_and_fenced(store: Store) {
     assert!(matches!(lost, Err(StoreError::LostLease)), "{lost:?}");
     assert_eq!(store.log(id).await.unwrap().len(), 3, "nothing of the late write is kept");
     assert!(store.renew(id, mine.fence, at(99)).await.unwrap().is_none());
+    assert!(store.renew(id, theirs.record.fence, at(99)).await.unwrap().is_some());
+    store.release(id, theirs.record.fence).await.unwrap();
+    assert!(store.renew(id, theirs.record.fence, at(99)).await.unwrap().is_none(), "it was given back");
+    assert_eq!(store.workflow(id).await.unwrap().unwrap().lease_until, 0);
 }
 
 async fn no_more_run_than_may(store: Store) {
@@ -130,25 +134,6 @@ async fn a_vcenter_is_known_once(store: Store) {
     assert!(store.vcenters().await.unwrap() == [record.clone()]);
     assert!(store.remove_vcenter(&record.id).await.unwrap());
     assert!(!store.remove_vcenter(&record.id).await.unwrap());
-}
-
-macro_rules! on_both {
-    ($($name:ident),* $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() {
-                let database = super::Database::sqlite();
-                super::$name(database.open().await).await;
-            })*
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() {
-                let database = super::Database::postgres().await;
-                super::$name(database.open().await).await;
-            })*
-        }
-    };
 }
 
 on_both!(

@@ -59,10 +59,32 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
+    /// Changes account, password and thumbprint; false if there is none of that name.
+    pub async fn update_vcenter(&self, vcenter: &VcenterRecord) -> Result<bool, StoreError> {
+        let done =
+            sqlx::query("UPDATE vcenter SET user_name = $2, password = $3, thumbprint = $4 WHERE id = $1")
+                .bind(vcenter.id.as_str())
+                .bind(&vcenter.user)
+                .bind(&vcenter.sealed_password)
+                .bind(&vcenter.thumbprint)
+                .execute(&self.pool)
+                .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
     /// Forgets a vCenter; false if there is none of that name.
     pub async fn remove_vcenter(&self, id: &VcenterId) -> Result<bool, StoreError> {
+        let mut tx = self.pool.begin().await?;
         let done =
-            sqlx::query("DELETE FROM vcenter WHERE id = $1").bind(id.as_str()).execute(&self.pool).await?;
+            sqlx::query("DELETE FROM vcenter WHERE id = $1").bind(id.as_str()).execute(&mut *tx).await?;
+        for sql in [
+            "DELETE FROM released WHERE vcenter = $1",
+            "DELETE FROM sample WHERE cloud = $1",
+            "DELETE FROM preference WHERE vcenter = $1",
+        ] {
+            sqlx::query(sql).bind(id.as_str()).execute(&mut *tx).await?;
+        }
+        tx.commit().await?;
         Ok(done.rows_affected() == 1)
     }
 }

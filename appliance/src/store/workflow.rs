@@ -1,13 +1,15 @@
 //! Workflows and their logs.
 
 use hdm_shared::MigrationId;
-use hdm_shared::migration::{DiskProgress, LogLine, MigrationState};
+use hdm_shared::migration::{DiskProgress, Estimate, LogLine, MigrationState};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
+use super::change::{stamp, stamp_queue};
 use super::event::NewEvent;
+use super::idempotency::{self, Once, Queued};
 use super::{Store, StoreError, Tx, millis, timestamp};
 
 /// Why a workflow unwinds.
@@ -35,6 +37,8 @@ pub struct Record {
     pub input: String,
     pub memo: String,
     pub progress: Vec<DiskProgress>,
+    pub estimate: Option<Estimate>,
+    pub dismissed: bool,
     pub state: MigrationState,
     pub steps_done: usize,
     pub step: Option<String>,
@@ -86,7 +90,7 @@ pub struct NewWorkflow {
     pub first_line: Line,
 }
 
-const COLUMNS: &str = "id, kind, input, memo, progress, state, steps_done, step, committed, attempt, verdict, \
+pub(super) const COLUMNS: &str = "id, kind, input, memo, progress, estimate, dismissed, state, steps_done, step, committed, attempt, verdict, \
     cancel_by, error, waiting_for, waiting_since, queue_line, queue_number, owner, lease_until, fence, log_length, \
     created_at, started_at, ended_at";
 
@@ -101,8 +105,29 @@ impl Store {
         now: Timestamp,
         admit: impl FnOnce(&[Record]) -> Result<Vec<NewWorkflow>, E> + Send,
     ) -> Result<Vec<Record>, E> {
+        match self.queue_once(None, now, admit).await? {
+            Queued::Now(records) => Ok(records),
+            Queued::Before(_) | Queued::OtherRequest => Ok(Vec::new()),
+        }
+    }
+
+    /// The same for a request that may carry a key: what was made under it before is not made again.
+    pub async fn queue_once<E: From<StoreError>>(
+        &self,
+        once: Option<&Once>,
+        now: Timestamp,
+        admit: impl FnOnce(&[Record]) -> Result<Vec<NewWorkflow>, E> + Send,
+    ) -> Result<Queued, E> {
         let mut tx = self.turn("queue").await?;
-        let rows = sqlx::query(open_sql()).fetch_all(&mut *tx).await.map_err(StoreError::from)?;
+        if let Some(once) = once
+            && let Some(before) = idempotency::find(&mut tx, once, now).await?
+        {
+            return Ok(before);
+        }
+        let rows = sqlx::query(sqlx::AssertSqlSafe(open_sql()))
+            .fetch_all(&mut *tx)
+            .await
+            .map_err(StoreError::from)?;
         let open = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         let last = sqlx::query("SELECT COALESCE(MAX(queue_number), 0) AS n FROM workflow")
             .fetch_one(&mut *tx)
@@ -114,13 +139,17 @@ impl Store {
             number += 1;
             records.push(insert(&mut tx, new, number, now).await?);
         }
+        if let Some(once) = once {
+            idempotency::remember(&mut tx, once, &records, now).await?;
+        }
+        stamp_queue(&mut tx, None).await?;
         tx.commit().await.map_err(StoreError::from)?;
-        Ok(records)
+        Ok(Queued::Now(records))
     }
 
     /// All workflows that have not ended, in order of arrival.
     pub async fn open_workflows(&self) -> Result<Vec<Record>, StoreError> {
-        sqlx::query(open_sql()).fetch_all(&self.pool).await?.iter().map(read).collect()
+        sqlx::query(sqlx::AssertSqlSafe(open_sql())).fetch_all(&self.pool).await?.iter().map(read).collect()
     }
 
     /// The newest workflows, newest first.
@@ -188,6 +217,10 @@ impl Store {
             Err(error) => Err(error),
         };
         let outcome = match outcome {
+            Ok(()) => stamp(&mut tx, record.id).await,
+            Err(error) => Err(error),
+        };
+        let outcome = match outcome {
             Ok(()) => tx.commit().await.map_err(StoreError::from),
             Err(error) => Err(error),
         };
@@ -199,28 +232,33 @@ impl Store {
 
     /// Remembers that somebody wants a workflow cancelled. Whoever drives it hears of it.
     pub async fn ask_cancel(&self, id: MigrationId, by: &str) -> Result<(), StoreError> {
+        let mut tx = self.turn("queue").await?;
         sqlx::query("UPDATE workflow SET cancel_by = $2 WHERE id = $1 AND cancel_by IS NULL")
             .bind(id.to_string())
             .bind(by)
-            .execute(&self.pool)
+            .execute(&mut *tx)
             .await?;
-        Ok(())
+        stamp(&mut tx, id).await?;
+        Ok(tx.commit().await?)
     }
 
     /// Takes a wish to cancel back, because it was acted upon or came too late.
     pub async fn clear_cancel(&self, id: MigrationId) -> Result<(), StoreError> {
+        let mut tx = self.turn("queue").await?;
         sqlx::query("UPDATE workflow SET cancel_by = NULL WHERE id = $1")
             .bind(id.to_string())
-            .execute(&self.pool)
+            .execute(&mut *tx)
             .await?;
-        Ok(())
+        stamp(&mut tx, id).await?;
+        Ok(tx.commit().await?)
     }
 }
 
-fn open_sql() -> sqlx::AssertSqlSafe<String> {
-    sqlx::AssertSqlSafe(format!(
-        "SELECT {COLUMNS} FROM workflow WHERE state NOT IN ('done', 'cancelled', 'failed') ORDER BY queue_number"
-    ))
+/// States that are not final, by which an index finds what is open among what has ended.
+pub(super) const OPEN: &str = "('queued', 'running', 'waiting', 'paused', 'needs-operator', 'unwinding')";
+
+pub(super) fn open_sql() -> String {
+    format!("SELECT {COLUMNS} FROM workflow WHERE state IN {OPEN} ORDER BY queue_number")
 }
 
 async fn insert(tx: &mut Tx, new: NewWorkflow, number: i64, now: Timestamp) -> Result<Record, StoreError> {
@@ -230,6 +268,8 @@ async fn insert(tx: &mut Tx, new: NewWorkflow, number: i64, now: Timestamp) -> R
         input: new.input,
         memo: new.memo,
         progress: Vec::new(),
+        estimate: None,
+        dismissed: false,
         state: MigrationState::Queued,
         steps_done: 0,
         step: None,
@@ -296,7 +336,7 @@ async fn update(tx: &mut Tx, record: &Record) -> Result<bool, StoreError> {
     Ok(done.rows_affected() == 1)
 }
 
-async fn insert_lines(
+pub(super) async fn insert_lines(
     tx: &mut Tx,
     id: MigrationId,
     after: i64,
@@ -338,6 +378,8 @@ pub(super) fn read(row: &AnyRow) -> Result<Record, StoreError> {
         input: text("input")?,
         memo: text("memo")?,
         progress: serde_json::from_str(&text("progress")?)?,
+        estimate: maybe("estimate")?.map(|json| serde_json::from_str(&json)).transpose()?,
+        dismissed: number("dismissed")? != 0,
         state: serde_json::from_value(text("state")?.into())?,
         steps_done: usize::try_from(number("steps_done")?).unwrap_or_default(),
         step: maybe("step")?,

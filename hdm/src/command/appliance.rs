@@ -21,6 +21,10 @@ pub async fn run(command: Appliance) -> Result<(), Failure> {
             println!("Run it:         hdm appliance run --dir {}", path.display());
             println!("Use it:         export HDM_PROFILE={}", path.join("client.toml").display());
             println!(
+                "Plugin server:  its credential is in {}; whoever holds it acts for any vCenter user",
+                path.join("plugin-server.toml").display()
+            );
+            println!(
                 "Add a vCenter:  hdm vcenter add NAME --role source --url HOST --user USER --password-stdin"
             );
             Ok(())

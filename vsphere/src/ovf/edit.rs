@@ -291,6 +291,36 @@ mod tests {
           <backing xsi:type="VirtualDiskFlatVer2BackingInfo"><fileName></fileName><diskMode>persistent</diskMode></backing></device></deviceChange>
         <extraConfig><key>a</key><value xsi:type="xsd:string">1</value></extraConfig></configSpec>"#;
 
+    #[test]
+    fn an_adapter_takes_its_network_from_the_same_adapter_of_another_spec() {
+        let nic = |key: i32, backing: &str| {
+            format!(
+                "<deviceChange><device xsi:type='VirtualVmxnet3'><key>{key}</key>{backing}<addressType>manual</addressType></device></deviceChange>"
+            )
+        };
+        let on = |name: &str| format!("<backing><deviceName>{name}</deviceName></backing>");
+        let spec = |first: &str, second: &str| {
+            let xml = format!(
+                "<configSpec xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance'>{}{}</configSpec>",
+                nic(-1, first),
+                nic(-2, second)
+            );
+            read_xml(&xml, &Limits::default()).unwrap()
+        };
+        let networks = |spec: &Node| -> Vec<String> {
+            spec.all("deviceChange").map(|change| change.string("device.backing.deviceName")).collect()
+        };
+        let mut config = spec("", &on("LAN"));
+        let pattern = spec(&on("DMZ"), &on("DMZ"));
+        take_nic_backing(&mut config, 0, &pattern).unwrap();
+        assert_eq!(networks(&config), ["DMZ", "LAN"]);
+        let device = config.children[0].child("device").unwrap();
+        let order: Vec<&str> = device.children.iter().map(|c| c.name.as_str()).collect();
+        assert_eq!(order, ["key", "backing", "addressType"], "in the schema's order");
+        assert!(take_nic_backing(&mut config, 2, &pattern).is_err(), "there is no third");
+        assert!(take_nic_backing(&mut config, 0, &spec("", "")).is_err(), "a network must be named");
+    }
+
     fn edit() -> ImportEdit {
         ImportEdit {
             name: Some("new".into()),

@@ -14,7 +14,7 @@ use crate::wire::{Node, XmlWriter};
 
 pub(crate) use device::read_nic;
 pub use device::{ControllerDetails, DeviceDetails, DiskBacking, DiskDetails, NicDetails};
-pub use host::HostAddress;
+pub use host::{HostAddress, HostUsage};
 pub use kind::VmKind;
 pub use vm::{BootDevice, Heartbeat, PowerState, Question, SnapshotDetails, ToolsState, VmDetails};
 

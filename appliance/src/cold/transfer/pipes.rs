@@ -10,7 +10,7 @@ use super::super::{Cold, ColdCx};
 use super::leases::{self, Leases};
 use super::manifest::Passed;
 use super::plan::File;
-use crate::engine::{Progress, StepError};
+use crate::engine::{Clock, Progress, StepError};
 
 /// How many files are under way at once.
 const AT_ONCE: usize = 4;
@@ -41,7 +41,7 @@ pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>, leases: &Leases) -> Result<Ve
         tokio::select! {
             outcome = all => outcome,
             error = leases::keep_alive(leases, percent) => Err(error),
-            () = show(cx.progress(), &leases.files, &meters) => Err(StepError::Cancelled),
+            () = show(cx.progress(), cx.clock(), &leases.files, &meters) => Err(StepError::Cancelled),
             () = cancel.cancelled() => Err(StepError::Cancelled),
         }
     };
@@ -107,7 +107,7 @@ fn percent(files: &[File], meters: &[Arc<PipeProgress>]) -> u8 {
 }
 
 /// Shows the disks' progress for as long as it is polled.
-async fn show(progress: &Progress, files: &[File], meters: &[Arc<PipeProgress>]) {
+async fn show(progress: &Progress, clock: &Arc<dyn Clock>, files: &[File], meters: &[Arc<PipeProgress>]) {
     let mut before: Vec<(Instant, u64)> = meters.iter().map(|_| (Instant::now(), 0)).collect();
     loop {
         tokio::time::sleep(SHOWN).await;
@@ -126,5 +126,6 @@ async fn show(progress: &Progress, files: &[File], meters: &[Arc<PipeProgress>])
                 *last = (now, wire);
             }
         });
+        progress.observe(clock.now());
     }
 }

@@ -1,0 +1,61 @@
+//! Following workflows: what has changed, and taking off the list what has ended.
+
+use hdm_shared::MigrationId;
+use hdm_shared::migration::MigrationState;
+
+use super::scheduler::{Engine, EngineError};
+use super::workflow::Workflow;
+use crate::store::{HistoryFilter, Record, Since, StoreError};
+
+/// What has changed since a number.
+#[derive(Debug)]
+pub struct Followed {
+    /// To be given next time.
+    pub cursor: i64,
+    /// Whether what was known before is to be forgotten.
+    pub reset: bool,
+    /// Whether more is waiting.
+    pub more: bool,
+    /// The workflows with their places in the queue.
+    pub records: Vec<(Record, Option<u32>)>,
+}
+
+impl<W: Workflow> Engine<W> {
+    /// What has changed.
+    pub async fn since(&self, since: Since<'_>) -> Result<Followed, StoreError> {
+        let changes = self.shared.store.changes(since).await?;
+        let any_queued = changes.records.iter().any(|record| record.state == MigrationState::Queued);
+        let positions = if any_queued { self.positions().await? } else { std::collections::BTreeMap::new() };
+        let place = |record: Record| {
+            let position = positions.get(&record.id).copied();
+            (self.with_progress(record), position)
+        };
+        let records = changes.records.into_iter().map(place).collect();
+        Ok(Followed { cursor: changes.cursor, reset: changes.reset, more: changes.more, records })
+    }
+
+    /// Looks back at workflows, newest first, with their places in the queue.
+    pub async fn history(&self, filter: &HistoryFilter) -> Result<Vec<(Record, Option<u32>)>, StoreError> {
+        let positions = self.positions().await?;
+        let records = self.shared.store.history(filter).await?;
+        Ok(records
+            .into_iter()
+            .map(|record| (positions.get(&record.id).copied(), self.with_progress(record)))
+            .map(|(position, record)| (record, position))
+            .collect())
+    }
+
+    /// Takes a workflow that has ended off the list of what is in progress. Doing it twice is doing it once.
+    pub async fn dismiss(&self, id: MigrationId) -> Result<(), EngineError> {
+        if self.shared.store.dismiss(id).await? {
+            self.shared.changed();
+            return Ok(());
+        }
+        let (record, _) = self.look(id).await?;
+        Err(EngineError::WrongState {
+            id,
+            state: record.state.label().to_lowercase(),
+            why: "only one that has ended can be taken off the list.".into(),
+        })
+    }
+}
