@@ -159,15 +159,13 @@ func (a *Authority) unknown(ids []string) string {
 }
 
 // SetExtension makes the privileges of an extension known in place of those it
-// had; none forgets them. Roles lose the privileges that go.
+// had; none forgets them. A privilege that is not known counts in no role, but
+// comes back there with its extension.
 func (a *Authority) SetExtension(key string, ids []string) {
 	_ = a.change(func() error {
 		for id, from := range a.known {
 			if from == key && !slices.Contains(ids, id) {
 				delete(a.known, id)
-				for n, r := range a.roles {
-					a.roles[n] = r.without(id)
-				}
 			}
 		}
 		for _, id := range ids {

@@ -67,9 +67,9 @@ func (r Rights) and(other Rights) Rights {
 		return other
 	}
 	sum := Rights{roles: slices.Clone(r.roles), decided: true}
-	for _, role := range other.roles {
-		if !slices.Contains(sum.roles, role) {
-			sum.roles = append(sum.roles, role)
+	for _, other := range other.roles {
+		if !slices.ContainsFunc(sum.roles, func(r *role) bool { return r.id == other.id }) {
+			sum.roles = append(sum.roles, other)
 		}
 	}
 	return sum
@@ -124,11 +124,19 @@ func (a *Authority) give(list []Permission, mine, ours func(Permission) bool, be
 	return Rights{}
 }
 
+// rolesOf is a role as it counts now: with the privileges that are known.
 func (a *Authority) rolesOf(id int32) []*role {
 	if id == RoleNoAccess {
 		return nil
 	}
-	return []*role{a.roles[id]}
+	r := *a.roles[id]
+	r.has = make(map[string]bool, len(r.has))
+	for privilege := range a.roles[id].has {
+		if _, known := a.known[privilege]; known {
+			r.has[privilege] = true
+		}
+	}
+	return []*role{&r}
 }
 
 // climb marks everything above an object.

@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -38,14 +37,6 @@ type role struct {
 func (r *role) all() bool { return r.id == RoleAdmin }
 
 func (r *role) allows(privilege string) bool { return r.all() || r.has[privilege] }
-
-// without is the role less a privilege.
-func (r *role) without(privilege string) *role {
-	less := *r
-	less.has = maps.Clone(r.has)
-	delete(less.has, privilege)
-	return &less
-}
 
 func (a *Authority) addRole(r types.AuthorizationRole) *role {
 	made := &role{id: r.RoleId, name: r.Name, label: r.Name, system: r.System, has: make(map[string]bool, len(r.Privilege))}
@@ -97,6 +88,29 @@ func (a *Authority) AddRole(name string, privileges []string) (id int32, err err
 		return nil
 	})
 	return id, err
+}
+
+// DefineRole makes a role that may have privileges of extensions which are not
+// registered yet. A privilege that looks like one of vCenter's must be one.
+func (a *Authority) DefineRole(name string, privileges []string) error {
+	return a.change(func() error {
+		own := make(map[string]bool)
+		for id := range a.known {
+			group, _, _ := strings.Cut(id, ".")
+			own[group] = true
+		}
+		for _, id := range privileges {
+			group, _, _ := strings.Cut(id, ".")
+			if _, known := a.known[id]; !known && own[group] {
+				return &Invalid{"privIds", "There is no privilege " + id + "."}
+			}
+		}
+		if err := a.checkRole(name, nil, 0); err != nil {
+			return err
+		}
+		a.addRole(types.AuthorizationRole{RoleId: a.nextRole, Name: name, Privilege: withSystem(privileges)})
+		return nil
+	})
 }
 
 // UpdateRole gives a role another name and other privileges; none leaves them.

@@ -22,6 +22,7 @@ import (
 	"github.com/vmware/govmomi/vim25"
 	"github.com/vmware/govmomi/vim25/types"
 
+	"hdm.dev/lab/vcenter/internal/access"
 	"hdm.dev/lab/vcenter/internal/config"
 	"hdm.dev/lab/vcenter/internal/disk"
 	"hdm.dev/lab/vcenter/internal/dispatch"
@@ -57,6 +58,7 @@ type Site struct {
 	policies *policies
 	vapi     http.Handler
 	hosts    map[types.ManagedObjectReference]*esx
+	access   *access.Access
 
 	mu      sync.Mutex
 	running bool
@@ -121,6 +123,9 @@ func New(cfg *config.Config) (*Site, error) {
 	if err := s.setFreeSpace(); err != nil {
 		return nil, err
 	}
+	if err := s.grantConfigured(); err != nil {
+		return nil, err
+	}
 	table := dispatch.New()
 	if err := s.wire(table); err != nil {
 		s.Close()
@@ -157,7 +162,10 @@ func (s *Site) makeService(instance string) error {
 	s.soap = newListener(s.cfg.Listen, config, http.HandlerFunc(s.serveSOAP)).over(s.link)
 	client, err := vim25.NewClient(ctx, s.svc)
 	s.client = client
-	return err
+	if err != nil {
+		return err
+	}
+	return s.makeAccess()
 }
 
 // serveSOAP puts the faults' middleware before vcsim's handler.
