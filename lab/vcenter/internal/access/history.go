@@ -46,7 +46,7 @@ func (l *look) events(all []types.BaseEvent) []types.BaseEvent {
 	var seen []types.BaseEvent
 	for _, event := range all {
 		if l.sees(event) {
-			seen = append(seen, event)
+			seen = append(seen, l.veil(event))
 		}
 	}
 	return seen

@@ -2,6 +2,7 @@ package access
 
 import (
 	"reflect"
+	"strings"
 
 	"github.com/vmware/govmomi/vim25/types"
 
@@ -23,7 +24,7 @@ func (l *look) scrub(of auth.Ref, name string, value any) any {
 		if !l.sees(v) {
 			return nil
 		}
-		return value
+		return l.veil(v)
 	}
 	if name == "effectiveRole" {
 		return &types.ArrayOfInt{Int: l.On(of).Roles()}
@@ -66,10 +67,16 @@ func (l *look) clean(v reflect.Value, depth int) {
 		}
 		kept := reflect.MakeSlice(v.Type(), 0, v.Len())
 		for i := range v.Len() {
-			if entry := v.Index(i); l.stays(entry) {
-				l.clean(entry, depth+1)
-				kept = reflect.Append(kept, entry)
+			entry := v.Index(i)
+			if !l.stays(entry) {
+				continue
 			}
+			if event, ok := entry.Interface().(types.BaseEvent); ok {
+				entry = reflect.ValueOf(l.veil(event))
+			} else {
+				l.clean(entry, depth+1)
+			}
+			kept = reflect.Append(kept, entry)
 		}
 		v.Set(kept)
 	}
@@ -134,6 +141,41 @@ func (l *look) sees(event types.BaseEvent) bool {
 	}
 	// Some events name other VMs, such as the source of a clone.
 	return !l.namesHiddenVM(reflect.ValueOf(event), 0)
+}
+
+// veil returns a copy of an event without the names of what the session does not
+// see, such as the host of a VM that it does see.
+func (l *look) veil(event types.BaseEvent) types.BaseEvent {
+	original := reflect.ValueOf(event).Elem()
+	whole := reflect.New(original.Type())
+	whole.Elem().Set(original)
+	veiled, _ := whole.Interface().(types.BaseEvent)
+	e := veiled.GetEvent()
+	hide := func(ref auth.Ref, name string) bool {
+		if l.level(ref) != hidden {
+			return false
+		}
+		if name != "" {
+			e.FullFormattedMessage = strings.ReplaceAll(e.FullFormattedMessage, name, "…")
+		}
+		return true
+	}
+	if e.Host != nil && hide(e.Host.Host, e.Host.Name) {
+		e.Host = nil
+	}
+	if e.ComputeResource != nil && hide(e.ComputeResource.ComputeResource, e.ComputeResource.Name) {
+		e.ComputeResource = nil
+	}
+	if e.Ds != nil && hide(e.Ds.Datastore, e.Ds.Name) {
+		e.Ds = nil
+	}
+	if e.Net != nil && hide(e.Net.Network, e.Net.Name) {
+		e.Net = nil
+	}
+	if e.Datacenter != nil && hide(e.Datacenter.Datacenter, e.Datacenter.Name) {
+		e.Datacenter = nil
+	}
+	return veiled
 }
 
 func (l *look) namesHiddenVM(v reflect.Value, depth int) bool {

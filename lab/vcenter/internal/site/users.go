@@ -6,7 +6,6 @@ import (
 	"net/http/httptest"
 	"strings"
 
-	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25"
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/soap"
@@ -86,6 +85,28 @@ func (s *Site) OpenSession(user, userAgent string) (string, error) {
 	return "", fmt.Errorf("the user %s cannot log in: it has no permission on any object", user)
 }
 
+// Users implements hook.Site.
+func (s *Site) Users() []auth.User { return s.Authority().Users() }
+
+// ChangeUser implements hook.Site.
+func (s *Site) ChangeUser(name, do string) (int, error) {
+	var err error
+	switch do {
+	case "lock":
+		err = s.Authority().Lock(name, true)
+	case "unlock":
+		return 0, s.Authority().Lock(name, false)
+	case "remove":
+		err = s.Authority().RemoveUser(name)
+	default:
+		err = fmt.Errorf("%q is nothing that can be done to a user: lock, unlock or remove", do)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return s.EndSessions(name), nil
+}
+
 // EndSessions ends the sessions of a user and tells how many there were.
 func (s *Site) EndSessions(user string) int {
 	ctx := s.own()
@@ -99,16 +120,12 @@ func (s *Site) EndSessions(user string) int {
 	return ended
 }
 
-// session returns a live session by its key.
-func (s *Site) session(key string) (types.UserSession, bool) {
-	ctx := s.own()
-	manager, ok := ctx.Session.Get(ctx.Map.SessionManager().Self).(*simulator.SessionManager)
-	if ok {
-		for _, session := range manager.SessionList {
-			if session.Key == key {
-				return session, true
-			}
+// userOf tells whose a live session is.
+func (s *Site) userOf(key string) (string, bool) {
+	for _, session := range s.Sessions() {
+		if session.Key == key {
+			return session.User, true
 		}
 	}
-	return types.UserSession{}, false
+	return "", false
 }
