@@ -61,6 +61,8 @@ func (a *API) Handler(token string) http.Handler {
 	})
 	handle("POST /datastores/{name}/free", a.setFree)
 	handle("POST /sessions/expire", func(*http.Request) (any, error) { a.site.ExpireSessions(); return ok, nil })
+	handle("GET /users", func(*http.Request) (any, error) { return a.site.Users(), nil })
+	handle("POST /users", a.user)
 	handle("POST /tasks/forget", func(*http.Request) (any, error) { a.site.ForgetTasks(); return ok, nil })
 	handle("POST /tasks/{id}/cancel", func(r *http.Request) (any, error) {
 		task := types.ManagedObjectReference{Type: "Task", Value: r.PathValue("id")}
@@ -115,6 +117,22 @@ func (a *API) arm(r *http.Request) (any, error) {
 		return nil, err
 	}
 	return map[string]string{"id": id}, nil
+}
+
+// user locks, frees or removes an account.
+func (a *API) user(r *http.Request) (any, error) {
+	var body struct {
+		Name string `json:"name"`
+		Do   string `json:"do"`
+	}
+	if err := read(r, &body); err != nil {
+		return nil, err
+	}
+	ended, err := a.site.ChangeUser(body.Name, body.Do)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]int{"sessions_ended": ended}, nil
 }
 
 func (a *API) setFree(r *http.Request) (any, error) {

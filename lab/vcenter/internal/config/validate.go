@@ -44,6 +44,7 @@ func (c *Config) Validate() error {
 			bad("link: %w", err)
 		}
 	}
+	c.validateAccess(bad)
 	c.Inventory.validate(bad)
 	return errors.Join(errs...)
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/vmware/govmomi/vim25"
 	"github.com/vmware/govmomi/vim25/types"
 
+	"hdm.dev/lab/vcenter/internal/access"
 	"hdm.dev/lab/vcenter/internal/config"
 	"hdm.dev/lab/vcenter/internal/disk"
 	"hdm.dev/lab/vcenter/internal/dispatch"
@@ -59,6 +60,7 @@ type Site struct {
 	hosts    map[types.ManagedObjectReference]*esx
 	// told is what was last told of each datastore's space.
 	told sync.Map
+	access   *access.Access
 
 	mu      sync.Mutex
 	running bool
@@ -123,6 +125,9 @@ func New(cfg *config.Config) (*Site, error) {
 	if err := s.setFreeSpace(); err != nil {
 		return nil, err
 	}
+	if err := s.grantConfigured(); err != nil {
+		return nil, err
+	}
 	table := dispatch.New()
 	if err := s.wire(table); err != nil {
 		s.Close()
@@ -159,12 +164,15 @@ func (s *Site) makeService(instance string) error {
 	s.soap = newListener(s.cfg.Listen, config, http.HandlerFunc(s.serveSOAP)).over(s.link)
 	client, err := vim25.NewClient(ctx, s.svc)
 	s.client = client
-	return err
+	if err != nil {
+		return err
+	}
+	return s.makeAccess()
 }
 
 // serveSOAP puts the faults' middleware before vcsim's handler.
 func (s *Site) serveSOAP(w http.ResponseWriter, r *http.Request) {
-	handler := vim.KeepEmpty(s.svc.ServeMux)
+	handler := s.access.Web(vim.KeepEmpty(s.svc.ServeMux), s.userOf, s.vapi)
 	if s.faults.middleware != nil {
 		handler = s.faults.middleware(handler)
 	}
