@@ -33,6 +33,8 @@ type Table struct {
 	wraps    []entry
 	calls    map[key]hook.Call
 	unlocked map[key]bool
+	// cloned answers CloneSession, the one wrapped method that has no session yet.
+	cloned hook.Call
 }
 
 type entry struct {
@@ -50,6 +52,9 @@ func (t *Table) Around(kind, method string, wrap hook.Wrap) {
 
 // Unlocked implements hook.Dispatcher.
 func (t *Table) Unlocked(kind, method string) { t.unlocked[key{kind, method}] = true }
+
+// CloneSession answers the method of that name of callers without a session.
+func (t *Table) CloneSession(call hook.Call) { t.cloned = call }
 
 // Install makes the registry use the table, which must not change any more.
 func (t *Table) Install(r *simulator.Registry) {
@@ -76,6 +81,11 @@ func (t *Table) build(k key) hook.Call {
 
 func (t *Table) handle(ctx *simulator.Context, method *simulator.Method) (mo.Reference, types.BaseMethodFault) {
 	if ctx.Session == nil {
+		if t.cloned != nil && method.Name == "CloneSession" {
+			receiver := &receiver{ref: method.This, lock: unknown, call: t.cloned}
+			method.This = unknown
+			return receiver, nil
+		}
 		if readsInventory(method.Body) {
 			return nil, &types.NotAuthenticated{NoPermission: types.NoPermission{Object: &method.This, PrivilegeId: "System.View"}}
 		}
@@ -137,6 +147,12 @@ func (r *receiver) Reference() types.ManagedObjectReference { return r.lock }
 func (r *receiver) LabCall(ctx *simulator.Context, req types.AnyType) soap.HasFault {
 	ctx.Caller = &r.ref
 	return r.call(ctx, r.ref, req)
+}
+
+// CloneSession is found by vcsim by its name, which it has to keep: vcsim lets
+// nothing else pass without a session.
+func (r *receiver) CloneSession(ctx *simulator.Context, req types.AnyType) soap.HasFault {
+	return r.LabCall(ctx, req)
 }
 
 // stock calls the method of vcsim's own object.
