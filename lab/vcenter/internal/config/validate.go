@@ -44,6 +44,9 @@ func (c *Config) Validate() error {
 			bad("link: %w", err)
 		}
 	}
+	if c.Client != nil {
+		c.Client.validate(bad)
+	}
 	c.Inventory.validate(bad)
 	return errors.Join(errs...)
 }
