@@ -229,7 +229,8 @@ func (c *Client) cloneTicket(w http.ResponseWriter, r *http.Request) {
 	}
 	res, err := methods.AcquireCloneTicket(r.Context(), v.client, &types.AcquireCloneTicket{This: *v.client.ServiceContent.SessionManager})
 	if ended(err) {
-		c.end(s)
+		c.sessions.remove(s)
+		go c.end(s)
 		err = &refusal{http.StatusUnauthorized, "The session of this token has ended."}
 	}
 	if err != nil {
