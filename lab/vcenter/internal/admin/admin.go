@@ -30,13 +30,18 @@ type API struct {
 	faults *faults.Faults
 	link   *link.Link
 	own    func() *simulator.Context
+	// mounted are parts of the API that other packages serve.
+	mounted map[string]http.Handler
 }
 
 // New returns the API. link is what the site is reached over, or nil; own makes
 // a context that shares no locks.
 func New(site hook.Site, f *faults.Faults, link *link.Link, own func() *simulator.Context) *API {
-	return &API{site: site, faults: f, link: link, own: own}
+	return &API{site: site, faults: f, link: link, own: own, mounted: make(map[string]http.Handler)}
 }
+
+// Mount adds what another package serves, for those who know the token.
+func (a *API) Mount(pattern string, handler http.Handler) { a.mounted[pattern] = handler }
 
 func (a *API) context() *simulator.Context { return a.own() }
 
@@ -73,6 +78,9 @@ func (a *API) Handler(token string) http.Handler {
 	handle("POST /vms/{name}/exec", a.exec)
 	if a.link != nil {
 		mux.Handle("/link", a.link.Handler())
+	}
+	for pattern, handler := range a.mounted {
+		mux.Handle(pattern, handler)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		given := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")

@@ -60,6 +60,8 @@ type Config struct {
 	Link *link.Shape `json:"link"`
 	// Version is about.version and about.apiVersion. Default "8.0.2".
 	Version string `json:"version"`
+	// Client is the stand-in of the vSphere Client; without it there is none.
+	Client *Client `json:"client"`
 	// Inventory is what the vCenter manages.
 	Inventory Inventory `json:"inventory"`
 }

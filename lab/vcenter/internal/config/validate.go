@@ -45,6 +45,9 @@ func (c *Config) Validate() error {
 		}
 	}
 	c.validateAccess(bad)
+	if c.Client != nil {
+		c.Client.validate(bad)
+	}
 	c.Inventory.validate(bad)
 	return errors.Join(errs...)
 }

@@ -34,6 +34,8 @@ type Table struct {
 	calls    map[key]hook.Call
 	unlocked map[key]bool
 	guards   []hook.Guard
+	// cloned answers CloneSession, the one wrapped method that has no session yet.
+	cloned hook.Call
 }
 
 type entry struct {
@@ -65,6 +67,9 @@ func (t *Table) Call(kind, method string) hook.Call {
 
 // Guard implements hook.Dispatcher.
 func (t *Table) Guard(guard hook.Guard) { t.guards = append(t.guards, guard) }
+
+// CloneSession answers the method of that name of callers without a session.
+func (t *Table) CloneSession(call hook.Call) { t.cloned = call }
 
 // Install makes the registry use the table, which must not change any more.
 func (t *Table) Install(r *simulator.Registry) {
@@ -104,6 +109,11 @@ func (t *Table) handle(ctx *simulator.Context, method *simulator.Method) (mo.Ref
 		return redirect(method, &receiver{ref: method.This, call: answer}, true)
 	}
 	if ctx.Session == nil {
+		if t.cloned != nil && method.Name == "CloneSession" {
+			receiver := &receiver{ref: method.This, lock: unknown, call: t.cloned}
+			method.This = unknown
+			return receiver, nil
+		}
 		if readsInventory(method.Body) {
 			return nil, &types.NotAuthenticated{NoPermission: types.NoPermission{Object: &method.This, PrivilegeId: "System.View"}}
 		}
@@ -187,6 +197,12 @@ func (*lockless) Unlock() {}
 func (r *receiver) LabCall(ctx *simulator.Context, req types.AnyType) soap.HasFault {
 	ctx.Caller = &r.ref
 	return r.call(ctx, r.ref, req)
+}
+
+// CloneSession is found by vcsim by its name, which it has to keep: vcsim lets
+// nothing else pass without a session.
+func (r *receiver) CloneSession(ctx *simulator.Context, req types.AnyType) soap.HasFault {
+	return r.LabCall(ctx, req)
 }
 
 // stock calls the method of vcsim's own object.

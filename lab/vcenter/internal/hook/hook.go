@@ -34,6 +34,9 @@ type Dispatcher interface {
 	// first is the outermost. Stock vcsim is the innermost. Only calls of
 	// logged-in sessions pass here. To be called before the site serves.
 	Around(kind, method string, wrap Wrap)
+	// CloneSession answers SessionManager's method of that name, the only one
+	// here that a caller without a session may call.
+	CloneSession(call Call)
 	// Unlocked lets a method that has a wrap run without its object's lock.
 	Unlocked(kind, method string)
 	// Call is a method with everything that is around it, for what calls it on

@@ -31,6 +31,9 @@ func (s *Site) Start() error {
 		return err
 	}
 	s.running = true
+	if s.web != nil {
+		s.web.Start()
+	}
 	return nil
 }
 

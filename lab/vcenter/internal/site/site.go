@@ -23,6 +23,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"hdm.dev/lab/vcenter/internal/access"
+	"hdm.dev/lab/vcenter/internal/client"
 	"hdm.dev/lab/vcenter/internal/config"
 	"hdm.dev/lab/vcenter/internal/disk"
 	"hdm.dev/lab/vcenter/internal/dispatch"
@@ -59,8 +60,10 @@ type Site struct {
 	vapi     http.Handler
 	hosts    map[types.ManagedObjectReference]*esx
 	// told is what was last told of each datastore's space.
-	told sync.Map
-	access   *access.Access
+	told   sync.Map
+	access *access.Access
+	// web is the stand-in of the vSphere Client; nil if there is none.
+	web *client.Client
 
 	mu      sync.Mutex
 	running bool
@@ -78,6 +81,8 @@ type Ready struct {
 	AdminToken   string `json:"admin_token"`
 	PID          int    `json:"pid"`
 	InstanceUUID string `json:"instance_uuid"`
+	// ClientURL is where the vSphere Client's stand-in is; "" if there is none.
+	ClientURL string `json:"client_url,omitempty"`
 }
 
 // New builds the vCenter without listening. Only one can be made in a process,
@@ -161,7 +166,9 @@ func (s *Site) makeService(instance string) error {
 	config := &tls.Config{Certificates: []tls.Certificate{s.cert}, MinVersion: tls.VersionTLS12,
 		ClientAuth: tls.RequestClientCert}
 	ctx.Map.SessionManager().TLS = func() *tls.Config { return config }
-	s.soap = newListener(s.cfg.Listen, config, http.HandlerFunc(s.serveSOAP)).over(s.link)
+	offered := config.Clone()
+	offered.GetConfigForClient = s.offer(config)
+	s.soap = newListener(s.cfg.Listen, offered, http.HandlerFunc(s.serveSOAP)).over(s.link)
 	client, err := vim25.NewClient(ctx, s.svc)
 	s.client = client
 	if err != nil {
@@ -170,8 +177,13 @@ func (s *Site) makeService(instance string) error {
 	return s.makeAccess()
 }
 
-// serveSOAP puts the faults' middleware before vcsim's handler.
+// serveSOAP puts the faults' middleware before vcsim's handler, and the vSphere
+// Client's pages beside it.
 func (s *Site) serveSOAP(w http.ResponseWriter, r *http.Request) {
+	if s.web != nil && s.web.Owns(r.URL.Path) {
+		s.web.ServeHTTP(w, r)
+		return
+	}
 	handler := s.access.Web(vim.KeepEmpty(s.svc.ServeMux), s.userOf, s.vapi)
 	if s.faults.middleware != nil {
 		handler = s.faults.middleware(handler)
@@ -181,13 +193,17 @@ func (s *Site) serveSOAP(w http.ResponseWriter, r *http.Request) {
 
 // Ready tells how to reach the site.
 func (s *Site) Ready() Ready {
-	return Ready{
+	ready := Ready{
 		Name: s.cfg.Name, URL: "https://" + s.soap.addr() + vim25.Path,
 		User: s.cfg.User, Password: s.cfg.Password,
 		SHA1: sha1Thumbprint(s.cert), SHA256: sha256Thumbprint(s.cert),
 		AdminURL: "http://" + s.admin.addr(), AdminToken: s.cfg.AdminToken,
 		PID: os.Getpid(), InstanceUUID: s.client.ServiceContent.About.InstanceUuid,
 	}
+	if s.web != nil {
+		ready.ClientURL = "https://" + s.soap.addr() + "/ui/"
+	}
+	return ready
 }
 
 // Config implements hook.Site.
@@ -207,6 +223,9 @@ func (s *Site) Guests() hook.Guests { return s.guests }
 
 // Close stops guests and listeners for good.
 func (s *Site) Close() {
+	if s.web != nil {
+		s.web.Close()
+	}
 	s.soap.drain(drainLimit)
 	s.closeHosts()
 	if s.admin != nil {

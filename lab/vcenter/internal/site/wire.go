@@ -23,6 +23,7 @@ func (s *Site) wire(table hook.Dispatcher) error {
 	if s.faults, err = s.makeFaults(); err != nil {
 		return err
 	}
+	s.wireClient(s.wireTickets(table))
 	var adminHandler http.Handler
 	if adminHandler, err = s.makeAdmin(); err != nil {
 		return err
