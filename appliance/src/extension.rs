@@ -1,18 +1,17 @@
-//! The headless extension `com.hdm.plugin`: vCenter accepts tasks and shows events only of types that an
-//! extension has registered. It has no pages and no server; the plugin will take its place under the same key.
+//! HDM's registration with a vCenter, under one key: the types of its tasks, events, faults and privileges
+//! always, and the plug-in for the vSphere Client once an administrator has registered it.
+//!
+//! ```text
+//!  (nothing) ── a vCenter is added ──► headless ── hdm register ──► with a plug-in
+//!                                         ▲                              │
+//!                                         └─────── hdm unregister ───────┘
+//! ```
 
-use hdm_vsphere::{Error, ExtensionSpec, Session};
+use hdm_plugin_manifest::text::{Language, NAME, SUMMARY};
+use hdm_plugin_manifest::{KEY, VERSION, descriptor};
+use hdm_vsphere::{Error, ExtensionInfo, ExtensionPlugin, ExtensionSpec, ExtensionTexts, Session};
 
-/// The extension's key.
-pub const KEY: &str = "com.hdm.plugin";
-/// The type of a migration's task.
-pub const TASK_MIGRATE: &str = "com.hdm.plugin.migrate";
-/// The type of the task of one attempt.
-pub const TASK_ATTEMPT: &str = "com.hdm.plugin.migrate.attempt";
-
-/// Task types and their texts.
-pub const TASKS: &[(&str, &str)] =
-    &[(TASK_MIGRATE, "HDM cold migration"), (TASK_ATTEMPT, "HDM cold migration: attempt")];
+pub use hdm_plugin_manifest::descriptor::{TASK_ATTEMPT, TASK_MIGRATE};
 
 /// What was done to the registration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,72 +24,131 @@ pub enum Registration {
     Updated,
 }
 
-/// The extension as it should be.
-pub fn wanted() -> ExtensionSpec {
-    let own = |list: &[(&str, &str)]| {
-        list.iter().map(|(id, text)| ((*id).to_owned(), (*text).to_owned())).collect()
-    };
+/// The extension as it should be, with a plug-in or headless.
+pub fn wanted(plugin: Option<ExtensionPlugin>) -> ExtensionSpec {
+    let group = descriptor::PRIVILEGE_GROUP;
+    let texts = descriptor::resources().into_iter().map(|texts| ExtensionTexts {
+        locale: texts.locale.to_owned(),
+        module: texts.module.to_owned(),
+        data: texts.data,
+    });
     ExtensionSpec {
         key: KEY.to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        label: "HDM".to_owned(),
-        summary: "Moves virtual machines from an on-premises vCenter to a cloud vCenter.".to_owned(),
-        company: "HDM".to_owned(),
-        tasks: own(TASKS),
-        events: own(&crate::events::texts()),
+        version: VERSION.to_owned(),
+        label: NAME.of(Language::En).to_owned(),
+        summary: SUMMARY.of(Language::En).to_owned(),
+        company: NAME.of(Language::En).to_owned(),
+        tasks: descriptor::TASKS.iter().map(|(id, _)| (*id).to_owned()).collect(),
+        events: descriptor::EVENTS.iter().map(|event| event.id.to_owned()).collect(),
+        faults: descriptor::FAULTS.iter().map(|(id, _)| (*id).to_owned()).collect(),
+        privileges: descriptor::PRIVILEGES
+            .iter()
+            .map(|(name, _)| (group.to_owned(), format!("{group}.{name}")))
+            .collect(),
+        texts: texts.collect(),
+        plugin,
     }
 }
 
-/// Registers the extension, or brings it up to date. Doing it twice is doing it once.
+/// Registers the extension, or brings its types up to date; a plug-in that is registered stays. Doing it twice
+/// is doing it once.
+///
+/// A registration of a higher version is left alone: a newer appliance on the same vCenter wrote it, and knows
+/// all of our types.
 pub async fn ensure(session: &Session) -> Result<Registration, Error> {
-    let wanted = wanted();
     match session.find_extension(KEY).await? {
-        None => match session.register_extension(&wanted).await {
-            Ok(()) => Ok(Registration::Registered),
-            // Somebody was faster, or the first answer was lost.
-            Err(error) if error.fault_kind() == Some("InvalidArgument") => {
-                session.update_extension(&wanted).await?;
-                Ok(Registration::Updated)
+        None => write(session, &wanted(None), None).await,
+        Some(known) => {
+            let wanted = wanted(known.plugin.clone());
+            if missing(&wanted, &known).is_empty() && number(&known.version) >= number(VERSION) {
+                return Ok(Registration::Current);
             }
-            Err(error) => Err(error),
-        },
-        Some(known)
-            if missing(&wanted, &known.task_ids, &known.event_ids).is_empty()
-                && known.version == wanted.version =>
-        {
-            Ok(Registration::Current)
+            write(session, &wanted, Some(&known)).await
         }
-        Some(_) => {
-            session.update_extension(&wanted).await?;
+    }
+}
+
+/// Registers a plug-in, or takes it away: `None` leaves a headless extension.
+pub async fn set_plugin(session: &Session, plugin: Option<ExtensionPlugin>) -> Result<Registration, Error> {
+    let known = session.find_extension(KEY).await?;
+    let wanted = wanted(plugin);
+    if let Some(known) = &known
+        && known.plugin == wanted.plugin
+        && known.version == wanted.version
+        && missing(&wanted, known).is_empty()
+    {
+        return Ok(Registration::Current);
+    }
+    write(session, &wanted, known.as_ref()).await
+}
+
+async fn write(
+    session: &Session,
+    wanted: &ExtensionSpec,
+    known: Option<&ExtensionInfo>,
+) -> Result<Registration, Error> {
+    if known.is_some() {
+        session.update_extension(wanted).await?;
+        return Ok(Registration::Updated);
+    }
+    match session.register_extension(wanted).await {
+        Ok(()) => Ok(Registration::Registered),
+        // Somebody was faster, or the first answer was lost.
+        Err(error) if error.fault_kind() == Some("InvalidArgument") => {
+            session.update_extension(wanted).await?;
             Ok(Registration::Updated)
         }
+        Err(error) => Err(error),
     }
 }
 
 /// Those of our types that a registration lacks.
-pub fn missing(wanted: &ExtensionSpec, tasks: &[String], events: &[String]) -> Vec<String> {
-    let tasks = wanted.tasks.iter().filter(|(id, _)| !tasks.contains(id));
-    let events = wanted.events.iter().filter(|(id, _)| !events.contains(id));
-    tasks.chain(events).map(|(id, _)| id.clone()).collect()
+pub fn missing(wanted: &ExtensionSpec, known: &ExtensionInfo) -> Vec<String> {
+    let lists = [
+        (&wanted.tasks, &known.task_ids),
+        (&wanted.events, &known.event_ids),
+        (&wanted.faults, &known.fault_ids),
+    ];
+    let types = lists.into_iter().flat_map(|(wanted, known)| wanted.iter().filter(|id| !known.contains(id)));
+    let privileges =
+        wanted.privileges.iter().map(|(_, id)| id).filter(|id| !known.privilege_ids.contains(id));
+    types.chain(privileges).cloned().collect()
+}
+
+/// A version as numbers that can be compared; what is no number counts as 0.
+pub fn number(version: &str) -> Vec<u32> {
+    version.split('.').map(|part| part.parse().unwrap_or(0)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn known() -> ExtensionInfo {
+        let spec = wanted(None);
+        ExtensionInfo {
+            key: spec.key,
+            version: spec.version,
+            task_ids: spec.tasks,
+            event_ids: spec.events,
+            fault_ids: spec.faults,
+            privilege_ids: spec.privileges.into_iter().map(|(_, id)| id).collect(),
+            plugin: None,
+            written_at: None,
+        }
+    }
+
     #[test]
-    fn every_type_has_a_text_and_what_is_missing_is_found() {
-        let spec = wanted();
-        assert!(
-            spec.tasks
-                .iter()
-                .chain(&spec.events)
-                .all(|(id, text)| id.starts_with("com.hdm.") && !text.is_empty())
-        );
-        let tasks: Vec<_> = spec.tasks.iter().map(|(id, _)| id.clone()).collect();
-        let events: Vec<_> = spec.events.iter().map(|(id, _)| id.clone()).collect();
-        assert!(missing(&spec, &tasks, &events).is_empty());
-        assert_eq!(missing(&spec, &tasks[1..], &events), [TASK_MIGRATE]);
-        assert_eq!(missing(&spec, &tasks, &[]).len(), events.len());
+    fn what_is_missing_is_found() {
+        let spec = wanted(None);
+        assert!(missing(&spec, &known()).is_empty());
+        let without = ExtensionInfo { task_ids: Vec::new(), privilege_ids: Vec::new(), ..known() };
+        assert_eq!(missing(&spec, &without).len(), spec.tasks.len() + spec.privileges.len());
+    }
+
+    #[test]
+    fn versions_are_compared_by_their_numbers() {
+        assert!(number("0.10.0") > number("0.9.9"));
+        assert!(number("1.0") > number("0.9.9"));
     }
 }

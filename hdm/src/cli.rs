@@ -42,11 +42,43 @@ pub enum Command {
         #[command(subcommand)]
         command: Appliance,
     },
+    /// Makes and runs a plugin server, which the vSphere Client's plugin talks to.
+    Server {
+        /// Which.
+        #[command(subcommand)]
+        command: Server,
+    },
     /// Adds, lists, checks and removes vCenters.
     Vcenter {
         /// Says which of them.
         #[command(subcommand)]
         command: Vcenter,
+    },
+    /// Registers the plug-in for the vSphere Client with a vCenter.
+    Register {
+        /// The vCenter's name in HDM.
+        vcenter: String,
+        /// The address of the plugin server, as the vCenter and its users reach it: `https://host[:port]`.
+        #[arg(long)]
+        url: String,
+        /// The thumbprint of the plugin server's certificate; without it the one presented is shown, and nothing
+        /// is registered.
+        #[arg(long)]
+        thumbprint: Option<String>,
+        /// The address that users of the vSphere Client may write to.
+        #[arg(long)]
+        admin_email: Option<String>,
+    },
+    /// Takes the plug-in away from a vCenter; migrations go on.
+    Unregister {
+        /// The vCenter's name in HDM.
+        vcenter: String,
+    },
+    /// Deals with registrations of the plug-in.
+    Registration {
+        /// What is done.
+        #[command(subcommand)]
+        command: Registration,
     },
     /// Lists the virtual machines of the sources, with what blocks each.
     Vms(Vms),
@@ -123,6 +155,55 @@ pub enum Appliance {
         /// Names the folder; by default it is `~/.hdm`.
         #[arg(long)]
         dir: Option<PathBuf>,
+    },
+}
+
+/// Making and running a plugin server.
+#[derive(Debug, Subcommand)]
+pub enum Server {
+    /// Makes a plugin server's folder: configuration, signing key and certificate.
+    Init {
+        /// The folder; by default `~/.hdm/server`.
+        #[arg(long)]
+        dir: Option<PathBuf>,
+        /// How the appliance is reached: the file `plugin-server.toml` of its folder.
+        #[arg(long, value_name = "FILE")]
+        appliance: PathBuf,
+        /// A DNS name or an address by which vCenters reach the server; the certificate names it. May be given
+        /// several times.
+        #[arg(long = "host", value_name = "NAME", required = true)]
+        hosts: Vec<String>,
+        /// Where the server shall listen.
+        #[arg(long, default_value = "0.0.0.0:8443")]
+        listen: SocketAddr,
+        /// Where it shall tell its numbers; an address of this machine only.
+        #[arg(long, default_value = "127.0.0.1:9481")]
+        loopback: SocketAddr,
+        /// The folder that the pages were built into.
+        #[arg(long)]
+        ui_dir: Option<PathBuf>,
+        /// Takes over the signing key of another instance: those behind one address share it.
+        #[arg(long, value_name = "FILE")]
+        signing_key: Option<PathBuf>,
+    },
+    /// Runs a plugin server until it is told to end.
+    Run {
+        /// The folder; by default `~/.hdm/server`.
+        #[arg(long)]
+        dir: Option<PathBuf>,
+    },
+}
+
+/// Dealing with registrations of the plug-in.
+#[derive(Debug, Subcommand)]
+pub enum Registration {
+    /// Shows how a vCenter knows the plug-in, whether that is still so, and whether the plug-in was fetched.
+    Status {
+        /// The vCenter's name in HDM.
+        vcenter: String,
+        /// The address of the plugin server's own listener for metrics, where it tells who fetched the plug-in.
+        #[arg(long, env = "HDM_SERVER_METRICS", default_value = "http://127.0.0.1:9481")]
+        server_metrics: String,
     },
 }
 

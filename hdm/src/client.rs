@@ -80,6 +80,16 @@ impl Client {
         self.call(Method::POST, path, Some(body)).await
     }
 
+    /// `PUT`.
+    pub async fn put<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Failure> {
+        self.call(Method::PUT, path, Some(body)).await
+    }
+
+    /// `DELETE` that is answered with what is left.
+    pub async fn delete_for<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.call(Method::DELETE, path, None::<&()>).await
+    }
+
     /// `DELETE`.
     pub async fn delete(&self, path: &str) -> Result<(), Failure> {
         let response = self.send(self.request(Method::DELETE, path)).await?;

@@ -21,6 +21,7 @@ mod progress;
 use std::process::ExitCode;
 
 use clap::Parser;
+use hdm_shared::plugin::registration::RegisterPlugin;
 
 use cli::{Cli, Command};
 use client::Client;
@@ -28,7 +29,7 @@ use failure::Failure;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    start_log(matches!(cli.command, Command::Appliance { .. }));
+    start_log(matches!(cli.command, Command::Appliance { .. } | Command::Server { .. }));
     // Another part of the process may have chosen the same provider already.
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -41,12 +42,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// The appliance logs to standard error; commands only what `RUST_LOG` asks for.
-fn start_log(appliance: bool) {
-    let default = if appliance { "info" } else { "off" };
+/// What stays logs to standard error; commands only what `RUST_LOG` asks for.
+fn start_log(stays: bool) {
+    let default = if stays { "info" } else { "off" };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
-    let filter = if appliance { filter } else { tracing_subscriber::EnvFilter::new("off") };
+    let filter = if stays { filter } else { tracing_subscriber::EnvFilter::new("off") };
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if std::env::var("HDM_LOG").is_ok_and(|format| format == "json") { log.json().init() } else { log.init() }
 }
@@ -56,7 +57,18 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     let client = || Client::open(cli.profile.clone());
     match cli.command {
         Command::Appliance { command } => command::appliance::run(output, command).await,
+        Command::Server { command } => command::server::run(command).await,
         Command::Vcenter { command } => command::vcenter::run(&client()?, output, command).await,
+        Command::Register { vcenter, url, thumbprint, admin_email } => {
+            let asked = RegisterPlugin { url, thumbprint, admin_email };
+            command::registration::register(&client()?, output, &vcenter, asked).await
+        }
+        Command::Unregister { vcenter } => {
+            command::registration::unregister(&client()?, output, &vcenter).await
+        }
+        Command::Registration { command: cli::Registration::Status { vcenter, server_metrics } } => {
+            command::registration::status(&client()?, output, &vcenter, &server_metrics).await
+        }
         Command::Vms(arguments) => command::vms::run(&client()?, output, arguments).await,
         Command::Clouds => command::clouds::run(&client()?, output).await,
         Command::Migrate { command: cli::Migrate::Cold(arguments) } => {

@@ -51,6 +51,8 @@ pub enum Error {
     Certificate { host: String, expected: Thumbprint, presented: String },
     #[error("{vcenter} refused the login of '{user}': check the user name and the password")]
     InvalidLogin { vcenter: String, user: String },
+    #[error("{vcenter} does not know the session shown to it: it has ended, or belongs to another vCenter")]
+    TokenRefused { vcenter: String },
     #[error("{vcenter} ended the session")]
     SessionLost { vcenter: String },
     #[error("another appliance has taken over; {vcenter} is not spoken to any more")]

@@ -10,6 +10,7 @@
 //! XML never leaves this crate. Certificates are pinned by their thumbprint; there is no insecure mode.
 //! Every call has a limit on time and size, see [`Limits`].
 
+mod client_session;
 mod error;
 mod inventory;
 mod lease;
@@ -22,6 +23,7 @@ mod task;
 mod verb;
 mod wire;
 
+pub use client_session::ClientSessions;
 pub use error::{Error, Fault};
 pub use inventory::{
     CacheState, ClusterSummary, DatacenterSummary, DatastoreSummary, FolderSummary, HostSummary, Inventory,
@@ -37,13 +39,15 @@ pub use ovf::{
 pub use property::{
     BootDevice, ControllerDetails, DeviceDetails, DiskBacking, DiskDetails, FoundVms, Heartbeat, HostAddress,
     HostUsage, NicDetails, PowerState, Question, SnapshotDetails, ToolsState, UnreadableVm, VmDetails,
+    VmKind,
 };
 pub use session::{About, Credentials, LoginGate, Session, SessionInfo};
 pub use task::{NewTask, TaskInfo, TaskResult, TaskState};
 pub use verb::{
-    Attached, EventEx, EventRecord, EventSeverity, ExtensionInfo, ExtensionSpec, NicChange, VmConfigChange,
+    Attached, EventEx, EventRecord, EventSeverity, ExtensionInfo, ExtensionPlugin, ExtensionSpec,
+    ExtensionTexts, NicChange, VmConfigChange,
 };
-pub use wire::{Endpoint, Limits, PresentedCertificate, Secret, Thumbprint, probe};
+pub use wire::{Endpoint, Limits, PresentedCertificate, Secret, Thumbprint, client, probe};
 
 #[cfg(any(test, fuzzing))]
 pub use wire::fuzz_read_xml;

@@ -12,8 +12,8 @@ use tokio::sync::{Mutex, OnceCell, RwLock, Semaphore};
 use crate::MoRef;
 use crate::error::{Error, Fault};
 use crate::wire::{
-    Answer, Endpoint, Http, Limits, Node, RestAuth, Secret, Service, XmlWriter, envelope, read_answer,
-    storage_envelope,
+    Answer, Endpoint, Http, HttpAnswer, Limits, Node, RestAuth, Secret, Service, XmlWriter, envelope,
+    read_answer, storage_envelope,
 };
 
 /// A user name and its password.
@@ -26,7 +26,7 @@ pub struct Credentials {
 }
 
 /// What a vCenter says of itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct About {
     /// Such as `VMware vCenter Server 8.0.2 build-…`.
     pub full_name: String,
@@ -70,12 +70,20 @@ pub(crate) struct Content {
     pub(crate) ovf_manager: MoRef,
 }
 
+/// How a session comes into being.
+enum Access {
+    /// By a login, and by another whenever vCenter has lost it.
+    Password(Credentials),
+    /// As a clone of somebody's session. Nobody can clone it again, so one that is lost is lost.
+    Clone,
+}
+
 /// Asked before each login; `false` keeps a former owner from coming back.
 pub type LoginGate = Arc<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
 
 struct Shared {
     http: Http,
-    credentials: Credentials,
+    access: Access,
     content: OnceCell<Content>,
     login: Mutex<()>,
     state: RwLock<State>,
@@ -118,12 +126,16 @@ impl Session {
         limits: Limits,
         user_agent: String,
     ) -> Result<Self, Error> {
-        let calls = Semaphore::new(limits.concurrent_calls);
         let http = Http::new(endpoint, limits, user_agent.clone())?;
-        Ok(Self {
+        Ok(Self::with(http, Access::Password(credentials), user_agent))
+    }
+
+    fn with(http: Http, access: Access, user_agent: String) -> Self {
+        let calls = Semaphore::new(http.limits().concurrent_calls);
+        Self {
             shared: Arc::new(Shared {
                 http,
-                credentials,
+                access,
                 content: OnceCell::new(),
                 login: Mutex::new(()),
                 state: RwLock::default(),
@@ -132,7 +144,36 @@ impl Session {
                 gate: std::sync::RwLock::new(None),
                 calls,
             }),
-        })
+        }
+    }
+
+    /// Makes a session of a clone ticket; the text is its user's name. The ticket is used up, whatever
+    /// comes of it. A cloned session does not log in again: once vCenter has ended it, every call fails
+    /// with [`Error::SessionLost`].
+    pub async fn from_clone_ticket(
+        endpoint: Endpoint,
+        ticket: &Secret,
+        limits: Limits,
+        user_agent: String,
+    ) -> Result<(Self, String), Error> {
+        let http = Http::new(endpoint, limits, user_agent.clone())?;
+        let session = Self::with(http, Access::Clone, user_agent);
+        let manager = session.content().await?.session_manager.clone();
+        let operation = "CloneSession";
+        let body = envelope(operation, &manager, |w| w.value("cloneTicket", ticket.reveal()));
+        let answer =
+            session.shared.http.post(Service::Vim, operation, None, body, session.limits().call).await?;
+        let (state, node) =
+            session.opened(operation, &manager, answer).map_err(|e| match e.fault_kind() {
+                Some("InvalidLogin") => Error::TokenRefused { vcenter: session.name().to_owned() },
+                _ => e,
+            })?;
+        let user = node.string("returnval.userName");
+        if user.is_empty() {
+            return Err(Self::protocol(operation, "it names no user"));
+        }
+        *session.shared.state.write().await = State { generation: 1, ..state };
+        Ok((session, user))
     }
 
     /// Sets what is asked before each login; without a gate every login is allowed.
@@ -375,7 +416,9 @@ impl Session {
     /// Opens a session of the REST API, for calls whose results vary with our user alone. Close it again.
     pub(crate) async fn rest_login(&self) -> Result<RestSession<'_>, Error> {
         self.login().await?;
-        let Credentials { user, password } = &self.shared.credentials;
+        let Access::Password(Credentials { user, password }) = &self.shared.access else {
+            return Err(Error::SessionLost { vcenter: self.name().to_owned() });
+        };
         let auth = RestAuth::Basic(user, password.reveal());
         let answer = self.shared.http.rest(Method::POST, REST_SESSION, auth, None).await?;
         let id =
@@ -407,7 +450,9 @@ impl Session {
         {
             return Err(Error::Fenced { vcenter: self.name().to_owned() });
         }
-        let Credentials { user, password } = &self.shared.credentials;
+        let Access::Password(Credentials { user, password }) = &self.shared.access else {
+            return Err(Error::SessionLost { vcenter: self.name().to_owned() });
+        };
         let body = envelope("Login", &manager, |w| {
             w.value("userName", user);
             w.value("password", password.reveal());
@@ -428,29 +473,28 @@ impl Session {
         if no_login {
             self.shared.stray.store(was_stray, Ordering::Relaxed);
         }
-        let answer = sent?;
-        let cookie = answer.cookie.clone();
-        let node = self.answer("Login", &manager, &answer.body, answer.status).map_err(|e| {
-            match e.fault_kind() {
-                Some("InvalidLogin" | "NoPermission") => {
-                    Error::InvalidLogin { vcenter: self.name().to_owned(), user: user.clone() }
-                }
-                _ => e,
+        let (opened, node) = self.opened("Login", &manager, sent?).map_err(|e| match e.fault_kind() {
+            Some("InvalidLogin" | "NoPermission") => {
+                Error::InvalidLogin { vcenter: self.name().to_owned(), user: user.clone() }
             }
+            _ => e,
         })?;
-        let protocol = |detail: &str| Error::Protocol { operation: "Login".into(), detail: detail.into() };
-        let key = node.string("returnval.key");
-        if key.is_empty() {
-            return Err(protocol("there is no session key in it"));
-        }
-        let cookie = cookie.ok_or_else(|| protocol("it set no cookie"))?;
         let mut state = self.shared.state.write().await;
-        state.generation += 1;
-        state.cookie = Some(cookie);
-        state.key = Some(key.clone());
+        *state = State { generation: state.generation + 1, ..opened };
         self.shared.stray.store(was_stray || lost_one, Ordering::Relaxed);
         tracing::debug!(vcenter = self.name(), "logged in");
-        Ok(key)
+        Ok(node.string("returnval.key"))
+    }
+
+    /// What a call answered that opens a session: its cookie and key, and the answer as such.
+    fn opened(&self, operation: &str, manager: &MoRef, answer: HttpAnswer) -> Result<(State, Node), Error> {
+        let node = self.answer(operation, manager, &answer.body, answer.status)?;
+        let key = node.string("returnval.key");
+        if key.is_empty() {
+            return Err(Self::protocol(operation, "there is no session key in it"));
+        }
+        let cookie = answer.cookie.ok_or_else(|| Self::protocol(operation, "it set no cookie"))?;
+        Ok((State { generation: 0, cookie: Some(cookie), key: Some(key) }, node))
     }
 
     async fn send(

@@ -13,6 +13,7 @@ mod inventory;
 mod migrations;
 mod offers;
 mod openapi;
+mod plugin;
 #[cfg(test)]
 mod plugin_tests;
 mod preferences;
@@ -81,6 +82,10 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/api/v1/vcenters/{id}", put(vcenter_edit::edit).delete(vcenters::remove))
         .route("/api/v1/vcenters/{id}/released", get(offers::released).put(offers::release))
         .route("/api/v1/vcenters/{id}/check", post(vcenters::check))
+        .route(
+            "/api/v1/vcenters/{id}/plugin",
+            get(plugin::status).put(plugin::register).delete(plugin::unregister),
+        )
         .route("/api/v1/vms", get(inventory::vms))
         .route("/api/v1/clouds", get(inventory::clouds))
         .route("/api/v1/offers", get(offers::list))

@@ -5,8 +5,8 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use super::{
-    actions, batches, changes, dashboard, events, inventory, migrations, offers, preferences, samples,
-    stream, vcenter_edit, vcenters,
+    actions, batches, changes, dashboard, events, inventory, migrations, offers, plugin, preferences,
+    samples, stream, vcenter_edit, vcenters,
 };
 
 #[derive(OpenApi)]
@@ -17,7 +17,7 @@ use super::{
     ),
     paths(
         vcenters::list, vcenters::add, vcenters::remove, vcenters::check, vcenter_edit::edit,
-        offers::released, offers::release,
+        offers::released, offers::release, plugin::status, plugin::register, plugin::unregister,
         inventory::vms, inventory::clouds, offers::list, dashboard::show, samples::series,
         batches::start, batches::plan, changes::page, actions::act, actions::dismiss,
         preferences::show, preferences::set, preferences::forget,

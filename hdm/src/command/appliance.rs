@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use hdm_appliance::appliance;
 use hdm_appliance::config::{Config, Folder};
-use tokio::signal::unix::{SignalKind, signal};
 
+use super::stopped;
 use crate::cli::{Appliance, Output};
 use crate::client::default_folder;
 use crate::failure::Failure;
@@ -45,13 +45,4 @@ pub async fn run(output: Output, command: Appliance) -> Result<(), Failure> {
 
 fn folder(dir: Option<PathBuf>) -> Result<PathBuf, Failure> {
     dir.map_or_else(default_folder, Ok)
-}
-
-/// Done when somebody asks the process to end.
-async fn stopped() {
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-    }
 }

@@ -7,7 +7,9 @@ pub mod demo;
 pub mod events;
 pub mod lab;
 pub mod migrate;
+pub mod registration;
 pub mod retry;
+pub mod server;
 pub mod source;
 pub mod status;
 pub mod vcenter;
@@ -15,6 +17,7 @@ pub mod vms;
 
 use clap::CommandFactory;
 use hdm_shared::VcenterId;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::Cli;
 use crate::failure::Failure;
@@ -22,6 +25,15 @@ use crate::failure::Failure;
 /// `hdm completions`.
 pub fn completions(shell: clap_complete::Shell) {
     clap_complete::generate(shell, &mut Cli::command(), "hdm", &mut std::io::stdout());
+}
+
+/// Done when somebody asks the process to end.
+async fn stopped() {
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
 }
 
 /// Reads the name of a vCenter.

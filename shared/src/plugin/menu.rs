@@ -9,6 +9,11 @@ use serde::{Deserialize, Serialize};
 /// says what is too much.
 pub const MAX_OBJECTS: usize = 2_000;
 
+/// The action Migrate of a virtual machine, as the manifest and the answer name it.
+pub const VM_MIGRATE: &str = "vm-migrate";
+/// The action Migrate of a cluster.
+pub const CLUSTER_MIGRATE: &str = "cluster-migrate";
+
 /// What the browser asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

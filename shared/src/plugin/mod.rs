@@ -11,23 +11,34 @@
 //! | `GET api/migrations/ID` | | [`MigrationDetail`](crate::changes::MigrationDetail) |
 //! | `POST api/migrations/actions` | [`ActionRequest`](crate::changes::ActionRequest) | [`ActionReport`](crate::changes::ActionReport) |
 //! | `GET api/vms?cluster=ID` or `?vm=ID&vm=ID` | | [`VmPage`](crate::vm::VmPage) |
-//! | `GET api/clouds` | | `[`[`CloudOffer`](crate::cloud::CloudOffer)`]` |
+//! | `GET api/clouds?vm=ID&cluster=ID` | | `[`[`CloudOffer`](crate::cloud::CloudOffer)`]` |
 //! | `POST api/plan` | [`BatchRequest`](crate::batch::BatchRequest) | [`Plan`](crate::migration::Plan) |
 //! | `POST api/migrations` | [`BatchRequest`](crate::batch::BatchRequest), `Idempotency-Key` | `[MigrationView]` or a [`Problem`](crate::problem::Problem) with findings |
 //! | `GET api/samples?cloud=ID&cluster=NAME&from_ms=T` | | [`SampleSeries`](crate::sample::SampleSeries) |
 //! | `GET api/events?before=N&limit=N` | | [`EventPage`](crate::event::EventPage) |
 //! | `GET api/dashboard` | | [`Dashboard`](crate::dashboard::Dashboard) |
 //! | `GET`, `PUT`, `DELETE api/preferences` | [`Preferences`] | [`Preferences`] |
+//! | `GET`, `POST api/vcenters` | [`AddVcenter`](crate::vcenter::AddVcenter) | [`VcenterView`](crate::vcenter::VcenterView), or all of them |
+//! | `PUT`, `DELETE api/vcenters/ID` | the appliance's | the appliance's |
+//! | `POST api/vcenters/ID/check` | | [`VcenterCheck`](crate::vcenter::VcenterCheck) |
+//! | `GET`, `PUT api/vcenters/ID/released` | [`ReleasedObjects`](crate::cloud::ReleasedObjects) | [`ReleasedObjects`](crate::cloud::ReleasedObjects) |
 //! | `POST dyn/vm/menu`, `dyn/cluster/menu` | the Client's own, see [`menu`] | |
 //!
 //! All but the first and the last carry `Authorization: Bearer <token of the grant>`. Failures are
 //! [`Problem`](crate::problem::Problem)s. 401 with the kind [`SESSION_UNKNOWN`] means: exchange the Client's
-//! token again and repeat the request once.
+//! token again and repeat the request once. 401 with the kind [`CLIENT_SESSION`], which only the exchange
+//! itself answers, means that the Client's session has ended.
+//!
+//! VMs and clusters are named by managed object id, such as `vm-12`, in the vCenter of the session. What a
+//! user may not see is answered as if it were not there. `api/clouds` wants a VM or a cluster on which the user holds
+//! `HDM.Migrate`; without one the object of the session is meant.
 
 pub mod menu;
+pub mod registration;
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::VcenterId;
@@ -40,6 +51,8 @@ pub const CLIENT_TOKEN_HEADER: &str = "vmware-api-session-id";
 
 /// The kind of a problem that says: exchange the token again.
 pub const SESSION_UNKNOWN: &str = "urn:hdm:problem:session-unknown";
+/// The kind of a problem that says: the vSphere Client's session has ended; log in to the Client again.
+pub const CLIENT_SESSION: &str = "urn:hdm:problem:client-session";
 /// The kind of a problem that says: the appliance cannot be reached.
 pub const APPLIANCE_AWAY: &str = "urn:hdm:problem:appliance-away";
 /// The kind of a problem that says: a privilege is missing; the detail names it.
@@ -100,6 +113,29 @@ pub struct SessionRequest {
     pub object: Option<ManagedObject>,
     /// The version of the page that asks.
     pub page_version: String,
+}
+
+/// One time that somebody fetched the manifest from a plugin server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManifestFetch {
+    /// The version of the manifest that was given out.
+    pub version: String,
+    /// When.
+    pub at: Timestamp,
+    /// The address it was asked from.
+    pub from: String,
+    /// What asked, as it calls itself; at most 200 characters.
+    pub agent: String,
+}
+
+/// Which times the manifest was fetched: what a plugin server answers at `/manifest-fetches` of its loopback
+/// listener.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManifestFetches {
+    /// The version it gives out now.
+    pub version: String,
+    /// The newest 100, newest first.
+    pub fetches: Vec<ManifestFetch>,
 }
 
 /// A managed object of a vCenter that is known from elsewhere.

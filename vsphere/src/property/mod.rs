@@ -2,6 +2,7 @@
 
 mod device;
 mod host;
+mod kind;
 mod vm;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ pub(crate) use device::read_nic;
 pub use device::{ControllerDetails, DeviceDetails, DiskBacking, DiskDetails, NicDetails};
 pub(crate) use device::{Device, read_device};
 pub use host::{HostAddress, HostUsage};
+pub use kind::VmKind;
 pub use vm::{
     BootDevice, FoundVms, Heartbeat, PowerState, Question, SnapshotDetails, ToolsState, UnreadableVm,
     VmDetails,

@@ -1,4 +1,4 @@
-//! Typed operations on VMs, snapshots, pools, events and extensions.
+//! Typed operations on VMs, snapshots, pools, events, extensions and rights.
 
 mod attached;
 mod event;
@@ -6,10 +6,11 @@ mod extension;
 mod pool;
 mod power;
 mod reconfigure;
+mod rights;
 mod snapshot;
 
 pub use attached::Attached;
 pub use event::{EventEx, EventRecord, EventSeverity};
-pub use extension::{ExtensionInfo, ExtensionSpec};
+pub use extension::{ExtensionInfo, ExtensionPlugin, ExtensionSpec, ExtensionTexts};
 pub(crate) use reconfigure::{DEVICE_ORDER, connectable};
 pub use reconfigure::{NicChange, VmConfigChange};

@@ -45,7 +45,8 @@ impl Endpoint {
 }
 
 /// A client that accepts one certificate. It follows no redirects, uses no proxy and keeps no cookies.
-pub(crate) fn client(pin: Thumbprint, connect: Duration) -> Result<reqwest::Client, Error> {
+/// `connect` limits the time of the TCP and TLS handshakes.
+pub fn client(pin: Thumbprint, connect: Duration) -> Result<reqwest::Client, Error> {
     reqwest::Client::builder()
         .tls_backend_preconfigured(pinned(pin)?)
         .connect_timeout(connect)
@@ -148,6 +149,25 @@ impl Http {
         auth: RestAuth<'_>,
         body: Option<&serde_json::Value>,
     ) -> Result<serde_json::Value, Error> {
+        let (status, text) = self.rest_answer(method, path, auth, body).await?;
+        let protocol = |detail: String| Error::Protocol { operation: path.to_owned(), detail };
+        if !(200..300).contains(&status) {
+            return Err(protocol(format!("HTTP status {status}")));
+        }
+        if text.is_empty() {
+            return Ok(serde_json::Value::Null);
+        }
+        serde_json::from_str(&text).map_err(|e| protocol(e.to_string()))
+    }
+
+    /// The same, with status and text as they came.
+    pub(crate) async fn rest_answer(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        auth: RestAuth<'_>,
+        body: Option<&serde_json::Value>,
+    ) -> Result<(u16, String), Error> {
         let mut request = self
             .client
             .request(method, self.beside(path)?)
@@ -158,19 +178,14 @@ impl Http {
             RestAuth::Session(id) => request.header("vmware-api-session-id", id),
         };
         if let Some(body) = body {
-            request = request.header("Content-Type", "application/json").body(body.to_string());
+            request = request
+                .header("Content-Type", "application/json")
+                .header("Accept", "application/json")
+                .body(body.to_string());
         }
         let response = request.send().await.map_err(|e| self.error(path, e))?;
-        let status = response.status();
-        let text = self.read(path, response).await?;
-        let protocol = |detail: String| Error::Protocol { operation: path.to_owned(), detail };
-        if !status.is_success() {
-            return Err(protocol(format!("HTTP status {status}")));
-        }
-        if text.is_empty() {
-            return Ok(serde_json::Value::Null);
-        }
-        serde_json::from_str(&text).map_err(|e| protocol(e.to_string()))
+        let status = response.status().as_u16();
+        Ok((status, self.read(path, response).await?))
     }
 
     /// Another path of the same server.

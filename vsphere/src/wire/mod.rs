@@ -14,8 +14,8 @@ pub use secret::Secret;
 pub use thumbprint::Thumbprint;
 pub use tls::{PresentedCertificate, probe};
 
-pub use http::Endpoint;
-pub(crate) use http::{Http, RestAuth, Service, certificate_error, client};
+pub use http::{Endpoint, client};
+pub(crate) use http::{Http, HttpAnswer, RestAuth, Service, certificate_error};
 pub(crate) use soap::{Answer, envelope, read_answer, read_fault, storage_envelope};
 pub(crate) use xml::Node;
 #[cfg(any(test, fuzzing))]

@@ -29,6 +29,8 @@ pub struct PresentedCertificate {
     pub not_after: Timestamp,
     /// Whether one of its names is the host's that was asked.
     pub names_host: bool,
+    /// The certificate itself: PEM with lines of 64 characters (RFC 7468, section 2).
+    pub pem: String,
 }
 
 /// Connects to `host:port`, looks at the certificate and hangs up. Nothing is sent but the handshake.
@@ -70,9 +72,25 @@ fn describe(der: &[u8], host: &str) -> Result<PresentedCertificate, Error> {
         subject: certificate.subject().to_string(),
         names_host: names.iter().any(|name| covers(name, host)),
         names,
+        pem: pem(der),
         not_after: Timestamp::from_second(certificate.validity().not_after.timestamp())
             .unwrap_or(Timestamp::MAX),
     })
+}
+
+fn pem(der: &[u8]) -> String {
+    use base64::Engine;
+    let text = base64::engine::general_purpose::STANDARD.encode(der);
+    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
+    let mut rest = text.as_str();
+    while !rest.is_empty() {
+        let (line, more) = rest.split_at(rest.len().min(64));
+        pem.push_str(line);
+        pem.push('\n');
+        rest = more;
+    }
+    pem.push_str("-----END CERTIFICATE-----\n");
+    pem
 }
 
 fn name_of(name: &GeneralName<'_>) -> Option<String> {

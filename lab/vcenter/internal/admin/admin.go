@@ -30,13 +30,18 @@ type API struct {
 	faults *faults.Faults
 	link   *link.Link
 	own    func() *simulator.Context
+	// mounted are parts of the API that other packages serve.
+	mounted map[string]http.Handler
 }
 
 // New returns the API. link is what the site is reached over, or nil; own makes
 // a context that shares no locks.
 func New(site hook.Site, f *faults.Faults, link *link.Link, own func() *simulator.Context) *API {
-	return &API{site: site, faults: f, link: link, own: own}
+	return &API{site: site, faults: f, link: link, own: own, mounted: make(map[string]http.Handler)}
 }
+
+// Mount adds what another package serves, for those who know the token.
+func (a *API) Mount(pattern string, handler http.Handler) { a.mounted[pattern] = handler }
 
 func (a *API) context() *simulator.Context { return a.own() }
 
@@ -67,6 +72,8 @@ func (a *API) Handler(token string) http.Handler {
 		return map[string]string{"sha256": thumbprint}, err
 	})
 	handle("POST /sessions/expire", func(*http.Request) (any, error) { a.site.ExpireSessions(); return ok, nil })
+	handle("GET /users", func(*http.Request) (any, error) { return a.site.Users(), nil })
+	handle("POST /users", a.user)
 	handle("POST /tasks/forget", func(*http.Request) (any, error) { a.site.ForgetTasks(); return ok, nil })
 	handle("POST /tasks/{id}/cancel", func(r *http.Request) (any, error) {
 		task := types.ManagedObjectReference{Type: "Task", Value: r.PathValue("id")}
@@ -77,6 +84,9 @@ func (a *API) Handler(token string) http.Handler {
 	handle("POST /vms/{name}/exec", a.exec)
 	if a.link != nil {
 		mux.Handle("/link", a.link.Handler())
+	}
+	for pattern, handler := range a.mounted {
+		mux.Handle(pattern, handler)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		given := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
@@ -121,6 +131,22 @@ func (a *API) arm(r *http.Request) (any, error) {
 		return nil, err
 	}
 	return map[string]string{"id": id}, nil
+}
+
+// user locks, frees or removes an account.
+func (a *API) user(r *http.Request) (any, error) {
+	var body struct {
+		Name string `json:"name"`
+		Do   string `json:"do"`
+	}
+	if err := read(r, &body); err != nil {
+		return nil, err
+	}
+	ended, err := a.site.ChangeUser(body.Name, body.Do)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]int{"sessions_ended": ended}, nil
 }
 
 func (a *API) setFree(r *http.Request) (any, error) {

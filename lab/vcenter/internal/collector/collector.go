@@ -6,7 +6,10 @@
 //
 // A filter is served here if each of its object sets names its object itself, or
 // a view whose members are meant. Collectors with other filters, and everything
-// that is not waiting, stay vcsim's own. An object that has changed is reported
+// that is not waiting, stay vcsim's own; but sessions that may not see everything
+// are served here whatever their filters, so that objects come and go with the
+// session's rights. Other filters than the two kinds are then walked through
+// again whenever the inventory changes its shape. An object that has changed is reported
 // with all properties the filter asks for, which is more than a vCenter reports
 // and never less.
 package collector
@@ -35,6 +38,7 @@ const look = 250 * time.Millisecond
 type Collectors struct {
 	self     types.ManagedObjectReference
 	sessions func() []hook.Session
+	access   hook.Access
 
 	mu     sync.Mutex
 	states map[key]*state
@@ -44,40 +48,56 @@ type Collectors struct {
 type key struct{ session, collector string }
 
 // Register puts the lab's waiting in place of vcsim's.
-func Register(ctx *simulator.Context, table hook.Dispatcher, sessions func() []hook.Session) {
+func Register(ctx *simulator.Context, table hook.Dispatcher, sessions func() []hook.Session, access hook.Access) *Collectors {
 	c := &Collectors{self: types.ManagedObjectReference{Type: "LabCollectors", Value: "lab-collectors"},
-		sessions: sessions, states: make(map[key]*state)}
+		sessions: sessions, access: access, states: make(map[key]*state)}
 	ctx.Map.AddHandler(c)
 	table.Around("PropertyCollector", "CreateFilter", c.createFilter)
 	table.Around("PropertyCollector", "WaitForUpdatesEx", c.wait)
 	table.Unlocked("PropertyCollector", "WaitForUpdatesEx")
+	table.Around("PropertyCollector", "WaitForUpdates", c.waitOld)
+	table.Unlocked("PropertyCollector", "WaitForUpdates")
 	table.Around("PropertyCollector", "CancelWaitForUpdates", c.cancel)
 	table.Around("PropertyCollector", "DestroyPropertyCollector", c.destroyCollector)
 	table.Around("PropertyFilter", "DestroyPropertyFilter", c.destroyFilter)
+	return c
+}
+
+// Regrant is told that rights have changed: who waits looks again.
+func (c *Collectors) Regrant() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.states {
+		s.regrant = true
+		s.wake()
+	}
 }
 
 // Reference makes it a handler of the registry.
 func (c *Collectors) Reference() types.ManagedObjectReference { return c.self }
 
 // PutObject implements simulator.RegisterObject.
-func (c *Collectors) PutObject(_ *simulator.Context, obj mo.Reference) { c.feed(obj.Reference()) }
+func (c *Collectors) PutObject(_ *simulator.Context, obj mo.Reference) {
+	c.feed(obj.Reference(), nil)
+}
 
 // UpdateObject implements simulator.RegisterObject.
-func (c *Collectors) UpdateObject(_ *simulator.Context, obj mo.Reference, _ []types.PropertyChange) {
-	c.feed(obj.Reference())
+func (c *Collectors) UpdateObject(_ *simulator.Context, obj mo.Reference, changes []types.PropertyChange) {
+	c.feed(obj.Reference(), changes)
 }
 
 // RemoveObject implements simulator.RegisterObject.
 func (c *Collectors) RemoveObject(_ *simulator.Context, ref types.ManagedObjectReference) {
-	c.feed(ref)
+	c.feed(ref, nil)
 }
 
 // feed is called with the object's lock held: it only notes what has changed.
-func (c *Collectors) feed(ref types.ManagedObjectReference) {
+// Without changes the object has come or gone.
+func (c *Collectors) feed(ref types.ManagedObjectReference, changes []types.PropertyChange) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, s := range c.states {
-		s.feed(ref)
+		s.feed(ref, changes)
 	}
 }
 
@@ -163,7 +183,7 @@ func (c *Collectors) destroyCollector(next hook.Call) hook.Call {
 func (c *Collectors) cancel(next hook.Call) hook.Call {
 	return func(ctx *simulator.Context, this types.ManagedObjectReference, req types.AnyType) soap.HasFault {
 		s := c.find(ctx, this)
-		if s == nil || !s.ours() {
+		if s == nil || !c.serves(ctx, s) {
 			return next(ctx, this, req)
 		}
 		c.mu.Lock()
@@ -177,10 +197,51 @@ func (c *Collectors) wait(next hook.Call) hook.Call {
 	return func(ctx *simulator.Context, this types.ManagedObjectReference, request types.AnyType) soap.HasFault {
 		req, _ := request.(*types.WaitForUpdatesEx)
 		s := c.find(ctx, this)
-		if s == nil || !s.ours() {
+		if s == nil || !c.serves(ctx, s) {
 			return next(ctx, this, request)
 		}
 		return c.serve(ctx, s, req)
+	}
+}
+
+// waitOld is what older clients wait with: it never ends without an update.
+func (c *Collectors) waitOld(next hook.Call) hook.Call {
+	return func(ctx *simulator.Context, this types.ManagedObjectReference, request types.AnyType) soap.HasFault {
+		req, _ := request.(*types.WaitForUpdates)
+		s := c.find(ctx, this)
+		if s == nil || c.access.All(ctx) {
+			return next(ctx, this, request)
+		}
+		for {
+			res := c.serve(ctx, s, &types.WaitForUpdatesEx{This: this, Version: req.Version})
+			body, ok := res.(*methods.WaitForUpdatesExBody)
+			if !ok || body.Res == nil {
+				return res
+			}
+			if body.Res.Returnval != nil {
+				return &methods.WaitForUpdatesBody{Res: &types.WaitForUpdatesResponse{Returnval: *body.Res.Returnval}}
+			}
+		}
+	}
+}
+
+// serves tells whether a session waits here and not with vcsim.
+func (c *Collectors) serves(ctx *simulator.Context, s *state) bool {
+	all := c.access.All(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !all {
+		s.walks = true
+	}
+	return s.ours()
+}
+
+// hide leaves out whom the session does not see.
+func (c *Collectors) hide(ctx *simulator.Context, members map[types.ManagedObjectReference]bool) {
+	for ref := range members {
+		if !c.access.Visible(ctx, ref) {
+			delete(members, ref)
+		}
 	}
 }
 
@@ -203,11 +264,16 @@ func (c *Collectors) serve(ctx *simulator.Context, s *state, req *types.WaitForU
 	for {
 		// Objects are looked at without our lock: looking locks them, and who
 		// changes one holds its lock and feeds us.
+		all := c.access.All(ctx)
 		c.mu.Lock()
+		s.restrict(!all)
 		stale := s.staleFilters()
 		c.mu.Unlock()
 		for _, f := range stale {
-			now := f.look(ctx)
+			now := f.look(ctx, req.This)
+			if !all {
+				c.hide(ctx, now)
+			}
 			c.mu.Lock()
 			s.refresh(f, now)
 			c.mu.Unlock()
@@ -219,7 +285,7 @@ func (c *Collectors) serve(ctx *simulator.Context, s *state, req *types.WaitForU
 		if cancelled {
 			return dispatch.Fault("The wait was cancelled.", new(types.RequestCanceled))
 		}
-		contents := read(ctx, req.This, batch)
+		contents := read(ctx, req.This, batch, c.access.Cut)
 		c.mu.Lock()
 		set := s.tell(batch, contents)
 		c.mu.Unlock()

@@ -2,6 +2,7 @@ package collector
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/methods"
@@ -24,6 +25,11 @@ type state struct {
 	// signal is closed when something is pending, or the wait is cancelled.
 	signal    chan struct{}
 	cancelled bool
+	// restricted tells that the session may not see everything, as far as is
+	// known; walks that it was so once, and filters of all kinds are served.
+	restricted, walks bool
+	// regrant is set when rights have changed.
+	regrant bool
 }
 
 // item is one object of one filter.
@@ -39,6 +45,8 @@ type filter struct {
 	// roots are the objects meant themselves; views those whose members are meant.
 	roots, views []types.ManagedObjectReference
 	ours         bool
+	// paths are the properties that a filter of another kind walks along.
+	paths map[string]bool
 	// stale is set when its members are to be looked at again.
 	stale bool
 	// members are the objects that belong to it; told those the client knows.
@@ -49,7 +57,21 @@ func newState() *state {
 	return &state{queued: make(map[item]bool), signal: make(chan struct{})}
 }
 
-func (s *state) ours() bool { return s.foreign == 0 && len(s.filters) > 0 }
+func (s *state) ours() bool { return (s.foreign == 0 || s.walks) && len(s.filters) > 0 }
+
+// restrict notes whether the session sees everything. After a change of rights
+// everything is looked at and told again, if that can have changed anything.
+func (s *state) restrict(restricted bool) {
+	if s.regrant && (restricted || s.restricted) {
+		for _, f := range s.filters {
+			f.stale = true
+			for ref := range f.members {
+				s.push(item{f, ref})
+			}
+		}
+	}
+	s.regrant, s.restricted = false, restricted
+}
 
 func (s *state) add(ref types.ManagedObjectReference, spec types.PropertyFilterSpec) {
 	f := &filter{ref: ref, spec: spec, ours: true, stale: true, members: make(map[types.ManagedObjectReference]bool),
@@ -67,9 +89,39 @@ func (s *state) add(ref types.ManagedObjectReference, spec types.PropertyFilterS
 	}
 	if !f.ours {
 		s.foreign++
+		f.paths = make(map[string]bool)
+		for _, set := range spec.ObjectSet {
+			walked(set.SelectSet, f.paths)
+		}
 	}
 	s.filters = append(s.filters, f)
 }
+
+// walked collects the properties that selections follow.
+func walked(selections []types.BaseSelectionSpec, into map[string]bool) {
+	for _, s := range selections {
+		if traversal, ok := s.(*types.TraversalSpec); ok {
+			name, _, _ := strings.Cut(traversal.Path, ".")
+			into[name] = true
+			walked(traversal.SelectSet, into)
+		}
+	}
+}
+
+// reshapes tells whether a change can make others belong to a filter: always, if
+// the object has come or gone.
+func (f *filter) reshapes(changes []types.PropertyChange) bool {
+	for _, change := range changes {
+		name, _, _ := strings.Cut(change.Name, ".")
+		if moves[name] || f.paths[name] {
+			return true
+		}
+	}
+	return len(changes) == 0 && !f.ours
+}
+
+// moves are the properties that change what a session sees of an object.
+var moves = map[string]bool{"parent": true, "resourcePool": true, "parentVApp": true, "parentFolder": true}
 
 // asked tells whether properties of an object of this type are asked for.
 func asked(specs []types.PropertySpec, ref types.ManagedObjectReference) bool {
@@ -103,8 +155,12 @@ func (s *state) drop(ref types.ManagedObjectReference) {
 }
 
 // feed notes that an object has changed, has come or has gone.
-func (s *state) feed(ref types.ManagedObjectReference) {
+func (s *state) feed(ref types.ManagedObjectReference, changes []types.PropertyChange) {
 	for _, f := range s.filters {
+		if s.restricted && f.reshapes(changes) {
+			f.stale = true
+			s.wake()
+		}
 		if f.members[ref] || f.told[ref] {
 			s.push(item{f, ref})
 			continue
@@ -170,8 +226,12 @@ func (s *state) staleFilters() []*filter {
 }
 
 // look reads who belongs to a filter now.
-func (f *filter) look(ctx *simulator.Context) map[types.ManagedObjectReference]bool {
+func (f *filter) look(ctx *simulator.Context, collector types.ManagedObjectReference) map[types.ManagedObjectReference]bool {
 	now := make(map[types.ManagedObjectReference]bool)
+	if !f.ours {
+		f.walk(ctx, collector, now)
+		return now
+	}
 	for _, root := range f.roots {
 		now[root] = true
 	}
@@ -194,6 +254,26 @@ func (f *filter) look(ctx *simulator.Context) map[types.ManagedObjectReference]b
 		}
 	}
 	return now
+}
+
+// walk finds who belongs to a filter by collecting it without properties.
+func (f *filter) walk(ctx *simulator.Context, collector types.ManagedObjectReference, into map[types.ManagedObjectReference]bool) {
+	pc, ok := ctx.Session.Get(collector).(*simulator.PropertyCollector)
+	if !ok {
+		return
+	}
+	spec := f.spec
+	spec.ReportMissingObjectsInResults = types.NewBool(true)
+	spec.PropSet = nil
+	for _, p := range f.spec.PropSet {
+		spec.PropSet = append(spec.PropSet, types.PropertySpec{Type: p.Type})
+	}
+	body, ok := pc.RetrievePropertiesEx(ctx, &types.RetrievePropertiesEx{This: collector, SpecSet: []types.PropertyFilterSpec{spec}}).(*methods.RetrievePropertiesExBody)
+	if ok && body.Res != nil && body.Res.Returnval != nil {
+		for _, content := range body.Res.Returnval.Objects {
+			into[content.Obj] = true
+		}
+	}
 }
 
 // refresh queues whoever has come to a filter or gone from it.
@@ -232,8 +312,9 @@ func (s *state) take(limit int) []item {
 // contents is what was read of each object of each filter.
 type contents map[item]types.ObjectContent
 
-// read collects a batch.
-func read(ctx *simulator.Context, collector types.ManagedObjectReference, batch []item) contents {
+// read collects a batch, less what the session may not read.
+func read(ctx *simulator.Context, collector types.ManagedObjectReference, batch []item,
+	cut func(*simulator.Context, []types.ObjectContent) []types.ObjectContent) contents {
 	byFilter := make(map[*filter][]types.ManagedObjectReference)
 	for _, i := range batch {
 		byFilter[i.filter] = append(byFilter[i.filter], i.ref)
@@ -246,8 +327,12 @@ func read(ctx *simulator.Context, collector types.ManagedObjectReference, batch 
 			collect(ctx, collector, f.spec.PropSet, refs[:n], found)
 			refs = refs[n:]
 		}
-		for ref, content := range found {
-			out[item{f, ref}] = content
+		all := make([]types.ObjectContent, 0, len(found))
+		for _, content := range found {
+			all = append(all, content)
+		}
+		for _, content := range cut(ctx, all) {
+			out[item{f, content.Obj}] = content
 		}
 	}
 	return out

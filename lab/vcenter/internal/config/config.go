@@ -25,10 +25,16 @@ type Config struct {
 	Listen string `json:"listen"`
 	// AdminListen is the address of the admin API. Default "127.0.0.1:0".
 	AdminListen string `json:"admin_listen"`
-	// User and Password are the one accepted login. The password is made up if
-	// none is given; the ready line tells it.
+	// User and Password are the administrator's login. The password is made up
+	// if none is given; the ready line tells it.
 	User     string `json:"user"`
 	Password string `json:"password"`
+	// Users may log in beside the administrator. Who has no permission cannot.
+	Users []User `json:"users"`
+	// Roles are there beside vCenter's own.
+	Roles []Role `json:"roles"`
+	// Permissions give roles on objects that are there at the start.
+	Permissions []Permission `json:"permissions"`
 	// AdminToken is the bearer token of the admin API, made up if not given.
 	AdminToken string `json:"admin_token"`
 	// NFCListenIP is where every host listens for NFC, each on a port of its
@@ -54,6 +60,8 @@ type Config struct {
 	Link *link.Shape `json:"link"`
 	// Version is about.version and about.apiVersion. Default "8.0.2".
 	Version string `json:"version"`
+	// Client is the stand-in of the vSphere Client; without it there is none.
+	Client *Client `json:"client"`
 	// Inventory is what the vCenter manages.
 	Inventory Inventory `json:"inventory"`
 }

@@ -27,6 +27,9 @@ func (c *Config) applyDefaults() {
 	if c.AdminToken == "" {
 		c.AdminToken = rand.Text()
 	}
+	if c.Client != nil {
+		c.Client.applyDefaults()
+	}
 	c.Inventory.applyDefaults()
 }
 

@@ -44,6 +44,10 @@ func (c *Config) Validate() error {
 			bad("link: %w", err)
 		}
 	}
+	c.validateAccess(bad)
+	if c.Client != nil {
+		c.Client.validate(bad)
+	}
 	c.Inventory.validate(bad)
 	return errors.Join(errs...)
 }

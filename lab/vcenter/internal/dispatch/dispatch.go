@@ -33,6 +33,9 @@ type Table struct {
 	wraps    []entry
 	calls    map[key]hook.Call
 	unlocked map[key]bool
+	guards   []hook.Guard
+	// cloned answers CloneSession, the one wrapped method that has no session yet.
+	cloned hook.Call
 }
 
 type entry struct {
@@ -62,6 +65,12 @@ func (t *Table) Call(kind, method string) hook.Call {
 	}
 }
 
+// Guard implements hook.Dispatcher.
+func (t *Table) Guard(guard hook.Guard) { t.guards = append(t.guards, guard) }
+
+// CloneSession answers the method of that name of callers without a session.
+func (t *Table) CloneSession(call hook.Call) { t.cloned = call }
+
 // Install makes the registry use the table, which must not change any more.
 func (t *Table) Install(r *simulator.Registry) {
 	t.calls = make(map[key]hook.Call)
@@ -86,7 +95,25 @@ func (t *Table) build(k key) hook.Call {
 }
 
 func (t *Table) handle(ctx *simulator.Context, method *simulator.Method) (mo.Reference, types.BaseMethodFault) {
+	for _, guard := range t.guards {
+		message, fault := guard(ctx, method)
+		if fault == nil {
+			continue
+		}
+		if ctx.Session == nil {
+			return nil, fault // and no message: vcsim calls nothing of ours
+		}
+		answer := func(*simulator.Context, types.ManagedObjectReference, types.AnyType) soap.HasFault {
+			return Fault(message, fault)
+		}
+		return redirect(method, &receiver{ref: method.This, call: answer}, true)
+	}
 	if ctx.Session == nil {
+		if t.cloned != nil && method.Name == "CloneSession" {
+			receiver := &receiver{ref: method.This, call: t.cloned}
+			method.This = unknown
+			return &lockless{receiver}, nil
+		}
 		if readsInventory(method.Body) {
 			return nil, &types.NotAuthenticated{NoPermission: types.NoPermission{Object: &method.This, PrivilegeId: "System.View"}}
 		}
@@ -106,13 +133,17 @@ func (t *Table) handle(ctx *simulator.Context, method *simulator.Method) (mo.Ref
 	if !ok {
 		return nil, nil
 	}
-	receiver := &receiver{ref: method.This, lock: method.This, call: call}
-	if t.unlocked[key{method.This.Type, method.Name}] {
-		receiver.lock = types.ManagedObjectReference{Type: unknown.Type, Value: method.This.Value}
-	}
+	return redirect(method, &receiver{ref: method.This, call: call}, t.unlocked[key{method.This.Type, method.Name}])
+}
+
+// redirect points a call to a receiver of ours.
+func redirect(method *simulator.Method, to *receiver, unlocked bool) (mo.Reference, types.BaseMethodFault) {
 	method.This = unknown
 	method.Name = "LabCall"
-	return receiver, nil
+	if unlocked {
+		return &lockless{to}, nil
+	}
+	return to, nil
 }
 
 // readsInventory tells what vcsim lets pass without a login, and a vCenter does
@@ -124,6 +155,14 @@ func readsInventory(body any) bool {
 		specs = req.SpecSet
 	case *types.RetrieveProperties:
 		specs = req.SpecSet
+	case nil:
+		return false
+	default:
+		// "Fetch" is in no published API: one property of the object it is called on.
+		if v := reflect.Indirect(reflect.ValueOf(body)); v.Type().Name() == "Fetch" {
+			this, _ := v.FieldByName("This").Interface().(types.ManagedObjectReference)
+			return this.Type != "ServiceInstance"
+		}
 	}
 	for _, spec := range specs {
 		for _, object := range spec.ObjectSet {
@@ -137,17 +176,33 @@ func readsInventory(body any) bool {
 
 // receiver is the object whose method vcsim calls in place of the original.
 type receiver struct {
-	ref, lock types.ManagedObjectReference
-	call      hook.Call
+	ref  types.ManagedObjectReference
+	call hook.Call
 }
 
-// Reference is what vcsim locks: mostly the original object.
-func (r *receiver) Reference() types.ManagedObjectReference { return r.lock }
+// Reference is what vcsim locks: the original object.
+func (r *receiver) Reference() types.ManagedObjectReference { return r.ref }
+
+// lockless is a receiver that vcsim does not lock, because it brings a lock of
+// its own.
+type lockless struct{ *receiver }
+
+// Lock implements sync.Locker.
+func (*lockless) Lock() {}
+
+// Unlock implements sync.Locker.
+func (*lockless) Unlock() {}
 
 // LabCall is found by vcsim by its name.
 func (r *receiver) LabCall(ctx *simulator.Context, req types.AnyType) soap.HasFault {
 	ctx.Caller = &r.ref
 	return r.call(ctx, r.ref, req)
+}
+
+// CloneSession is found by vcsim by its name, which it has to keep: vcsim lets
+// nothing else pass without a session.
+func (r *receiver) CloneSession(ctx *simulator.Context, req types.AnyType) soap.HasFault {
+	return r.LabCall(ctx, req)
 }
 
 // stock calls the method of vcsim's own object.

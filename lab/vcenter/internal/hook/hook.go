@@ -34,11 +34,31 @@ type Dispatcher interface {
 	// first is the outermost. Stock vcsim is the innermost. Only calls of
 	// logged-in sessions pass here. To be called before the site serves.
 	Around(kind, method string, wrap Wrap)
+	// CloneSession answers SessionManager's method of that name, the only one
+	// here that a caller without a session may call.
+	CloneSession(call Call)
 	// Unlocked lets a method that has a wrap run without its object's lock.
 	Unlocked(kind, method string)
 	// Call is a method with everything that is around it, for what calls it on
 	// behalf of another. The caller holds the object's lock.
 	Call(kind, method string) Call
+	// Guard has every call judged before anything else, in the order of
+	// registration; calls without a session, too.
+	Guard(guard Guard)
+}
+
+// Guard refuses a call with a fault and its message, or lets it pass with nil.
+type Guard func(ctx *simulator.Context, method *simulator.Method) (message string, fault types.BaseMethodFault)
+
+// Access tells what a session may see of the inventory.
+type Access interface {
+	// All tells whether the session sees everything, as most do.
+	All(ctx *simulator.Context) bool
+	// Visible tells whether the session sees that an object is there.
+	Visible(ctx *simulator.Context, ref types.ManagedObjectReference) bool
+	// Cut leaves out of what was read for a session what it may not read. The
+	// values must be copies of their own.
+	Cut(ctx *simulator.Context, objects []types.ObjectContent) []types.ObjectContent
 }
 
 // TaskKind is what becomes of a task.

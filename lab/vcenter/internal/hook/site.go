@@ -6,6 +6,7 @@ import (
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25"
 
+	"hdm.dev/lab/vcenter/internal/auth"
 	"hdm.dev/lab/vcenter/internal/config"
 )
 
@@ -40,6 +41,11 @@ type Site interface {
 	RenewCertificate() (string, error)
 	// Sessions lists the live logins.
 	Sessions() []Session
+	// Users lists the accounts.
+	Users() []auth.User
+	// ChangeUser does "lock", "unlock" or "remove" to an account and tells how
+	// many of its sessions this has ended.
+	ChangeUser(name, do string) (ended int, err error)
 	// ForgetTasks removes the objects of tasks that have ended.
 	ForgetTasks()
 	// RefreshDatastores writes capacity and free space into the inventory. To

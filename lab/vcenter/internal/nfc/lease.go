@@ -28,6 +28,7 @@ type Lease struct {
 	m    *Manager
 	id   string
 	kind string
+	user string
 	// alive ends when the lease does, and with it all transfers.
 	alive context.Context
 	kill  context.CancelFunc
@@ -69,6 +70,9 @@ func (m *Manager) New(ctx *simulator.Context, kind string, vm types.ManagedObjec
 	onEnd func(types.BaseMethodFault, string)) *Lease {
 	l := &Lease{m: m, id: uuid.NewString(), kind: kind, vm: vm, onEnd: onEnd,
 		state: types.HttpNfcLeaseStateInitializing}
+	if ctx.Session != nil {
+		l.user = ctx.Session.UserName
+	}
 	l.alive, l.kill = context.WithCancel(context.Background())
 	l.Self = types.ManagedObjectReference{Type: "HttpNfcLease", Value: "lease-" + l.id}
 	l.State = l.state
@@ -89,6 +93,16 @@ func (l *Lease) SetVM(vm types.ManagedObjectReference) {
 	defer l.mu.Unlock()
 	l.vm = vm
 }
+
+// Holds is the VM of the lease; empty as long as there is none.
+func (l *Lease) Holds() types.ManagedObjectReference {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.vm
+}
+
+// User is who asked for the lease.
+func (l *Lease) User() string { return l.user }
 
 // Ready publishes the devices. It is without effect on a lease that has ended.
 func (l *Lease) Ready(ctx *simulator.Context, host types.ManagedObjectReference, devices []*Device) {

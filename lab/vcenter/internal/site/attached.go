@@ -16,6 +16,7 @@ import (
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 
+	"hdm.dev/lab/vcenter/internal/auth"
 	"hdm.dev/lab/vcenter/internal/inventory"
 )
 
@@ -72,13 +73,10 @@ func (s *Site) attach(all []inventory.Attached) error {
 				return fmt.Errorf("tag %q of %q: %w", name, a.VM.Name, err)
 			}
 		}
-		var permissions []types.Permission
 		for _, user := range a.VM.Permissions {
-			permissions = append(permissions, types.Permission{Entity: &a.Ref, Principal: user, RoleId: -1})
-		}
-		if len(permissions) > 0 {
-			manager, _ := ctx.Map.Get(*s.client.ServiceContent.AuthorizationManager).(*simulator.AuthorizationManager)
-			manager.SetEntityPermissions(&types.SetEntityPermissions{Entity: a.Ref, Permission: permissions})
+			if err := s.Authority().Grant(a.Ref, auth.Permission{Principal: user, Role: auth.RoleAdmin}); err != nil {
+				return fmt.Errorf("permission of %q on %q: %w", user, a.VM.Name, err)
+			}
 		}
 		if name := a.VM.StoragePolicy; name != "" {
 			made, _ := s.policies.PbmCreate(ctx, &pbmtypes.PbmCreate{CreateSpec: pbmtypes.PbmCapabilityProfileCreateSpec{

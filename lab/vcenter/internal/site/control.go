@@ -9,6 +9,7 @@ import (
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/types"
 
+	"hdm.dev/lab/vcenter/internal/auth"
 	"hdm.dev/lab/vcenter/internal/hook"
 )
 
@@ -33,6 +34,9 @@ func (s *Site) Start() error {
 		return err
 	}
 	s.running = true
+	if s.web != nil {
+		s.web.Start()
+	}
 	return nil
 }
 
@@ -61,9 +65,7 @@ func (s *Site) own() *simulator.Context {
 
 // SetPassword implements hook.Site.
 func (s *Site) SetPassword(password string) {
-	s.login.Lock()
-	defer s.login.Unlock()
-	s.password = password
+	s.Authority().SetUser(s.cfg.User, password, []string{auth.Administrators})
 }
 
 // RenewCertificate implements hook.Site.
@@ -84,11 +86,13 @@ func (s *Site) RenewCertificate() (string, error) {
 	}
 	// As on a real vCenter the service restarts with it, and connections break.
 	s.soap.close()
-	s.soap.use(serverTLS(cert))
+	s.soap.use(s.offered(serverTLS(cert)))
+	thumbprint := sha256Thumbprint(cert)
+	s.thumbprint.Store(&thumbprint)
 	if s.running {
 		err = s.soap.open()
 	}
-	return sha256Thumbprint(cert), err
+	return thumbprint, err
 }
 
 // Sessions implements hook.Site.

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -22,6 +23,8 @@ import (
 	"github.com/vmware/govmomi/vim25"
 	"github.com/vmware/govmomi/vim25/types"
 
+	"hdm.dev/lab/vcenter/internal/access"
+	"hdm.dev/lab/vcenter/internal/client"
 	"hdm.dev/lab/vcenter/internal/config"
 	"hdm.dev/lab/vcenter/internal/disk"
 	"hdm.dev/lab/vcenter/internal/dispatch"
@@ -37,16 +40,18 @@ const drainLimit = 2 * time.Second
 
 // Site is one simulated vCenter. It implements hook.Site.
 type Site struct {
-	cfg     *config.Config
-	svc     *simulator.Service
-	client  *vim25.Client
-	disks   *disk.Store
-	guests  hook.Guests
-	faults  faultHooks
-	soap    *listener
-	admin   *listener
-	cert    tls.Certificate
-	created []func() // undo of what New made, in order
+	cfg    *config.Config
+	svc    *simulator.Service
+	client *vim25.Client
+	disks  *disk.Store
+	guests hook.Guests
+	faults faultHooks
+	soap   *listener
+	admin  *listener
+	cert   tls.Certificate
+	// thumbprint is that of the certificate shown now.
+	thumbprint atomic.Pointer[string]
+	created    []func() // undo of what New made, in order
 	// powerOn are the VMs to be powered on once everything is wired.
 	powerOn []types.ManagedObjectReference
 	leases  *nfc.Manager
@@ -58,13 +63,13 @@ type Site struct {
 	vapi     http.Handler
 	hosts    map[types.ManagedObjectReference]*esx
 	// told is what was last told of each datastore's space.
-	told sync.Map
+	told   sync.Map
+	access *access.Access
+	// web is the stand-in of the vSphere Client; nil if there is none.
+	web *client.Client
 
 	mu      sync.Mutex
 	running bool
-
-	login    sync.Mutex
-	password string // guarded by login
 }
 
 // Ready is what the ready line tells.
@@ -79,12 +84,14 @@ type Ready struct {
 	AdminToken   string `json:"admin_token"`
 	PID          int    `json:"pid"`
 	InstanceUUID string `json:"instance_uuid"`
+	// ClientURL is where the vSphere Client's stand-in is; "" if there is none.
+	ClientURL string `json:"client_url,omitempty"`
 }
 
 // New builds the vCenter without listening. Only one can be made in a process,
 // because vcsim keeps state in package variables.
 func New(cfg *config.Config) (*Site, error) {
-	s := &Site{cfg: cfg, password: cfg.Password}
+	s := &Site{cfg: cfg}
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the vCenter's directory: %w", err)
 	}
@@ -108,6 +115,7 @@ func New(cfg *config.Config) (*Site, error) {
 	if s.cert, err = certificate(s.certDir(), cfg.Name, net.ParseIP(host)); err != nil {
 		return nil, err
 	}
+	s.thumbprint.Store(new(sha256Thumbprint(s.cert)))
 	if cfg.Link != nil {
 		if s.link, err = link.New(*cfg.Link); err != nil {
 			return nil, fmt.Errorf("link: %w", err)
@@ -124,6 +132,9 @@ func New(cfg *config.Config) (*Site, error) {
 		return nil, fmt.Errorf("building the inventory: %w", err)
 	}
 	if err := s.setFreeSpace(); err != nil {
+		return nil, err
+	}
+	if err := s.grantConfigured(); err != nil {
 		return nil, err
 	}
 	table := dispatch.New()
@@ -158,11 +169,13 @@ func (s *Site) makeService(instance string) error {
 	s.svc.ServeMux.HandleFunc("/about", s.svc.About)
 	config := serverTLS(s.cert)
 	ctx.Map.SessionManager().TLS = func() *tls.Config { return config }
-	ctx.Map.SessionManager().ValidLogin = s.validLogin
-	s.soap = newListener(s.cfg.Listen, config, http.HandlerFunc(s.serveSOAP)).over(s.link)
+	s.soap = newListener(s.cfg.Listen, s.offered(config), http.HandlerFunc(s.serveSOAP)).over(s.link)
 	client, err := vim25.NewClient(ctx, s.svc)
 	s.client = client
-	return err
+	if err != nil {
+		return err
+	}
+	return s.makeAccess()
 }
 
 func serverTLS(cert tls.Certificate) *tls.Config {
@@ -170,15 +183,14 @@ func serverTLS(cert tls.Certificate) *tls.Config {
 		ClientAuth: tls.RequestClientCert}
 }
 
-func (s *Site) validLogin(req *types.Login) bool {
-	s.login.Lock()
-	defer s.login.Unlock()
-	return req.UserName == s.cfg.User && req.Password == s.password
-}
-
-// serveSOAP puts the faults' middleware before vcsim's handler.
+// serveSOAP puts the faults' middleware before vcsim's handler, and the vSphere
+// Client's pages beside it.
 func (s *Site) serveSOAP(w http.ResponseWriter, r *http.Request) {
-	handler := vim.KeepEmpty(s.svc.ServeMux)
+	if s.web != nil && s.web.Owns(r.URL.Path) {
+		s.web.ServeHTTP(w, r)
+		return
+	}
+	handler := s.access.Web(vim.KeepEmpty(s.svc.ServeMux), s.userOf, s.vapi)
 	if s.faults.middleware != nil {
 		handler = s.faults.middleware(handler)
 	}
@@ -187,13 +199,17 @@ func (s *Site) serveSOAP(w http.ResponseWriter, r *http.Request) {
 
 // Ready tells how to reach the site.
 func (s *Site) Ready() Ready {
-	return Ready{
+	ready := Ready{
 		Name: s.cfg.Name, URL: "https://" + s.soap.addr() + vim25.Path,
 		User: s.cfg.User, Password: s.cfg.Password,
 		SHA1: sha1Thumbprint(s.cert), SHA256: sha256Thumbprint(s.cert),
 		AdminURL: "http://" + s.admin.addr(), AdminToken: s.cfg.AdminToken,
 		PID: os.Getpid(), InstanceUUID: s.client.ServiceContent.About.InstanceUuid,
 	}
+	if s.web != nil {
+		ready.ClientURL = "https://" + s.soap.addr() + "/ui/"
+	}
+	return ready
 }
 
 // Config implements hook.Site.
@@ -213,6 +229,9 @@ func (s *Site) Guests() hook.Guests { return s.guests }
 
 // Close stops guests and listeners for good.
 func (s *Site) Close() {
+	if s.web != nil {
+		s.web.Close()
+	}
 	s.soap.drain(drainLimit)
 	s.closeHosts()
 	if s.admin != nil {

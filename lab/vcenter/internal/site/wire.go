@@ -18,10 +18,12 @@ type faultHooks struct {
 // wire connects the packages. The order matters: what registers first with the
 // dispatcher is the outermost.
 func (s *Site) wire(table hook.Dispatcher) error {
+	s.access.Register(table)
 	var err error
 	if s.faults, err = s.makeFaults(); err != nil {
 		return err
 	}
+	s.wireClient(s.wireTickets(table))
 	var adminHandler http.Handler
 	if adminHandler, err = s.makeAdmin(); err != nil {
 		return err
@@ -31,7 +33,7 @@ func (s *Site) wire(table hook.Dispatcher) error {
 		return err
 	}
 	ovf.Register(s.own(), table)
-	collector.Register(s.own(), table, s.Sessions)
+	s.Authority().OnChange(collector.Register(s.own(), table, s.Sessions, s.access).Regrant)
 	if s.guests, err = s.makeGuests(table); err != nil {
 		return err
 	}

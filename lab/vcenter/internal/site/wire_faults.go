@@ -16,5 +16,9 @@ func (s *Site) makeFaults() (faultHooks, error) {
 
 // makeAdmin returns the handler of the admin API.
 func (s *Site) makeAdmin() (http.Handler, error) {
-	return admin.New(s, s.rules, s.link, s.own).Handler(s.cfg.AdminToken), nil
+	api := admin.New(s, s.rules, s.link, s.own)
+	if s.web != nil {
+		api.Mount("/client/", s.web.AdminHandler())
+	}
+	return api.Handler(s.cfg.AdminToken), nil
 }

@@ -1,0 +1,164 @@
+//! Who asks, and what that user may do.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use hdm_shared::ObjectId;
+use hdm_shared::plugin::{CLIENT_TOKEN_HEADER, Privilege};
+use hdm_shared::vcenter::VcenterRole;
+use hdm_vsphere::{Error, MoRef, Secret};
+
+use crate::app::App;
+use crate::problem::Failure;
+use crate::session::InUse;
+use crate::session::rights::{Answer, Mask};
+
+/// The vSphere Client's token in a request.
+pub fn client_token(headers: &HeaderMap) -> Result<Secret, Failure> {
+    let token = headers.get(CLIENT_TOKEN_HEADER).and_then(|token| token.to_str().ok()).unwrap_or_default();
+    if token.is_empty() { Err(Failure::client_session()) } else { Ok(Secret::new(token)) }
+}
+
+/// A user with a session, for one request.
+pub struct Caller {
+    /// Everything.
+    pub app: Arc<App>,
+    /// The session.
+    pub session: InUse,
+    /// What the page is about.
+    object: Option<MoRef>,
+}
+
+impl FromRequestParts<Arc<App>> for Caller {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Failure> {
+        let given = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let token = given.and_then(|text| text.strip_prefix("Bearer ")).unwrap_or_default();
+        let claims = app.keys.check(token, app.clock.now()).ok_or_else(Failure::session_unknown)?;
+        let session = app.table.enter(claims.clone).ok_or_else(Failure::session_unknown)?;
+        // The same by construction; a token that says otherwise is not to be trusted.
+        if session.user != claims.sub || session.vcenter.guid != claims.guid {
+            return Err(Failure::session_unknown());
+        }
+        Ok(Self { app: app.clone(), session, object: claims.object })
+    }
+}
+
+impl Caller {
+    /// The caller of an exchange, who has no token of ours yet.
+    pub fn new(app: Arc<App>, session: InUse, object: Option<MoRef>) -> Self {
+        Self { app, session, object }
+    }
+
+    /// The user's name.
+    pub fn user(&self) -> &str {
+        &self.session.user
+    }
+
+    /// A VM's or another object's name in HDM.
+    pub fn subject(&self, object: &MoRef) -> ObjectId {
+        ObjectId { vcenter: self.session.vcenter.id.clone(), moid: object.id.clone() }
+    }
+
+    /// What the page is about; the root folder if it is about everything.
+    pub async fn object(&self) -> Result<MoRef, Failure> {
+        match &self.object {
+            Some(object) => Ok(object.clone()),
+            None => self.root().await,
+        }
+    }
+
+    /// The vCenter's root folder.
+    pub async fn root(&self) -> Result<MoRef, Failure> {
+        self.session.session.root().await.map_err(|error| self.failed(error))
+    }
+
+    /// What the user may do to these objects, of what is `wanted`.
+    pub async fn rights<'a>(
+        &self,
+        objects: impl IntoIterator<Item = &'a MoRef>,
+        wanted: Mask,
+    ) -> Result<HashMap<MoRef, Answer>, Failure> {
+        let now = self.app.clock.uptime();
+        let asked = self.session.rights.of(self.session.session.as_ref(), objects, wanted, now).await;
+        asked.map_err(|error| self.failed(error))
+    }
+
+    /// Which of these objects the user holds a privilege on. What is gone counts as what is above everything:
+    /// whoever may see all of a vCenter may see what was there.
+    pub async fn holding<'a>(
+        &self,
+        objects: impl IntoIterator<Item = &'a MoRef>,
+        privilege: Privilege,
+    ) -> Result<HashSet<MoRef>, Failure> {
+        let wanted = usual(privilege);
+        let rights = self.rights(objects, wanted).await?;
+        let holds = |answer: &Answer| matches!(answer, Answer::Holds(mask) if mask.has(privilege));
+        let gone = if rights.values().any(|answer| *answer == Answer::Gone) {
+            let root = self.root().await?;
+            self.rights([&root], wanted).await?.get(&root).is_some_and(holds)
+        } else {
+            false
+        };
+        let permitted = |answer: &Answer| holds(answer) || *answer == Answer::Gone && gone;
+        Ok(rights.into_iter().filter(|(_, answer)| permitted(answer)).map(|(object, _)| object).collect())
+    }
+
+    /// Whether the user holds a privilege on one object.
+    pub async fn may(&self, privilege: Privilege, object: &MoRef) -> Result<bool, Failure> {
+        Ok(self.holding([object], privilege).await?.contains(object))
+    }
+
+    /// Refuses who lacks a privilege on an object.
+    pub async fn must(&self, privilege: Privilege, object: &MoRef) -> Result<(), Failure> {
+        if self.may(privilege, object).await? {
+            return Ok(());
+        }
+        Err(Failure::forbidden(privilege, &self.named(object)))
+    }
+
+    /// Refuses who lacks a privilege on the vCenter as a whole.
+    pub async fn must_everywhere(&self, privilege: Privilege) -> Result<(), Failure> {
+        let root = self.root().await?;
+        self.must(privilege, &root).await
+    }
+
+    /// Refuses requests about a vCenter that VMs are not moved from.
+    pub fn must_be_source(&self) -> Result<(), Failure> {
+        let vcenter = &self.session.vcenter;
+        if vcenter.role == VcenterRole::Source {
+            return Ok(());
+        }
+        let detail = format!("VMs are not moved from the vCenter '{}', but to it.", vcenter.id);
+        Err(Failure::bad_request(detail))
+    }
+
+    /// An object in a message: by its id, which the page knows.
+    pub fn named(&self, object: &MoRef) -> String {
+        let vcenter = &self.session.vcenter.id;
+        if object.kind == "Folder" && self.object.as_ref() != Some(object) {
+            format!("the vCenter '{vcenter}'")
+        } else {
+            format!("{} in the vCenter '{vcenter}'", object.id)
+        }
+    }
+
+    /// A failure of vCenter. A session that it has ended is not kept.
+    fn failed(&self, error: Error) -> Failure {
+        let failure = Failure::from(error);
+        if failure.is(hdm_shared::plugin::SESSION_UNKNOWN) {
+            self.app.table.end(self.session.id);
+        }
+        failure
+    }
+}
+
+/// What is asked about together: nearly every request is about one of these two, and asking about both costs
+/// what asking about one does.
+fn usual(privilege: Privilege) -> Mask {
+    Mask::of(|p| p == privilege || p == Privilege::View || p == Privilege::Migrate)
+}

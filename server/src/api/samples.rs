@@ -1,0 +1,46 @@
+//! `GET api/samples`: the use of a cloud's cluster over time.
+
+use axum::extract::RawQuery;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use hdm_shared::VcenterId;
+use hdm_shared::plugin::Privilege;
+use hdm_shared::sample::SampleSeries;
+
+use super::{Caller, no_parameter, number, parameters, reply};
+use crate::problem::Failure;
+use crate::upstream::Call;
+
+/// For whoever may see HDM's pages for the object that the page is about.
+pub async fn series(
+    caller: Caller,
+    request: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Failure> {
+    let (mut cloud, mut cluster, mut from_ms) = (None, None, None::<i64>);
+    for (name, value) in parameters(query.as_deref()) {
+        match name.as_str() {
+            "cloud" => {
+                let id: VcenterId = value.parse().map_err(|error: hdm_shared::ids::BadVcenterId| {
+                    Failure::bad_request(format!("{error}."))
+                })?;
+                cloud = Some(id);
+            }
+            "cluster" => cluster = Some(value),
+            "from_ms" => from_ms = Some(number(&name, &value)?),
+            _ => return Err(no_parameter(&name)),
+        }
+    }
+    let cloud = cloud.ok_or_else(|| Failure::bad_request("Name a cloud."))?;
+    let object = caller.object().await?;
+    caller.must(Privilege::View, &object).await?;
+    let mut call = Call::get(&["samples"]).with("cloud", cloud);
+    if let Some(from_ms) = from_ms {
+        call = call.with("from_ms", from_ms);
+    }
+    if let Some(cluster) = cluster {
+        call = call.with("cluster", cluster);
+    }
+    let series: SampleSeries = caller.app.upstream.ask(call).await?;
+    reply::json(&request, &series)
+}

@@ -1,0 +1,452 @@
+//! The sessions that are held.
+//!
+//! One for each pair of a Client's token (by its hash) and a vCenter, shared by all of that user's frames.
+//! When there are too many, the one used least recently goes, but never one that answers a request just now.
+//! What goes is logged out.
+
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use hdm_shared::vcenter::VcenterRole;
+use hdm_vsphere::{Error, Secret};
+use uuid::Uuid;
+
+use super::budget::Budget;
+use super::rights::Rights;
+use super::user::{Gate, UserSession};
+use crate::clock::Clock;
+use crate::menu::Kinds;
+use crate::problem::Failure;
+use crate::vcenters::{Vcenter, Vcenters};
+
+/// The table's limits.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// How many sessions are held.
+    pub sessions: usize,
+    /// After how long without a request a session is ended.
+    pub idle: Duration,
+    /// How long it is believed, when a page exchanges its token, that the Client's session lives.
+    pub proof: Duration,
+    /// The same for a menu, which is answered from memory; it is proved again beforehand, while nobody waits.
+    pub menu_proof: Duration,
+    /// How long a token that was refused is refused without asking.
+    pub refused: Duration,
+    /// How often a second vCenters are asked for tickets.
+    pub tickets_per_second: u32,
+    /// How often at once.
+    pub tickets_at_once: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            sessions: 256,
+            idle: Duration::from_secs(600),
+            proof: Duration::from_secs(30),
+            menu_proof: Duration::from_secs(300),
+            refused: Duration::from_secs(10),
+            tickets_per_second: 20,
+            tickets_at_once: 100,
+        }
+    }
+}
+
+/// How many refused tokens are remembered.
+const MAX_REFUSED: usize = 4_096;
+/// How many exchanges can be under way, each for another token.
+const STRIPES: usize = 64;
+/// At how many vCenters a token is shown to find the one that knows it.
+const MAX_ASKED: usize = 4;
+/// At how many clouds a user is given a session.
+const MAX_LINKED: usize = 8;
+/// How long all sessions together may take to end when the process ends.
+const CLOSING: Duration = Duration::from_secs(5);
+
+/// What a session is known by: the hash of the Client's token, and the vCenter.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    token: [u8; 32],
+    guid: String,
+}
+
+impl Key {
+    fn new(token: &Secret, guid: &str) -> Self {
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest(&SHA256, token.reveal().as_bytes()).as_ref());
+        Self { token: hash, guid: guid.to_owned() }
+    }
+}
+
+/// A user's session at one vCenter, with what is remembered of it.
+pub struct Held {
+    /// Its name in tokens.
+    pub id: Uuid,
+    /// The user, as vCenter names it.
+    pub user: String,
+    /// The vCenter.
+    pub vcenter: Arc<Vcenter>,
+    /// What vCenter is asked through.
+    pub session: Box<dyn UserSession>,
+    /// What the user may do.
+    pub rights: Rights,
+    /// What is known of the VMs that menus were opened on.
+    pub kinds: Kinds,
+    key: Key,
+    /// The vCenter whose Client the user is logged in to.
+    home: Mutex<Option<String>>,
+    in_flight: AtomicUsize,
+    used_ms: AtomicU64,
+    proved_ms: AtomicU64,
+}
+
+impl Held {
+    fn remember_home(&self, guid: String) {
+        *self.home.lock().unwrap_or_else(PoisonError::into_inner) = Some(guid);
+    }
+}
+
+/// A session while a request uses it.
+pub struct InUse {
+    held: Arc<Held>,
+    clock: Arc<dyn Clock>,
+}
+
+impl InUse {
+    fn new(held: Arc<Held>, clock: &Arc<dyn Clock>) -> Self {
+        held.in_flight.fetch_add(1, Ordering::AcqRel);
+        held.used_ms.store(millis(clock.uptime()), Ordering::Release);
+        Self { held, clock: clock.clone() }
+    }
+}
+
+impl Deref for InUse {
+    type Target = Held;
+    fn deref(&self) -> &Held {
+        &self.held
+    }
+}
+
+impl Clone for InUse {
+    fn clone(&self) -> Self {
+        Self::new(self.held.clone(), &self.clock)
+    }
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        self.held.used_ms.store(millis(self.clock.uptime()), Ordering::Release);
+        self.held.in_flight.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+#[derive(Default)]
+struct Inner {
+    by_id: HashMap<Uuid, Arc<Held>>,
+    by_key: HashMap<Key, Uuid>,
+    refused: HashMap<Key, Duration>,
+}
+
+/// The table.
+pub struct Table {
+    gate: Arc<dyn Gate>,
+    vcenters: Arc<Vcenters>,
+    clock: Arc<dyn Clock>,
+    limits: Limits,
+    budget: Budget,
+    inner: Mutex<Inner>,
+    /// One exchange at a time for one key: its frames share the session that the first one makes.
+    stripes: [tokio::sync::Mutex<()>; STRIPES],
+}
+
+impl Table {
+    /// An empty table.
+    pub fn new(gate: Arc<dyn Gate>, vcenters: Arc<Vcenters>, clock: Arc<dyn Clock>, limits: Limits) -> Self {
+        let budget = Budget::new(limits.tickets_per_second, limits.tickets_at_once);
+        let stripes = std::array::from_fn(|_| tokio::sync::Mutex::default());
+        Self { gate, vcenters, clock, limits, budget, inner: Mutex::default(), stripes }
+    }
+
+    /// The session for a token, which is made if there is none. It is certain that the Client's session
+    /// lived at most [`Limits::proof`] ago.
+    pub async fn exchange(&self, vcenter: &Arc<Vcenter>, token: &Secret) -> Result<InUse, Failure> {
+        self.exchange_at(vcenter, token, &self.places(vcenter)).await
+    }
+
+    /// Opens sessions at the clouds that are linked with the Client's vCenter. Only vCenters that VMs are
+    /// moved from are asked whether one is: no cloud sees a token that may not be meant for it.
+    pub async fn link(&self, token: &Secret) {
+        let all = self.vcenters.all();
+        let (sources, clouds): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|vcenter| vcenter.role == VcenterRole::Source);
+        let links = clouds.iter().take(MAX_LINKED).map(|cloud| self.exchange_at(cloud, token, &sources));
+        for failure in futures_util::future::join_all(links).await.into_iter().filter_map(Result::err) {
+            tracing::debug!(detail = failure.problem.detail, "a cloud is not linked");
+        }
+    }
+
+    /// The same user's session at another vCenter, if there is one.
+    pub fn linked(&self, session: &Held, guid: &str) -> Option<InUse> {
+        let vcenter = self.vcenters.get(guid)?;
+        self.held(&Key { token: session.key.token, guid: vcenter.guid.clone() }, &vcenter)
+    }
+
+    /// The session for a token if it is held and need not be proved, for a menu. The flag says that it should be
+    /// proved soon.
+    pub fn warm(&self, vcenter: &Arc<Vcenter>, token: &Secret) -> Option<(InUse, bool)> {
+        let held = self.held(&Key::new(token, &vcenter.guid), vcenter)?;
+        let age = self.since_proof(&held);
+        let soon = age >= self.limits.menu_proof * 4 / 5;
+        (age < self.limits.menu_proof).then_some((held, soon))
+    }
+
+    /// The session that a token of ours names.
+    pub fn enter(&self, id: Uuid) -> Option<InUse> {
+        let inner = self.lock();
+        Some(InUse::new(inner.by_id.get(&id)?.clone(), &self.clock))
+    }
+
+    /// How many sessions are held.
+    pub fn len(&self) -> usize {
+        self.lock().by_id.len()
+    }
+
+    /// Whether none is held.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Ends a session, whoever uses it.
+    pub fn end(&self, id: Uuid) {
+        let gone = {
+            let mut inner = self.lock();
+            inner.by_id.remove(&id).inspect(|held| {
+                inner.by_key.remove(&held.key);
+            })
+        };
+        gone.into_iter().for_each(log_out);
+    }
+
+    /// Ends what nobody has used for a while, and what is at a vCenter that is no longer `current`.
+    pub fn sweep(&self, current: impl Fn(&Vcenter) -> bool) {
+        let now = self.clock.uptime();
+        let gone: Vec<Arc<Held>> = {
+            let mut inner = self.lock();
+            inner.refused.retain(|_, until| *until > now);
+            let idle = |held: &Held| {
+                held.in_flight.load(Ordering::Acquire) == 0
+                    && now.saturating_sub(Duration::from_millis(held.used_ms.load(Ordering::Acquire)))
+                        >= self.limits.idle
+            };
+            let gone: Vec<Uuid> = inner
+                .by_id
+                .values()
+                .filter(|held| idle(held) || !current(&held.vcenter))
+                .map(|held| held.id)
+                .collect();
+            gone.into_iter()
+                .filter_map(|id| {
+                    let held = inner.by_id.remove(&id)?;
+                    inner.by_key.remove(&held.key);
+                    Some(held)
+                })
+                .collect()
+        };
+        gone.into_iter().for_each(log_out);
+    }
+
+    /// Ends all sessions, and waits for that a little.
+    pub async fn close(&self) {
+        let all: Vec<Arc<Held>> = {
+            let mut inner = self.lock();
+            inner.by_key.clear();
+            inner.by_id.drain().map(|(_, held)| held).collect()
+        };
+        let ends = all.iter().map(|held| held.session.end());
+        if tokio::time::timeout(CLOSING, futures_util::future::join_all(ends)).await.is_err() {
+            tracing::info!("some users' sessions end by themselves");
+        }
+    }
+
+    /// Where the token may come from, the most likely first. The vCenter itself knows it if the user is logged
+    /// in there; if not, another one that it is linked with does. A token is shown to a cloud only when it is
+    /// the cloud that is asked for, and last.
+    fn places(&self, vcenter: &Arc<Vcenter>) -> Vec<Arc<Vcenter>> {
+        let is_source = |vcenter: &Vcenter| vcenter.role == VcenterRole::Source;
+        let others = self.vcenters.all().into_iter().filter(|other| is_source(other) && *other != *vcenter);
+        let others = others.take(MAX_ASKED - 1);
+        if is_source(vcenter) {
+            std::iter::once(vcenter.clone()).chain(others).collect()
+        } else {
+            others.chain([vcenter.clone()]).collect()
+        }
+    }
+
+    async fn exchange_at(
+        &self,
+        vcenter: &Arc<Vcenter>,
+        token: &Secret,
+        places: &[Arc<Vcenter>],
+    ) -> Result<InUse, Failure> {
+        let key = Key::new(token, &vcenter.guid);
+        let _one_at_a_time = self.stripes[usize::from(key.token[0]) % STRIPES].lock().await;
+        let held = self.held(&key, vcenter);
+        if let Some(held) = &held
+            && self.since_proof(held) < self.limits.proof
+        {
+            return Ok(held.clone());
+        }
+        let now = self.clock.uptime();
+        if self.lock().refused.get(&key).is_some_and(|until| *until > now) {
+            return Err(Failure::client_session());
+        }
+        if !self.budget.take(now) {
+            return Err(Failure::busy("Many sessions are being opened. The page asks again by itself."));
+        }
+        // Asked for even if the session is there: the answer says whether the Client's session still lives.
+        let (ticket, home) = match self.ticket(vcenter, token, places, held.as_deref()).await {
+            Ok(given) => given,
+            Err(error) => return Err(self.refuse(key, held, error)),
+        };
+        if let Some(held) = held {
+            held.remember_home(home);
+            held.proved_ms.store(millis(self.clock.uptime()), Ordering::Release);
+            return Ok(held);
+        }
+        match self.gate.open(vcenter, &ticket).await {
+            Ok((session, user)) => {
+                let held = self.insert(key, vcenter, session, user)?;
+                held.remember_home(home);
+                Ok(held)
+            }
+            Err(error) => Err(self.refuse(key, None, error)),
+        }
+    }
+
+    /// A ticket, and the vCenter that gave it. The one that gave the last is asked first.
+    async fn ticket(
+        &self,
+        vcenter: &Vcenter,
+        token: &Secret,
+        places: &[Arc<Vcenter>],
+        held: Option<&Held>,
+    ) -> Result<(Secret, String), Error> {
+        let home = held.and_then(|held| held.home.lock().ok()?.clone());
+        let mut places: Vec<&Arc<Vcenter>> = places.iter().collect();
+        places.sort_by_key(|place| home.as_deref() != Some(place.guid.as_str()));
+        let mut failed = Error::TokenRefused { vcenter: vcenter.id.to_string() };
+        for place in places {
+            match self.gate.ticket(place, &vcenter.guid, token).await {
+                Ok(ticket) => return Ok((ticket, place.guid.clone())),
+                Err(Error::TokenRefused { .. }) => {}
+                // Somebody who cannot be asked may be the one who knows.
+                Err(error) => failed = error,
+            }
+        }
+        Err(failed)
+    }
+
+    /// The Client's session has ended, or cannot be asked about now.
+    fn refuse(&self, key: Key, held: Option<InUse>, error: Error) -> Failure {
+        if !matches!(error, Error::TokenRefused { .. }) {
+            return error.into();
+        }
+        if let Some(held) = held {
+            self.end(held.id);
+        }
+        let now = self.clock.uptime();
+        let mut inner = self.lock();
+        if inner.refused.len() >= MAX_REFUSED {
+            inner.refused.clear();
+        }
+        inner.refused.insert(key, now + self.limits.refused);
+        error.into()
+    }
+
+    fn insert(
+        &self,
+        key: Key,
+        vcenter: &Arc<Vcenter>,
+        session: Box<dyn UserSession>,
+        user: String,
+    ) -> Result<InUse, Failure> {
+        let now_ms = millis(self.clock.uptime());
+        let id = Uuid::new_v4();
+        let held = Arc::new(Held {
+            id,
+            user,
+            vcenter: vcenter.clone(),
+            session,
+            // Any beginning will do, as long as that of another instance is likely to be another.
+            rights: Rights::beginning_at(i64::from(id.as_bytes()[0]) * 4),
+            kinds: Kinds::default(),
+            key: key.clone(),
+            home: Mutex::default(),
+            in_flight: AtomicUsize::new(0),
+            used_ms: AtomicU64::new(now_ms),
+            proved_ms: AtomicU64::new(now_ms),
+        });
+        let mut inner = self.lock();
+        let evicted = if inner.by_id.len() >= self.limits.sessions {
+            let idle = inner.by_id.values().filter(|held| held.in_flight.load(Ordering::Acquire) == 0);
+            let oldest = idle.min_by_key(|held| held.used_ms.load(Ordering::Acquire)).map(|held| held.id);
+            let Some(oldest) = oldest else {
+                drop(inner);
+                log_out(held);
+                return Err(Failure::busy(
+                    "All sessions of the plugin server are in use. The page asks again by itself.",
+                ));
+            };
+            inner.by_id.remove(&oldest).inspect(|held| {
+                inner.by_key.remove(&held.key);
+            })
+        } else {
+            None
+        };
+        inner.by_key.insert(key, id);
+        inner.by_id.insert(id, held.clone());
+        let used = InUse::new(held, &self.clock);
+        drop(inner);
+        evicted.into_iter().for_each(log_out);
+        tracing::info!(user = used.user, vcenter = %used.vcenter.id, "a user's session is open");
+        Ok(used)
+    }
+
+    /// The session with a key, if it is at the vCenter as it is known now.
+    fn held(&self, key: &Key, vcenter: &Arc<Vcenter>) -> Option<InUse> {
+        let inner = self.lock();
+        let held = inner.by_id.get(inner.by_key.get(key)?)?;
+        (*held.vcenter == **vcenter).then(|| InUse::new(held.clone(), &self.clock))
+    }
+
+    fn since_proof(&self, held: &Held) -> Duration {
+        let proved = Duration::from_millis(held.proved_ms.load(Ordering::Acquire));
+        self.clock.uptime().saturating_sub(proved)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Logs a session out while nobody waits for it.
+fn log_out(held: Arc<Held>) {
+    tracing::info!(user = held.user, vcenter = %held.vcenter.id, "a user's session is ended");
+    tokio::spawn(async move { held.session.end().await });
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+#[path = "table_testing.rs"]
+pub mod testing;
+
+#[cfg(test)]
+#[path = "table_tests.rs"]
+mod tests;

@@ -1,0 +1,227 @@
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hdm_shared::plugin::{CLIENT_SESSION, Privilege};
+use hdm_shared::vcenter::VcenterRole;
+use hdm_vsphere::Secret;
+
+use super::testing::{FakeGate, vcenter};
+use super::{Limits, Table};
+use crate::clock::ManualClock;
+use crate::vcenters::{Vcenter, Vcenters};
+
+struct Setting {
+    gate: Arc<FakeGate>,
+    clock: Arc<ManualClock>,
+    table: Arc<Table>,
+    onprem: Arc<Vcenter>,
+    cloud: Arc<Vcenter>,
+}
+
+fn setting(limits: Limits) -> Setting {
+    let (gate, clock) = (Arc::new(FakeGate::default()), Arc::new(ManualClock::default()));
+    let vcenters = Arc::new(Vcenters::default());
+    let onprem = vcenter("onprem", "guid-1", VcenterRole::Source);
+    let cloud = vcenter("cloud", "guid-2", VcenterRole::Cloud);
+    vcenters.put([onprem.clone(), vcenter("second", "guid-3", VcenterRole::Source), cloud.clone()]);
+    let table = Arc::new(Table::new(gate.clone(), vcenters, clock.clone(), limits));
+    Setting { gate, clock, table, onprem, cloud }
+}
+
+fn token(text: &str) -> Secret {
+    Secret::new(text)
+}
+
+#[tokio::test]
+async fn all_frames_of_a_user_share_one_session() {
+    let s = setting(Limits::default());
+    s.gate.log_in("t1", "ann");
+    let ask = || {
+        let (table, onprem) = (s.table.clone(), s.onprem.clone());
+        tokio::spawn(async move { table.exchange(&onprem, &token("t1")).await.map(|held| held.id).unwrap() })
+    };
+    let frames: Vec<_> = (0..8).map(|_| ask()).collect();
+    let mut ids = Vec::new();
+    for frame in frames {
+        ids.push(frame.await.unwrap());
+    }
+    ids.dedup();
+    assert_eq!((ids.len(), s.table.len(), s.gate.count()), (1, 1, (1, 1)));
+    // Another token of the same user, or another vCenter, is another session.
+    s.gate.log_in("t2", "ann");
+    s.table.exchange(&s.onprem, &token("t2")).await.map(drop).unwrap();
+    s.table.exchange(&s.cloud, &token("t1")).await.map(drop).unwrap();
+    assert_eq!(s.table.len(), 3);
+}
+
+#[tokio::test]
+async fn renewal_needs_a_client_that_is_still_logged_in() {
+    let s = setting(Limits::default());
+    let session = s.gate.log_in("t1", "ann");
+    let id = s.table.exchange(&s.onprem, &token("t1")).await.map(|held| held.id).unwrap();
+    s.gate.log_out("t1");
+    s.clock.advance(Duration::from_secs(29));
+    assert!(s.table.exchange(&s.onprem, &token("t1")).await.is_ok(), "it was proved just now");
+    s.clock.advance(Duration::from_secs(1));
+    let failure = s.table.exchange(&s.onprem, &token("t1")).await.map(|_| ()).unwrap_err();
+    assert!(failure.is(CLIENT_SESSION));
+    assert!(s.table.enter(id).is_none(), "its session is gone too");
+    until(|| session.ended() == 1).await;
+    // Proof for 30 s, and a token of ours for 300 s: access ends within 6 minutes.
+    assert!(Limits::default().proof.as_secs() + u64::from(crate::token::LIFE_SECONDS) < 360);
+    assert!(Limits::default().menu_proof.as_secs() < 360);
+}
+
+#[tokio::test]
+async fn a_session_in_use_is_never_evicted_and_what_is_evicted_is_logged_out() {
+    let s = setting(Limits { sessions: 2, ..Limits::default() });
+    let sessions: Vec<_> = (0..4).map(|n| s.gate.log_in(&format!("t{n}"), "ann")).collect();
+    let first = s.table.exchange(&s.onprem, &token("t0")).await.map_err(drop).unwrap();
+    s.clock.advance(Duration::from_secs(1));
+    let second = s.table.exchange(&s.onprem, &token("t1")).await.map(|held| held.id).unwrap();
+    s.clock.advance(Duration::from_secs(1));
+    // The first is older, but it answers a request.
+    let third = s.table.exchange(&s.onprem, &token("t2")).await.map_err(drop).unwrap();
+    assert!(s.table.enter(second).is_none() && s.table.enter(first.id).is_some());
+    until(|| sessions[1].ended() == 1).await;
+    let full = s.table.exchange(&s.onprem, &token("t3")).await.map(|_| ()).unwrap_err();
+    assert_eq!(full.problem.status, 429, "both are in use");
+    until(|| sessions[3].ended() == 1).await;
+    let oldest = first.id;
+    drop((first, third));
+    s.table.exchange(&s.onprem, &token("t3")).await.map(drop).unwrap();
+    assert_eq!(s.table.len(), 2);
+    assert!(s.table.enter(oldest).is_none() || sessions[0].ended() == 0);
+}
+
+#[tokio::test]
+async fn the_least_recently_used_goes_first() {
+    let s = setting(Limits { sessions: 2, ..Limits::default() });
+    for n in 0..3 {
+        s.gate.log_in(&format!("t{n}"), "ann");
+    }
+    let mut ids = Vec::new();
+    for n in 0..2 {
+        s.clock.advance(Duration::from_secs(1));
+        ids.push(s.table.exchange(&s.onprem, &token(&format!("t{n}"))).await.map(|held| held.id).unwrap());
+    }
+    s.clock.advance(Duration::from_secs(1));
+    drop(s.table.enter(ids[0]));
+    s.clock.advance(Duration::from_secs(1));
+    s.table.exchange(&s.onprem, &token("t2")).await.map(drop).unwrap();
+    assert!(s.table.enter(ids[0]).is_some(), "it was used a second ago");
+    assert!(s.table.enter(ids[1]).is_none());
+}
+
+#[tokio::test]
+async fn an_idle_session_and_one_at_a_changed_vcenter_are_ended() {
+    let s = setting(Limits::default());
+    let (a, b) = (s.gate.log_in("a", "ann"), s.gate.log_in("b", "bob"));
+    let ann = s.table.exchange(&s.onprem, &token("a")).await.map_err(drop).unwrap();
+    let bob = s.table.exchange(&s.onprem, &token("b")).await.map(|held| held.id).unwrap();
+    s.clock.advance(Duration::from_secs(599));
+    s.table.sweep(|_| true);
+    assert_eq!(s.table.len(), 2);
+    s.clock.advance(Duration::from_secs(1));
+    s.table.sweep(|_| true);
+    assert!(s.table.enter(bob).is_none(), "nobody used it for ten minutes");
+    assert!(s.table.enter(ann.id).is_some(), "a request uses it");
+    until(|| b.ended() == 1).await;
+    s.table.sweep(|_| false);
+    assert!(s.table.is_empty());
+    until(|| a.ended() == 1).await;
+}
+
+#[tokio::test]
+async fn a_refused_token_is_not_asked_about_again_and_again() {
+    let s = setting(Limits::default());
+    for _ in 0..50 {
+        let failure = s.table.exchange(&s.onprem, &token("guess")).await.map(|_| ()).unwrap_err();
+        assert!(failure.is(CLIENT_SESSION));
+    }
+    assert_eq!(s.gate.asked(), ["onprem", "second"]);
+    s.clock.advance(Duration::from_secs(10));
+    let _ = s.table.exchange(&s.onprem, &token("guess")).await;
+    assert_eq!(s.gate.count().0, 4);
+}
+
+#[tokio::test]
+async fn guessing_tokens_does_not_load_vcenter_without_limit() {
+    let s = setting(Limits { tickets_per_second: 1, tickets_at_once: 5, ..Limits::default() });
+    s.clock.advance(Duration::from_secs(60));
+    let mut busy = 0;
+    for n in 0..20 {
+        let failure = s.table.exchange(&s.onprem, &token(&format!("g{n}"))).await.map(|_| ()).unwrap_err();
+        busy += usize::from(failure.problem.status == 429);
+    }
+    // Two vCenters could know each.
+    assert_eq!((busy, s.gate.count().0), (15, 10));
+}
+
+#[tokio::test]
+async fn a_menu_is_answered_from_memory_until_it_is_to_be_proved() {
+    let s = setting(Limits::default());
+    s.gate.log_in("t1", "ann");
+    assert!(s.table.warm(&s.onprem, &token("t1")).is_none());
+    s.table.exchange(&s.onprem, &token("t1")).await.map(drop).unwrap();
+    let warm = |after: u64| {
+        s.clock.advance(Duration::from_secs(after));
+        s.table.warm(&s.onprem, &token("t1")).map(|(_, soon)| soon)
+    };
+    assert_eq!(
+        (warm(0), warm(239), warm(1), warm(59), warm(1)),
+        (Some(false), Some(false), Some(true), Some(true), None)
+    );
+}
+
+#[tokio::test]
+async fn a_lost_session_is_a_session_unknown() {
+    let s = setting(Limits::default());
+    let fake = s.gate.log_in("t1", "ann");
+    let held = s.table.exchange(&s.onprem, &token("t1")).await.map_err(drop).unwrap();
+    fake.lose();
+    let root = held.session.root().await.unwrap();
+    let mask = super::super::rights::Mask::of(|p| p == Privilege::View);
+    let error = held.rights.of(held.session.as_ref(), [&root], mask, Duration::ZERO).await.unwrap_err();
+    assert!(crate::problem::Failure::from(error).is(hdm_shared::plugin::SESSION_UNKNOWN));
+}
+
+#[tokio::test]
+async fn a_token_of_a_linked_vcenter_is_good_and_a_cloud_sees_no_other_vcenters_token() {
+    let s = setting(Limits::default());
+    s.gate.log_in_at("t1", "ann", Some("guid-3"), &["guid-1"]);
+    s.gate.log_in_at("t2", "bob", Some("guid-1"), &["guid-2"]);
+    assert_eq!(s.table.exchange(&s.onprem, &token("t1")).await.map(|held| held.user.clone()).unwrap(), "ann");
+    assert_eq!(s.gate.asked(), ["onprem", "second"]);
+    s.clock.advance(Duration::from_secs(60));
+    s.table.exchange(&s.onprem, &token("t1")).await.map(drop).unwrap();
+    assert_eq!(s.gate.asked()[2..], ["second"], "the one that knows it is asked first");
+    let ann = s.table.exchange(&s.onprem, &token("t1")).await.map_err(drop).unwrap();
+    s.table.link(&token("t1")).await;
+    assert!(s.table.linked(&ann, "guid-2").is_none(), "not linked");
+    let bob = s.table.exchange(&s.onprem, &token("t2")).await.map_err(drop).unwrap();
+    s.table.link(&token("t2")).await;
+    let linked = s.table.linked(&bob, "guid-2").map(|held| held.vcenter.id.to_string());
+    assert_eq!(linked.as_deref(), Some("cloud"));
+    assert!(!s.gate.asked().iter().any(|at| at == "cloud"), "{:?}", s.gate.asked());
+}
+
+#[tokio::test]
+async fn a_token_of_an_unlinked_vcenter_is_refused() {
+    let s = setting(Limits::default());
+    s.gate.log_in_at("t1", "ann", Some("guid-3"), &[]);
+    let failure = s.table.exchange(&s.onprem, &token("t1")).await.map(|_| ()).unwrap_err();
+    assert!(failure.is(CLIENT_SESSION) && s.table.is_empty());
+}
+
+/// Waits until something that happens by itself has happened.
+async fn until(happened: impl Fn() -> bool) {
+    let waited = tokio::time::timeout(Duration::from_secs(10), async {
+        while !happened() {
+            tokio::task::yield_now().await;
+        }
+    });
+    waited.await.expect("it happens in time");
+}

@@ -1,0 +1,232 @@
+//! A user who sees one folder only.
+
+use axum::http::Method;
+use hdm_shared::plugin::Privilege;
+use serde_json::{Value, json};
+
+use super::setting::{CLOUD, HIDDEN, ONPREM, Setting, cluster, id, of_vm, only, root, vm};
+use crate::session::rights::Mask;
+
+fn names(page: &Value) -> Vec<String> {
+    let list = page["migrations"].as_array().or(page.as_array()).cloned().unwrap_or_default();
+    list.iter().map(|view| view["vm_name"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn no_answer_holds_a_name_of_what_the_user_may_not_see() {
+    let s = Setting::new().await;
+    s.appliance.change(|world| {
+        world.plan = json!({"vms": [{"asked": "onprem:vm-1", "vm": null, "path": null, "target_name": null,
+            "target": {}, "capacity_bytes": 0, "findings": [
+                {"code": "mac-in-use", "severity": "blocker", "object": "shown-1", "remedy": "",
+                 "message": format!("It is used by '{HIDDEN}-2'.")},
+                {"code": "vm-unknown", "severity": "blocker", "object": "onprem:vm-1", "remedy": "",
+                 "message": format!("Did you mean '{HIDDEN}-2'?")}]}]});
+    });
+    s.of_one_folder();
+    let grant = s.grant("olga", Some(&vm(1))).await;
+    let hidden = id(2);
+    for path in [
+        "/api/changes?since=0".to_owned(),
+        "/api/changes?since=0&cluster=domain-c1".into(),
+        "/api/changes?since=0&vm=vm-2".into(),
+        "/api/migrations?since_ms=0".into(),
+        format!("/api/migrations/{hidden}"),
+        "/api/vms?cluster=domain-c1".into(),
+        "/api/vms?vm=vm-1&vm=vm-2".into(),
+        "/api/clouds".into(),
+        "/api/clouds?vm=vm-2".into(),
+        "/api/samples?cloud=cloud".into(),
+        "/api/events".into(),
+        "/api/events?limit=3&before=9".into(),
+        "/api/dashboard".into(),
+        "/api/preferences".into(),
+        "/api/vcenters".into(),
+        "/api/vcenters/cloud/released".into(),
+    ] {
+        let answer = s.get(&grant, &path).await;
+        assert!(!answer.text.contains(HIDDEN), "{path}: {answer:?}");
+        assert!(!answer.text.contains("ecret"), "{path}: {answer:?}");
+    }
+    let item = |n: u32| json!({"vm": format!("vm-{n}"), "target": {}, "options": {}});
+    for (path, body) in [
+        ("/api/plan", json!({"cloud": "cloud", "items": [item(1)]})),
+        ("/api/plan", json!({"cloud": "cloud", "items": [item(1), item(2)]})),
+        ("/api/migrations", json!({"cloud": "cloud", "items": [item(1)]})),
+        ("/api/migrations", json!({"cloud": "cloud", "items": [item(2)]})),
+        ("/api/migrations/actions", json!({"action": "cancel", "migrations": [id(1), id(2)]})),
+    ] {
+        let answer = s.call(&grant, Method::POST, path, Some(body)).await;
+        assert!(!answer.text.contains(HIDDEN), "{path}: {answer:?}");
+    }
+    assert_eq!(
+        names(&s.get(&grant, "/api/changes?since=0").await.json()),
+        ["shown-1", "shown-3", "shown-5", "shown-7", "shown-9"]
+    );
+}
+
+#[tokio::test]
+async fn what_is_seen_is_told_and_what_is_not_is_as_if_it_were_not_there() {
+    let s = Setting::new().await;
+    s.of_one_folder();
+    let grant = s.grant("olga", Some(&vm(1))).await;
+    let (shown, hidden) = (format!("/api/migrations/{}", id(1)), format!("/api/migrations/{}", id(2)));
+    let nowhere = "/api/migrations/00000000-0000-0000-0000-0000000000ff";
+    assert_eq!(s.get(&grant, &shown).await.json()["migration"]["vm_name"], "shown-1");
+    let (hidden, nowhere) = (s.get(&grant, &hidden).await, s.get(&grant, nowhere).await);
+    assert_eq!((hidden.status.as_u16(), &hidden.text), (404, &nowhere.text));
+
+    let page = s.get(&grant, "/api/vms?vm=vm-1&vm=vm-2").await.json();
+    assert_eq!((page["total"].as_u64(), page["vms"][0]["name"].as_str()), (Some(1), Some("shown-1")));
+    assert_eq!(s.get(&grant, "/api/vms?cluster=domain-c1").await.status, 403, "the cluster is not seen");
+    assert_eq!(s.get(&grant, "/api/clouds").await.status, 200);
+    assert_eq!(s.get(&grant, "/api/clouds?vm=vm-2").await.status, 403);
+    let events = s.get(&grant, "/api/events?limit=3").await.json();
+    let seqs: Vec<_> =
+        events["events"].as_array().unwrap().iter().map(|e| e["seq"].as_i64().unwrap()).collect();
+    assert_eq!(seqs, [5, 7, 9]);
+    let board = s.get(&grant, "/api/dashboard").await.json();
+    assert_eq!((&board["on_premise"], board["off_premise"].as_array().unwrap().len()), (&json!([]), 1));
+}
+
+#[tokio::test]
+async fn somebody_who_may_see_everything_sees_everything() {
+    let s = Setting::new().await;
+    s.administrator();
+    let grant = s.grant("root", None).await;
+    assert_eq!(names(&s.get(&grant, "/api/changes?since=0").await.json()).len(), 10);
+    assert_eq!(s.get(&grant, "/api/events").await.json()["events"].as_array().unwrap().len(), 11);
+    assert_eq!(s.get(&grant, "/api/vms?cluster=domain-c1").await.json()["total"], 10);
+    let board = s.get(&grant, "/api/dashboard").await.json();
+    assert_eq!((board["on_premise"][0]["vms"].as_u64(), &board["troubles"][0]), (Some(10), &json!(HIDDEN)));
+}
+
+#[tokio::test]
+async fn of_a_linked_cloud_the_user_is_offered_what_he_sees_there() {
+    let s = Setting::new().await;
+    let object = |id: &str| json!({"id": id, "name": id, "path": format!("/DC0/{id}"), "datacenter": "DC0"});
+    let cluster = |id: &str| {
+        let mut cluster = object(id);
+        let parts = json!({"drs": true, "cpus_total": 1, "cpus_used": 0, "memory_total_mib": 1, "memory_used_mib": 0,
+            "hosts": [object("host-1"), object("host-2")], "pools": [object("resgroup-1")],
+            "datastores": [], "networks": [object("network-1"), object("dvportgroup-2")]});
+        cluster.as_object_mut().unwrap().extend(parts.as_object().unwrap().clone());
+        cluster
+    };
+    s.appliance.change(|world| {
+        world.offers = vec![json!({"vcenter": "cloud", "address": "cloud", "unavailable": null,
+            "clusters": [cluster("domain-c1"), cluster("domain-c2")],
+            "folders": [object("group-v1"), object("group-v2")]})];
+    });
+    let linked = s.gate.log_in_at("token-of-lena", "lena", Some(ONPREM), &[CLOUD]);
+    linked.grant(&vm(1), only(&[Privilege::View, Privilege::Migrate]));
+    for (kind, id) in [
+        ("ClusterComputeResource", "domain-c2"),
+        ("Folder", "group-v2"),
+        ("HostSystem", "host-2"),
+        ("DistributedVirtualPortgroup", "dvportgroup-2"),
+    ] {
+        linked.remove(&hdm_vsphere::MoRef::new(kind, id));
+    }
+    let grant = s.grant("lena", Some(&vm(1))).await;
+    let offer = &s.get(&grant, "/api/clouds").await.json()[0];
+    let ids = |list: &Value| -> Vec<String> {
+        list.as_array().unwrap().iter().map(|object| object["id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(
+        (ids(&offer["clusters"]), ids(&offer["folders"])),
+        (vec!["domain-c1".into()], vec!["group-v1".into()])
+    );
+    let left = &offer["clusters"][0];
+    assert_eq!(
+        (ids(&left["hosts"]), ids(&left["networks"])),
+        (vec!["host-1".into()], vec!["network-1".into()])
+    );
+    s.of_one_folder();
+    let whole = s.grant("olga", Some(&vm(1))).await;
+    let answer = s.get(&whole, "/api/clouds").await.json();
+    assert_eq!(ids(&answer[0]["clusters"]).len(), 2, "whoever is not linked is offered what is released");
+}
+
+#[tokio::test]
+async fn counts_are_of_what_is_seen() {
+    let s = Setting::new().await;
+    let olga = s.of_one_folder();
+    olga.grant(&cluster(), only(&[Privilege::View]));
+    let grant = s.grant("olga", Some(&cluster())).await;
+    let board = s.get(&grant, "/api/dashboard").await.json();
+    assert_eq!((board["on_premise"][0]["vms"].as_u64(), &board["troubles"]), (Some(5), &json!([])));
+    assert_eq!(s.get(&grant, "/api/vms?cluster=domain-c1").await.json()["total"], 5);
+}
+
+#[tokio::test]
+async fn a_privilege_that_is_taken_away_is_gone_within_a_minute_from_what_the_page_shows_too() {
+    let s = Setting::new().await;
+    let olga = s.of_one_folder();
+    let grant = s.grant("olga", Some(&vm(1))).await;
+    let first = s.get(&grant, "/api/changes?since=0").await.json();
+    let next = |page: &Value| format!("/api/changes?since={}", page["cursor"]);
+    let quiet = s.get(&grant, &next(&first)).await.json();
+    assert_eq!((quiet["reset"].as_bool(), names(&quiet).len()), (Some(false), 0));
+    olga.grant(&vm(1), Mask::NONE);
+    s.pass(30);
+    let page = s.get(&grant, &next(&quiet)).await.json();
+    assert_eq!(
+        (page["reset"].as_bool(), names(&page)),
+        (Some(true), vec!["shown-3".into(), "shown-5".into(), "shown-7".into(), "shown-9".to_owned()])
+    );
+    assert_eq!(names(&s.get(&grant, &next(&page)).await.json()).len(), 0, "it is told once");
+    let body = json!({"action": "cancel", "migrations": [id(1)]});
+    let report = s.call(&grant, Method::POST, "/api/migrations/actions", Some(body)).await.json();
+    assert_eq!(report["outcomes"][0]["problem"]["status"], 404);
+    olga.grant(&vm(1), only(&[Privilege::View]));
+    s.pass(30);
+    let page = s.get(&grant, &next(&page)).await.json();
+    assert_eq!((page["reset"].as_bool(), names(&page).len()), (Some(true), 5));
+}
+
+#[tokio::test]
+async fn a_migration_of_a_vm_that_is_gone_is_for_those_who_see_all() {
+    let s = Setting::new().await;
+    let (admin, olga) = (s.administrator(), s.of_one_folder());
+    admin.remove(&vm(1));
+    olga.remove(&vm(1));
+    let (admin, olga) = (s.grant("root", None).await, s.grant("olga", Some(&vm(3))).await);
+    let path = "/api/changes?since=0";
+    assert_eq!(names(&s.get(&admin, path).await.json()).len(), 10);
+    assert_eq!(names(&s.get(&olga, path).await.json()), ["shown-3", "shown-5", "shown-7", "shown-9"]);
+}
+
+#[tokio::test]
+async fn a_page_that_has_the_answer_gets_none() {
+    let s = Setting::new().await;
+    s.administrator();
+    let grant = s.grant("root", None).await;
+    let token = format!("Bearer {}", grant.token);
+    let first = s.get(&grant, "/api/changes?since=0").await;
+    let tag = first.headers["etag"].to_str().unwrap().to_owned();
+    let headers = [("authorization", token.as_str()), ("if-none-match", tag.as_str())];
+    let again = s.send(Method::GET, "/api/changes?since=0", &headers, None).await;
+    assert_eq!((again.status.as_u16(), again.text.as_str()), (304, ""));
+    s.appliance.change(|world| {
+        world.cursor += 1;
+        world.migrations = vec![of_vm(12)];
+    });
+    s.app.feed.round().await;
+    assert_eq!(s.send(Method::GET, "/api/changes?since=0", &headers, None).await.status, 200);
+}
+
+#[tokio::test]
+async fn one_question_to_vcenter_answers_all_pages_for_half_a_minute() {
+    let s = Setting::new().await;
+    let admin = s.administrator();
+    let grant = s.grant("root", None).await;
+    for _ in 0..20 {
+        s.get(&grant, "/api/changes?since=0").await;
+    }
+    // Once for the grant, about the root; once for the VMs.
+    assert_eq!(
+        admin.asked(),
+        [vec![root()], (1..=10).map(vm).collect::<std::collections::BTreeSet<_>>().into_iter().collect()]
+    );
+}

@@ -1,0 +1,11 @@
+//! The whole router, before an appliance and a vCenter in memory.
+
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+
+mod appliance;
+mod away;
+mod filtered;
+mod menus;
+mod setting;
+mod surface;
+mod writes;
