@@ -110,9 +110,9 @@ func (t *Table) handle(ctx *simulator.Context, method *simulator.Method) (mo.Ref
 	}
 	if ctx.Session == nil {
 		if t.cloned != nil && method.Name == "CloneSession" {
-			receiver := &receiver{ref: method.This, lock: unknown, call: t.cloned}
+			receiver := &receiver{ref: method.This, call: t.cloned}
 			method.This = unknown
-			return receiver, nil
+			return &lockless{receiver}, nil
 		}
 		if readsInventory(method.Body) {
 			return nil, &types.NotAuthenticated{NoPermission: types.NoPermission{Object: &method.This, PrivilegeId: "System.View"}}
