@@ -171,10 +171,10 @@ pub enum Server {
         appliance: PathBuf,
         /// A DNS name or an address by which vCenters reach the server; the certificate names it. May be given
         /// several times.
-        #[arg(long = "host", value_name = "NAME", required = true)]
-        hosts: Vec<String>,
+        #[arg(long = "name", value_name = "NAME", required = true)]
+        names: Vec<String>,
         /// Where the server shall listen.
-        #[arg(long, default_value = "0.0.0.0:8443")]
+        #[arg(long, default_value = "0.0.0.0:9480")]
         listen: SocketAddr,
         /// Where it shall tell its numbers; an address of this machine only.
         #[arg(long, default_value = "127.0.0.1:9481")]

@@ -37,7 +37,7 @@ const MAX_REQUESTS: usize = 512;
 
 /// What the handlers share.
 pub struct App {
-    /// The plugin's version.
+    /// The manifest's version.
     pub version: String,
     /// Time.
     pub clock: Arc<dyn Clock>,

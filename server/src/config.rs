@@ -57,7 +57,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from(([0, 0, 0, 0], 8443)),
+            listen: SocketAddr::from(([0, 0, 0, 0], 9480)),
             loopback: SocketAddr::from(([127, 0, 0, 1], 9481)),
             ui_dir: None,
             frame_ancestors: Vec::new(),

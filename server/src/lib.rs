@@ -41,3 +41,6 @@ mod tests;
 pub mod token;
 pub mod upstream;
 pub mod vcenters;
+
+/// The version of the server. Pages are built with it; one that was loaded before an update has another.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

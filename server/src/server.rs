@@ -21,6 +21,8 @@ use crate::vcenters::Vcenters;
 
 /// How long running requests may take when the process is told to end.
 const DRAIN: Duration = Duration::from_secs(3);
+/// How long a caller may take to send the head of a request.
+const HEADERS: Duration = Duration::from_secs(15);
 /// How often idle sessions are looked for.
 const SWEEP: Duration = Duration::from_secs(30);
 
@@ -89,7 +91,9 @@ pub async fn run(
     });
     tracing::info!(listen = %config.listen, loopback = %config.loopback, "the plugin server runs");
     let service = router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
-    let served = axum_server::bind_rustls(config.listen, tls)
+    let mut listening = axum_server::bind_rustls(config.listen, tls);
+    listening.http_builder().http1().header_read_timeout(HEADERS);
+    let served = listening
         .handle(handle)
         .serve(service)
         .await

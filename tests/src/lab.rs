@@ -121,6 +121,12 @@ impl Site {
         self.answer(path, self.http.get(format!("{}{path}", self.ready.admin_url))).await
     }
 
+    /// Replaces through the admin API.
+    pub async fn put(&self, path: &str, body: Value) -> Value {
+        let request = self.http.put(format!("{}{path}", self.ready.admin_url)).json(&body);
+        self.answer(path, request).await
+    }
+
     /// Deletes through the admin API.
     pub async fn delete(&self, path: &str) -> Value {
         self.answer(path, self.http.delete(format!("{}{path}", self.ready.admin_url))).await

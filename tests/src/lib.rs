@@ -9,6 +9,7 @@
 pub mod dump;
 pub mod judge;
 pub mod lab;
+pub mod plugin;
 pub mod postgres;
 pub mod product;
 pub mod refusal;

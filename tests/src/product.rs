@@ -124,6 +124,11 @@ impl Appliance {
         appliance
     }
 
+    /// Its folder.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// Retries after milliseconds instead of seconds; nothing else differs from a real installation.
     fn shorten_waits(&self) {
         self.set(&[
@@ -385,7 +390,7 @@ pub fn migrate_arguments(vm: &str) -> [&str; 13] {
 }
 
 /// An address nobody listens on just now.
-fn free_address() -> String {
+pub fn free_address() -> String {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 

@@ -16,7 +16,7 @@ use crate::failure::Failure;
 /// Makes or runs a plugin server.
 pub async fn run(command: Server) -> Result<(), Failure> {
     match command {
-        Server::Init { dir, appliance, hosts, listen, loopback, ui_dir, signing_key } => {
+        Server::Init { dir, appliance, names, listen, loopback, ui_dir, signing_key } => {
             let path = folder(dir)?;
             let refused = |detail: String| Failure::NotAdmitted(detail);
             let appliance = read(&appliance, "Name the appliance's plugin-server.toml with --appliance.")
@@ -29,7 +29,7 @@ pub async fn run(command: Server) -> Result<(), Failure> {
             let ui_dir = ui_dir.map(std::path::absolute).transpose()?;
             let config = Config { listen, loopback, ui_dir, ..Config::default() };
             let thumbprint = Folder::at(&path)
-                .init(&config, &hosts, &appliance, signing_key.as_deref())
+                .init(&config, &names, &appliance, signing_key.as_deref())
                 .map_err(|error| refused(format!("{error}.")))?;
             println!("The plugin server's folder {} is made.", path.display());
             println!("Its certificate's thumbprint: {thumbprint}");

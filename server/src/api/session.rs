@@ -79,7 +79,7 @@ fn grant(
         user: session.user.clone(),
         vcenter,
         privileges: mask.iter().collect(),
-        server_version: caller.app.version.clone(),
+        server_version: crate::VERSION.to_owned(),
     }))
 }
 

@@ -135,8 +135,10 @@ async fn a_menu_works_while_the_appliance_is_away() {
 
 #[tokio::test]
 async fn a_warm_menu_takes_milliseconds() {
+    // Other tests run beside this one, so that not the slowest of a hundred is looked at but the middle one;
+    // what no load explains is a question to vCenter.
     let s = quiet().await;
-    s.administrator();
+    let admin = s.administrator();
     vms(&s, "root", &[1]).await;
     let mut took: Vec<_> = Vec::new();
     for _ in 0..200 {
@@ -145,5 +147,6 @@ async fn a_warm_menu_takes_milliseconds() {
         took.push(begun.elapsed());
     }
     took.sort();
-    assert!(took[197].as_millis() < 50, "the 99th of 100 takes {:?}", took[197]);
+    assert!(took[100].as_millis() < 10, "half of them take {:?} and more", took[100]);
+    assert_eq!(admin.asked().len(), 1, "vCenter is asked once");
 }

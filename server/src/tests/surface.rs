@@ -98,7 +98,7 @@ async fn only_a_token_that_the_vcenter_knows_and_a_vcenter_that_we_know_give_a_s
     s.administrator();
     let grant = s.grant("root", Some(&vm(1))).await;
     assert_eq!((grant.user.as_str(), grant.vcenter.as_str()), ("root", "onprem"));
-    assert_eq!((grant.expires_in_seconds, grant.server_version.as_str()), (300, "0.9.0"));
+    assert_eq!((grant.expires_in_seconds, grant.server_version.as_str()), (300, crate::VERSION));
     assert_eq!(grant.privileges, Privilege::ALL);
     assert_eq!(s.exchange("token-of-root", &ONPREM.to_uppercase(), None).await.status, 200);
 

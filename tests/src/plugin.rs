@@ -1,0 +1,165 @@
+//! The plugin server under test as a process of its own, and logins at the simulated vSphere Client.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use hdm_vsphere::Thumbprint;
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::process::{Child, Command};
+
+use crate::lab::Site;
+use crate::product::{Appliance, binary, free_address};
+use crate::wait;
+
+/// An answer of the plugin server.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Its HTTP status.
+    pub status: u16,
+    /// Its body.
+    pub text: String,
+}
+
+impl Answer {
+    /// Its body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|e| panic!("{e} in {self:?}"))
+    }
+
+    /// Itself, having succeeded.
+    pub fn ok(self) -> Self {
+        assert!((200..300).contains(&self.status), "{self:?}");
+        self
+    }
+}
+
+/// A plugin server while it runs.
+pub struct PluginServer {
+    directory: PathBuf,
+    url: String,
+    http: reqwest::Client,
+    process: Option<Child>,
+}
+
+impl PluginServer {
+    /// Makes a plugin server beside an appliance and starts it; `key` is the signing key of another instance.
+    pub async fn start(name: &str, appliance: &Appliance, key: Option<&Path>) -> Self {
+        let directory = appliance.directory().with_file_name(name);
+        let (listen, loopback) = (free_address(), free_address());
+        let mut init = Command::new(binary());
+        init.args(["server", "init", "--name", "127.0.0.1", "--listen", &listen, "--loopback", &loopback]);
+        init.arg("--appliance").arg(appliance.directory().join("plugin-server.toml"));
+        init.arg("--dir").arg(&directory);
+        if let Some(key) = key {
+            init.arg("--signing-key").arg(key);
+        }
+        let made = init.output().await.unwrap();
+        let said = String::from_utf8_lossy(&made.stdout).into_owned();
+        assert!(made.status.success(), "{said}{}", String::from_utf8_lossy(&made.stderr));
+        let shown = said.lines().find_map(|line| line.strip_prefix("Its certificate's thumbprint: "));
+        let thumbprint: Thumbprint = shown.expect("a thumbprint is printed").trim().parse().unwrap();
+        let http = hdm_vsphere::client(thumbprint, std::time::Duration::from_secs(5)).unwrap();
+        let mut server = Self { directory, url: format!("https://{listen}"), http, process: None };
+        server.start_process().await;
+        server
+    }
+
+    /// Starts the process, and waits until it knows the appliance's vCenters.
+    pub async fn start_process(&mut self) {
+        let log = std::fs::File::options().create(true).append(true).open(self.directory.join("server.log"));
+        let mut command = Command::new(binary());
+        command.args(["server", "run", "--dir"]).arg(&self.directory).env("RUST_LOG", "info,hdm=debug");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log.unwrap()).kill_on_drop(true);
+        self.process = Some(command.spawn().unwrap());
+        wait::until("the plugin server answers", async || {
+            let asked = self.http.get(format!("{}/healthz", self.url)).send().await;
+            asked.map(drop).map_err(|error| error.to_string())
+        })
+        .await;
+    }
+
+    /// Ends the process as a power cut would.
+    pub async fn kill(&mut self) {
+        let mut process = self.process.take().expect("the plugin server runs");
+        process.start_kill().unwrap();
+        process.wait().await.unwrap();
+    }
+
+    /// Its signing key.
+    pub fn signing_key(&self) -> PathBuf {
+        self.directory.join("signing.key")
+    }
+
+    /// What it logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.directory.join("server.log")).unwrap_or_default()
+    }
+
+    /// Makes a request.
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Answer {
+        let mut request = self.http.request(method, format!("{}/{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        for name in response.headers().keys() {
+            let name = name.as_str();
+            assert!(name != "set-cookie" && !name.starts_with("access-control-"), "{path} sets {name}");
+        }
+        Answer { status, text: response.text().await.unwrap() }
+    }
+
+    /// Exchanges a token of the vSphere Client.
+    pub async fn exchange(&self, token: &str, guid: &str, object: Option<(&str, &str)>) -> Answer {
+        let object = object.map(|(kind, id)| json!({"kind": kind, "id": id}));
+        let body = json!({"vc_guid": guid, "object": object, "page_version": "test"});
+        self.send(Method::POST, "api/session", &[("vmware-api-session-id", token)], Some(&body)).await
+    }
+
+    /// Reads as the user of a grant.
+    pub async fn get(&self, grant: &Value, path: &str) -> Answer {
+        self.call(grant, Method::GET, path, None).await
+    }
+
+    /// Does something as the user of a grant.
+    pub async fn call(&self, grant: &Value, method: Method, path: &str, body: Option<&Value>) -> Answer {
+        let token = format!("Bearer {}", grant["token"].as_str().unwrap());
+        self.send(method, path, &[("authorization", &token)], body).await
+    }
+
+    /// Opens a VM's menu: `visible` and `relevant` of its action.
+    pub async fn vm_menu(&self, token: &str, guid: &str, vm: &str) -> (bool, bool) {
+        let urn = format!("urn:vmomi:VirtualMachine:{vm}:{guid}");
+        let body = json!({"apiVersion": "1.0.0", "objectIds": [urn], "locale": "en-US"});
+        let headers = [("vmware-api-session-id", token)];
+        let answer = self.send(Method::POST, "dyn/vm/menu", &headers, Some(&body)).await.ok().json();
+        let item = &answer["dynamicItems"][0];
+        (item["visible"].as_bool().unwrap(), item["relevant"].as_bool().unwrap())
+    }
+}
+
+/// Logs a user in to the vSphere Client of a site; the token is what the Client gives to plug-ins.
+pub async fn log_in(site: &Site, user: &str, password: &str) -> String {
+    let ready = &site.ready;
+    let http = hdm_vsphere::client(ready.sha256.parse().unwrap(), std::time::Duration::from_secs(5)).unwrap();
+    let origin = ready.url.trim_end_matches("/sdk");
+    let body = json!({"user": user, "password": password, "locale": "en-US"});
+    let answer = http.post(format!("{origin}/ui/api/login")).json(&body).send().await.unwrap();
+    assert!(answer.status().is_success(), "{user}: {}", answer.status());
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let info =
+        http.get(format!("{origin}/ui/api/session-info")).header("cookie", cookie).send().await.unwrap();
+    let info: Value = info.json().await.unwrap();
+    info["sessionToken"].as_str().unwrap_or_else(|| panic!("no token in {info}")).to_owned()
+}
