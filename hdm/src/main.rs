@@ -27,11 +27,17 @@ use cli::{Cli, Command};
 use client::Client;
 use failure::Failure;
 
+/// Stack of a worker. A workflow's step awaits through some twenty functions, and a build without optimisation
+/// takes up to 100 KB for each.
+const STACK_BYTES: usize = 8 << 20;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     start_log(matches!(cli.command, Command::Appliance { .. } | Command::Server { .. }));
     // Another part of the process may have chosen the same provider already.
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().thread_stack_size(STACK_BYTES).enable_all().build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return Failure::from(error).report(cli.output),
     };

@@ -327,8 +327,18 @@ impl Session {
         timeout: Duration,
         arguments: impl FnOnce(&mut XmlWriter),
     ) -> Result<Node, Error> {
+        // On the heap: every verb awaits this, and what awaits verbs is deep already.
+        Box::pin(self.call_with(operation, this, timeout, envelope(operation, this, arguments))).await
+    }
+
+    async fn call_with(
+        &self,
+        operation: &str,
+        this: &MoRef,
+        timeout: Duration,
+        body: String,
+    ) -> Result<Node, Error> {
         // Only an answer of NotAuthenticated leads to a second sending: the first had no effect then.
-        let body = envelope(operation, this, arguments);
         let (generation, cookie) = {
             let state = self.shared.state.read().await;
             (state.generation, state.cookie.clone())

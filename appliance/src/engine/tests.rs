@@ -79,6 +79,8 @@ struct Toy {
     clock: Arc<ManualClock>,
 }
 
+/// How long anything may take in the world's time. Generous: the machines are slow and shared.
+const PATIENCE: Duration = Duration::from_secs(180);
 const STEPS: [usize; 4] = [0, 1, 2, 3];
 const WORDS: [&str; 4] = ["one", "two", "three", "four"];
 const COMMIT: usize = 2;
@@ -327,7 +329,7 @@ impl Stage {
 
     /// Lets the time pass until something is so.
     async fn until(&self, engine: &Engine<Toy>, id: MigrationId, what: impl Fn(&Record) -> bool) -> Record {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let record = self.record(id).await;
             if what(&record) {
@@ -340,7 +342,7 @@ impl Stage {
 
     /// Lets the time pass until the workflow settles, replacing an appliance that crashes by `next`.
     async fn settle(&self, id: MigrationId, first: &str, next: &str) -> MigrationState {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + PATIENCE;
         let mut engine = self.engine(first);
         let mut run = Self::run(&engine);
         loop {

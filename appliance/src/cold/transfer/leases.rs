@@ -51,6 +51,8 @@ impl Ended {
     }
 }
 
+/// How often a lease that refuses is asked why.
+const LOOKS: u32 = 10;
 /// How many transfers one attempt may begin because a vCenter restarted: more than that is no accident.
 const TRANSFERS_PER_ATTEMPT: u32 = 5;
 
@@ -246,11 +248,15 @@ pub async fn keep_alive(leases: &Leases, percent: impl Fn() -> u8) -> StepError 
             Err(error) if error.is_passing() => return error.into(),
             Err(error) => {
                 let before = "A lease ended before the transfer. ";
-                return match ended(leases).await {
-                    Ok(Some(ended)) => ended.error(leases, before),
-                    Ok(None) => StepError::retry(format!("{before}{error}")),
-                    Err(error) => error.into(),
-                };
+                // The lease refuses before it tells why.
+                for _ in 0..LOOKS {
+                    match ended(leases).await {
+                        Ok(Some(ended)) => return ended.error(leases, before),
+                        Ok(None) => leases.clock.sleep(Duration::from_millis(200)).await,
+                        Err(error) => return error.into(),
+                    }
+                }
+                return StepError::retry(format!("{before}{error}"));
             }
         }
         if shown != Some(said) {
