@@ -148,6 +148,10 @@ func (b *builder) own(vm *simulator.VirtualMachine, g *generated, name string) e
 
 // renameFiles puts a copy's name into the names of its files.
 func renameFiles(vm *simulator.VirtualMachine, from, to string) {
+	files := &vm.Config.Files
+	for _, name := range []*string{&files.SnapshotDirectory, &files.SuspendDirectory, &files.LogDirectory} {
+		*name = strings.ReplaceAll(*name, from, to)
+	}
 	if vm.Layout != nil {
 		vm.Layout.SwapFile = strings.ReplaceAll(vm.Layout.SwapFile, from, to)
 		for n := range vm.Layout.Disk {
@@ -155,8 +159,10 @@ func renameFiles(vm *simulator.VirtualMachine, from, to string) {
 				vm.Layout.Disk[n].DiskFile[m] = strings.ReplaceAll(file, from, to)
 			}
 		}
-		for n, file := range vm.Layout.ConfigFile {
-			vm.Layout.ConfigFile[n] = strings.ReplaceAll(file, from, to)
+		for _, files := range [][]string{vm.Layout.ConfigFile, vm.Layout.LogFile} {
+			for n, file := range files {
+				files[n] = strings.ReplaceAll(file, from, to)
+			}
 		}
 	}
 	if vm.LayoutEx != nil {
