@@ -118,6 +118,22 @@ async fn a_retry_changes_only_what_is_named() {
     problem(&refused, 3);
 }
 
+/// A migration that failed was tried again and moved the VM: it is not moved once more.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_moved_by_a_retry_is_not_moved_by_another() {
+    let lab = Lab::start(json!([vm("vm-00", &[1])])).await;
+    let appliance = Appliance::start(&lab).await;
+    let on = json!({"method": "CreateSnapshot_Task", "times": 3, "user_agent": "HDM/"});
+    lab.onprem.arm(json!({"on": on, "do": {"fault": "InvalidState"}})).await;
+    let id = appliance.migrate("vm-00", &["--mac", "new"]).await;
+    assert_eq!(appliance.settled(&id).await["state"], "failed");
+    let again = appliance.hdm(&["-o", "json", "retry", &id, "--rename", "other"]).await.ok().json();
+    let end = appliance.settled(again[0]["id"].as_str().unwrap()).await;
+    assert_eq!(end["state"], "done", "{end}");
+    let refused = problem(&appliance.hdm(&["-o", "json", "retry", &id]).await, 3);
+    assert_eq!(refused["findings"][0]["code"], "moved-already", "{refused}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_place_is_chosen_to_the_last_part() {
     let lab = Lab::start(json!([vm("vm-00", &[1]), vm("vm-01", &[1]), busy_vm("vm-02", &[1])])).await;
