@@ -56,22 +56,22 @@ pub enum Command {
     },
     /// Registers the plug-in for the vSphere Client with a vCenter.
     Register {
-        /// The vCenter's name in HDM.
+        /// Names the vCenter as HDM knows it.
         vcenter: String,
-        /// The address of the plugin server, as the vCenter and its users reach it: `https://host[:port]`.
+        /// Gives the address of the plugin server, as the vCenter and its users reach it: `https://host[:port]`.
         #[arg(long)]
         url: String,
-        /// The thumbprint of the plugin server's certificate; without it the one presented is shown, and nothing
-        /// is registered.
+        /// Names the thumbprint of the plugin server's certificate; without it the one presented is shown, and
+        /// nothing is registered.
         #[arg(long)]
         thumbprint: Option<String>,
-        /// The address that users of the vSphere Client may write to.
+        /// Gives the address that users of the vSphere Client may write to.
         #[arg(long)]
         admin_email: Option<String>,
     },
     /// Takes the plug-in away from a vCenter; migrations go on.
     Unregister {
-        /// The vCenter's name in HDM.
+        /// Names the vCenter as HDM knows it.
         vcenter: String,
     },
     /// Deals with registrations of the plug-in.
@@ -163,23 +163,23 @@ pub enum Appliance {
 pub enum Server {
     /// Makes a plugin server's folder: configuration, signing key and certificate.
     Init {
-        /// The folder; by default `~/.hdm/server`.
+        /// Names the folder; by default it is `~/.hdm/server`.
         #[arg(long)]
         dir: Option<PathBuf>,
-        /// How the appliance is reached: the file `plugin-server.toml` of its folder.
+        /// Says how the appliance is reached: the file `plugin-server.toml` of its folder.
         #[arg(long, value_name = "FILE")]
         appliance: PathBuf,
-        /// A DNS name or an address by which vCenters reach the server; the certificate names it. May be given
+        /// Gives a DNS name or an address by which vCenters reach the server; the certificate names it. May be given
         /// several times.
         #[arg(long = "name", value_name = "NAME", required = true)]
         names: Vec<String>,
-        /// Where the server shall listen.
+        /// Says where the server shall listen.
         #[arg(long, default_value = "0.0.0.0:9480")]
         listen: SocketAddr,
-        /// Where it shall tell its numbers; an address of this machine only.
+        /// Says where it shall tell its numbers; only addresses of this machine are taken.
         #[arg(long, default_value = "127.0.0.1:9481")]
         loopback: SocketAddr,
-        /// The folder that the pages were built into.
+        /// Names the folder that the pages were built into.
         #[arg(long)]
         ui_dir: Option<PathBuf>,
         /// Takes over the signing key of another instance: those behind one address share it.
@@ -188,7 +188,7 @@ pub enum Server {
     },
     /// Runs a plugin server until it is told to end.
     Run {
-        /// The folder; by default `~/.hdm/server`.
+        /// Names the folder; by default it is `~/.hdm/server`.
         #[arg(long)]
         dir: Option<PathBuf>,
     },
@@ -199,9 +199,9 @@ pub enum Server {
 pub enum Registration {
     /// Shows how a vCenter knows the plug-in, whether that is still so, and whether the plug-in was fetched.
     Status {
-        /// The vCenter's name in HDM.
+        /// Names the vCenter as HDM knows it.
         vcenter: String,
-        /// The address of the plugin server's own listener for metrics, where it tells who fetched the plug-in.
+        /// Gives the address of the plugin server's own listener for metrics, where it tells who fetched the plug-in.
         #[arg(long, env = "HDM_SERVER_METRICS", default_value = "http://127.0.0.1:9481")]
         server_metrics: String,
     },
@@ -361,7 +361,7 @@ pub struct Target {
     /// Says which network becomes which; it may be given several times.
     #[arg(long = "network", value_name = "SOURCE=TARGET", value_parser = pair)]
     pub networks: Vec<(String, String)>,
-    /// Which network an adapter gets, by the adapter's label; goes before --network. May be given several
+    /// Says which network an adapter gets, by the adapter's label; goes before --network. May be given several
     /// times.
     #[arg(long = "adapter", value_name = "LABEL=TARGET", value_parser = pair)]
     pub adapters: Vec<(String, String)>,
