@@ -56,7 +56,6 @@ mod transfer;
 mod view;
 mod vm;
 
-use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -169,55 +168,50 @@ impl Workflow for Cold {
     }
 
     async fn run(&self, step: ColdStep, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
-        // On the heap: a step is larger than what drives it.
-        let work: BoxFuture<'_, _> = match step {
-            ColdStep::Recheck => Box::pin(recheck::run(self, cx)),
-            ColdStep::OpenTasks => Box::pin(tasks::open(self, cx)),
-            ColdStep::StopSource => Box::pin(stop_source::run(self, cx)),
-            ColdStep::ParkSource => Box::pin(park_source::run(self, cx)),
-            ColdStep::SnapshotSource => Box::pin(snapshot_source::run(self, cx)),
-            ColdStep::Transfer => Box::pin(transfer::run(self, cx)),
-            ColdStep::CompleteTarget => Box::pin(complete_target::run(self, cx)),
-            ColdStep::VerifySource => Box::pin(connect::verify_source(self, cx)),
-            ColdStep::DisconnectSource => Box::pin(connect::disconnect_source(self, cx)),
-            ColdStep::ConnectTarget => Box::pin(connect::connect_target(self, cx)),
-            ColdStep::PowerOnTarget => Box::pin(power_on_target::run(self, cx)),
-            ColdStep::AwaitTools => Box::pin(await_tools::run(self, cx)),
-            ColdStep::RetireSource => Box::pin(retire_source::run(self, cx)),
-            ColdStep::CloseTasks => Box::pin(tasks::close(self, cx)),
-        };
-        work.await
+        match step {
+            ColdStep::Recheck => recheck::run(self, cx).await,
+            ColdStep::OpenTasks => tasks::open(self, cx).await,
+            ColdStep::StopSource => stop_source::run(self, cx).await,
+            ColdStep::ParkSource => park_source::run(self, cx).await,
+            ColdStep::SnapshotSource => snapshot_source::run(self, cx).await,
+            ColdStep::Transfer => transfer::run(self, cx).await,
+            ColdStep::CompleteTarget => complete_target::run(self, cx).await,
+            ColdStep::VerifySource => connect::verify_source(self, cx).await,
+            ColdStep::DisconnectSource => connect::disconnect_source(self, cx).await,
+            ColdStep::ConnectTarget => connect::connect_target(self, cx).await,
+            ColdStep::PowerOnTarget => power_on_target::run(self, cx).await,
+            ColdStep::AwaitTools => await_tools::run(self, cx).await,
+            ColdStep::RetireSource => retire_source::run(self, cx).await,
+            ColdStep::CloseTasks => tasks::close(self, cx).await,
+        }
     }
 
     async fn undo(&self, step: ColdStep, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
-        let work: BoxFuture<'_, _> = match step {
-            ColdStep::OpenTasks => Box::pin(tasks::undo_open(self, cx)),
-            ColdStep::StopSource => Box::pin(stop_source::undo(self, cx)),
-            ColdStep::ParkSource => Box::pin(park_source::undo(self, cx)),
-            ColdStep::SnapshotSource => Box::pin(snapshot_source::undo(self, cx)),
-            ColdStep::Transfer => Box::pin(transfer::undo(self, cx)),
-            ColdStep::DisconnectSource => Box::pin(connect::undo_disconnect_source(self, cx)),
-            ColdStep::ConnectTarget => Box::pin(connect::undo_connect_target(self, cx)),
-            ColdStep::Recheck | ColdStep::CompleteTarget | ColdStep::VerifySource => return Ok(()),
+        match step {
+            ColdStep::OpenTasks => tasks::undo_open(self, cx).await,
+            ColdStep::StopSource => stop_source::undo(self, cx).await,
+            ColdStep::ParkSource => park_source::undo(self, cx).await,
+            ColdStep::SnapshotSource => snapshot_source::undo(self, cx).await,
+            ColdStep::Transfer => transfer::undo(self, cx).await,
+            ColdStep::DisconnectSource => connect::undo_disconnect_source(self, cx).await,
+            ColdStep::ConnectTarget => connect::undo_connect_target(self, cx).await,
+            ColdStep::Recheck | ColdStep::CompleteTarget | ColdStep::VerifySource => Ok(()),
             // Past the point of no return nothing is undone.
             ColdStep::PowerOnTarget
             | ColdStep::AwaitTools
             | ColdStep::RetireSource
             | ColdStep::CloseTasks => {
-                return Err(StepError::operator(
-                    "The point of no return has been passed; nothing is undone.",
-                ));
+                Err(StepError::operator("The point of no return has been passed; nothing is undone."))
             }
-        };
-        work.await
+        }
     }
 
     async fn attempt_begins(&self, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
-        Box::pin(tasks::open_attempt(self, cx, cx.attempt())).await
+        tasks::open_attempt(self, cx, cx.attempt()).await
     }
 
     async fn attempt_ended(&self, cx: &mut ColdCx<'_>, outcome: &AttemptOutcome) -> Result<(), StepError> {
-        Box::pin(tasks::close_attempt(self, cx, outcome)).await
+        tasks::close_attempt(self, cx, outcome).await
     }
 
     async fn interrupt(&self, input: &ColdInput, memo: &ColdMemo) -> Option<Interrupt> {

@@ -216,7 +216,7 @@ impl<W: Workflow> Engine<W> {
             work(&mut cx).await
         };
         let outcome = tokio::select! {
-            outcome = caught("what was asked for", work) => outcome,
+            outcome = caught("what was asked for", Box::pin(work)) => outcome,
             () = keep => Err(StepError::LostLease),
         };
         shared.store.release(id, fence).await?;

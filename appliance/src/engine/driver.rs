@@ -14,6 +14,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use hdm_shared::migration::{DiskProgress, MigrationState};
 use tokio_util::sync::CancellationToken;
 
@@ -248,7 +249,7 @@ impl<W: Workflow> Driver<W> {
         let live = self.live.clone();
         let input = self.input.clone();
         let id = self.record.id;
-        let mut run = std::pin::pin!(self.ask(Ask::Run(step), token.clone()));
+        let mut run = Box::pin(self.ask(Ask::Run(step), token.clone()));
         let mut listen = std::pin::pin!(async {
             let mut asked = live.cancel.subscribe();
             let by_hdm = async { drop(asked.wait_for(Option::is_some).await) };
@@ -292,15 +293,15 @@ impl<W: Workflow> Driver<W> {
             Ask::Begins | Ask::Ended(_) => "keeping the attempt's tasks".to_owned(),
             Ask::CancelAnswered => "remembering an answered cancel".to_owned(),
         };
-        let work = caught(&what, async {
-            match &ask {
-                Ask::Run(step) => shared.workflow.run(*step, &mut cx).await,
-                Ask::Undo(step) => shared.workflow.undo(*step, &mut cx).await,
-                Ask::Begins => shared.workflow.attempt_begins(&mut cx).await,
-                Ask::Ended(outcome) => shared.workflow.attempt_ended(&mut cx, outcome).await,
-                Ask::CancelAnswered => shared.workflow.cancel_answered(&mut cx).await,
-            }
-        });
+        // On the heap: a step's future is large, and a thread's stack is not.
+        let part: BoxFuture<'_, Result<(), StepError>> = match &ask {
+            Ask::Run(step) => Box::pin(shared.workflow.run(*step, &mut cx)),
+            Ask::Undo(step) => Box::pin(shared.workflow.undo(*step, &mut cx)),
+            Ask::Begins => Box::pin(shared.workflow.attempt_begins(&mut cx)),
+            Ask::Ended(outcome) => Box::pin(shared.workflow.attempt_ended(&mut cx, outcome)),
+            Ask::CancelAnswered => Box::pin(shared.workflow.cancel_answered(&mut cx)),
+        };
+        let work = caught(&what, part);
         let result = if matches!(ask, Ask::Run(_) | Ask::Undo(_)) {
             tokio::select! {
                 result = work => result,

@@ -88,7 +88,7 @@ impl<W: Workflow> Engine<W> {
             Err(error) => return self.give_up(&events, &error.to_string()).await,
         };
         for event in &events {
-            let post = caught("posting an event", shared.workflow.post(&input, &memo, event));
+            let post = caught("posting an event", Box::pin(shared.workflow.post(&input, &memo, event)));
             let posted = tokio::select! {
                 posted = post => posted,
                 () = shared.clock.sleep(shared.settings.post) => {

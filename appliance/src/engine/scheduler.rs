@@ -475,7 +475,7 @@ impl<W: Workflow> Engine<W> {
         let engine = self.clone();
         let mut driven = guard(&self.shared.driven);
         let task = tokio::spawn(async move {
-            match AssertUnwindSafe(driver.drive()).catch_unwind().await {
+            match AssertUnwindSafe(Box::pin(driver.drive())).catch_unwind().await {
                 Ok(end @ (End::Settled | End::Lost)) => {
                     tracing::debug!(migration = %id, ?end, "no longer driven");
                     // Whoever lost it hits no row here.

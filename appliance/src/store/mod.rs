@@ -191,7 +191,9 @@ impl Store {
 /// Limits the time of one operation. What is dropped half-way is rolled back, or was committed: who writes
 /// again must look.
 async fn bounded<T, E: From<StoreError>>(operation: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-    tokio::time::timeout(ANSWER, operation).await.unwrap_or_else(|_| Err(StoreError::Timeout.into()))
+    tokio::time::timeout(ANSWER, Box::pin(operation))
+        .await
+        .unwrap_or_else(|_| Err(StoreError::Timeout.into()))
 }
 
 /// Leaves out rows that cannot be understood, and says so: one of them must not hide the others.
