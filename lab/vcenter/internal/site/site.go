@@ -170,7 +170,7 @@ func (s *Site) makeService(instance string) error {
 
 // serveSOAP puts the faults' middleware before vcsim's handler.
 func (s *Site) serveSOAP(w http.ResponseWriter, r *http.Request) {
-	handler := s.access.Web(vim.KeepEmpty(s.svc.ServeMux), s.userOf, s.vapi)
+	handler := s.access.Web(vim.KeepEmpty(s.svc.ServeMux), s.UserOf, s.vapi)
 	if s.faults.middleware != nil {
 		handler = s.faults.middleware(handler)
 	}
