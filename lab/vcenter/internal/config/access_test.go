@@ -15,6 +15,7 @@ func TestWhoIsWrong(t *testing.T) {
 		`"permissions": [{"path": "/", "principal": "x", "role": "Admin"}]`:                             "no user or group",
 		`"permissions": [{"path": "/", "principal": "administrator@vsphere.local", "role": ""}]`:        "there is no role",
 		`"permissions": [{"path": "/", "principal": "g", "group": true, "role": "Admin"}]`:              "no user or group",
+		`"usage": {"cpu_percent": 200}`:                                                                 "not within",
 	} {
 		if _, err := Parse([]byte("{" + wrong + "}")); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", wrong, err, want)

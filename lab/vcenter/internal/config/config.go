@@ -60,8 +60,17 @@ type Config struct {
 	Link *link.Shape `json:"link"`
 	// Version is about.version and about.apiVersion. Default "8.0.2".
 	Version string `json:"version"`
+	// Usage is what VMs use while they are on.
+	Usage Usage `json:"usage"`
 	// Inventory is what the vCenter manages.
 	Inventory Inventory `json:"inventory"`
+}
+
+// Usage is the share of its configured CPU and memory that every VM demands while
+// it is on, in percent. Default 20 and 50.
+type Usage struct {
+	CPUPercent    int `json:"cpu_percent"`
+	MemoryPercent int `json:"memory_percent"`
 }
 
 // Inventory is what the vCenter manages at its start.

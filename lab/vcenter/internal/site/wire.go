@@ -6,6 +6,7 @@ import (
 	"hdm.dev/lab/vcenter/internal/collector"
 	"hdm.dev/lab/vcenter/internal/hook"
 	"hdm.dev/lab/vcenter/internal/ovf"
+	"hdm.dev/lab/vcenter/internal/usage"
 )
 
 // faultHooks are the places where faults happen; each may be nil.
@@ -33,6 +34,8 @@ func (s *Site) wire(table hook.Dispatcher) error {
 	}
 	ovf.Register(table)
 	s.Authority().OnChange(collector.Register(s.own(), table, s.Sessions, s.access).Regrant)
+	use := usage.New(s.own, s.cfg.Usage, table)
+	s.created = append(s.created, use.Close)
 	if s.guests, err = s.makeGuests(table); err != nil {
 		return err
 	}
