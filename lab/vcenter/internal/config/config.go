@@ -58,7 +58,9 @@ type Config struct {
 	// Link is what the vCenter and its hosts are reached over; its shape can be
 	// changed through the admin API. Without it they are reached directly.
 	Link *link.Shape `json:"link"`
-	// Version is about.version and about.apiVersion. Default "8.0.2".
+	// Version is the product's: "7.0.3", "8.0.2" (the default), "8.0.3" or
+	// another. It decides about.version, apiVersion and build, and what of the
+	// API is not known yet.
 	Version string `json:"version"`
 	// Usage is what VMs use while they are on.
 	Usage Usage `json:"usage"`

@@ -7,6 +7,7 @@ import (
 	"hdm.dev/lab/vcenter/internal/hook"
 	"hdm.dev/lab/vcenter/internal/ovf"
 	"hdm.dev/lab/vcenter/internal/usage"
+	"hdm.dev/lab/vcenter/internal/version"
 )
 
 // faultHooks are the places where faults happen; each may be nil.
@@ -19,6 +20,9 @@ type faultHooks struct {
 // wire connects the packages. The order matters: what registers first with the
 // dispatcher is the outermost.
 func (s *Site) wire(table hook.Dispatcher) error {
+	if err := version.Register(table, s.cfg.Version); err != nil {
+		return err
+	}
 	s.access.Register(table)
 	var err error
 	if s.faults, err = s.makeFaults(); err != nil {
