@@ -214,24 +214,25 @@ def keep(self, response, kind, names=None):
 SoapAdapter.SoapResponseDeserializer.Deserialize = keep
 si = SmartConnect(host=host, port=int(port), user=user, pwd=password, disableSslCertValidation=True)
 content = si.RetrieveContent()
-def walk(entity, depth=0):
-    yield entity
-    for name in ("childEntity", "vmFolder", "hostFolder", "datastoreFolder", "networkFolder", "host", "resourcePool", "vm"):
+seen, known, denied = set(), set(), 0
+left = [content.rootFolder]
+while left:
+    entity = left.pop()
+    if entity._moId in known:
+        continue
+    known.add(entity._moId)
+    for name in ("name", "overallStatus", "recentTask", "summary", "config", "runtime", "effectiveRole", "triggeredAlarmState",
+                 "childEntity", "vmFolder", "hostFolder", "datastoreFolder", "networkFolder", "host", "resourcePool", "vm"):
         try:
-            below = getattr(entity, name, None)
-        except vim.fault.NoPermission:
-            continue
-        for child in below if isinstance(below, list) else [below]:
-            if isinstance(child, vim.ManagedEntity) and depth < 12:
-                yield from walk(child, depth + 1)
-seen, denied = set(), 0
-for entity in walk(content.rootFolder):
-    seen.add(entity.name)
-    for name in ("overallStatus", "recentTask", "summary", "config", "runtime", "effectiveRole", "triggeredAlarmState"):
-        try:
-            getattr(entity, name, None)
+            value = getattr(entity, name, None)
         except vim.fault.NoPermission:
             denied += 1
+            continue
+        if name == "name":
+            seen.add(value)
+        for below in value if isinstance(value, list) else [value]:
+            if isinstance(below, vim.ManagedEntity):
+                left.append(below)
 view = content.viewManager.CreateContainerView(content.rootFolder, [vim.VirtualMachine], True)
 names = sorted(vm.name for vm in view.view)
 events = content.eventManager.QueryEvents(vim.event.EventFilterSpec(maxCount=1000))
