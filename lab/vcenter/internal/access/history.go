@@ -62,8 +62,8 @@ func (l *look) tasks(all []types.TaskInfo) []types.TaskInfo {
 	return seen
 }
 
-// readOn reads on until there are as many entries as were asked for that the
-// session may see, or there are no more: an empty answer means the end.
+// readOn reads on while a page holds nothing that the session may see: an empty
+// answer would mean the end.
 func (a *Access) readOn(next hook.Call) hook.Call {
 	return func(ctx *simulator.Context, this auth.Ref, request types.AnyType) soap.HasFault {
 		res := next(ctx, this, request)

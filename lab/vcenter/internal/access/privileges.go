@@ -30,8 +30,25 @@ func (m *Manager) HasPrivilegeOnEntity(ctx *simulator.Context, req *types.HasPri
 	for n, p := range granted[0].PrivAvailability {
 		out[n] = p.IsGranted
 	}
-	return &methods.HasPrivilegeOnEntityBody{Res: &types.HasPrivilegeOnEntityResponse{Returnval: out}}
+	if ctx.Session.UserName == "" { // in process, where the types count
+		return &methods.HasPrivilegeOnEntityBody{Res: &types.HasPrivilegeOnEntityResponse{Returnval: out}}
+	}
+	return &hasPrivilegeOnEntityBody{Res: &HasPrivilegeOnEntityResponse{Returnval: out}}
 }
+
+// HasPrivilegeOnEntityResponse has the name that vcsim writes. With the API's own
+// structure every false would be left out of the list.
+type HasPrivilegeOnEntityResponse struct {
+	Returnval []bool `xml:"returnval"`
+}
+
+type hasPrivilegeOnEntityBody struct {
+	Res    *HasPrivilegeOnEntityResponse `xml:"HasPrivilegeOnEntityResponse,omitempty"`
+	Fault_ *soap.Fault                   `xml:"http://schemas.xmlsoap.org/soap/envelope/ Fault,omitempty"`
+}
+
+// Fault implements soap.HasFault.
+func (b *hasPrivilegeOnEntityBody) Fault() *soap.Fault { return b.Fault_ }
 
 // HasUserPrivilegeOnEntities is the same for a user that need not be logged in.
 func (m *Manager) HasUserPrivilegeOnEntities(req *types.HasUserPrivilegeOnEntities) soap.HasFault {

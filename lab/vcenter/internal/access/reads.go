@@ -85,7 +85,7 @@ func (a *Access) continueRetrieve(next hook.Call) hook.Call {
 func (a *Access) fetch(next hook.Call) hook.Call {
 	return func(ctx *simulator.Context, this auth.Ref, request types.AnyType) soap.HasFault {
 		if a.All(ctx) {
-			return next(ctx, this, request)
+			return fetched(next(ctx, this, request))
 		}
 		asked := reflect.Indirect(reflect.ValueOf(request))
 		of, _ := field(asked, "This").Interface().(auth.Ref)
@@ -97,18 +97,38 @@ func (a *Access) fetch(next hook.Call) hook.Call {
 		if privilege := l.lacks(of, l.level(of), name); privilege != "" {
 			return dispatch.Fault(denied(need{of, privilege}))
 		}
-		res := next(ctx, this, request)
+		res := fetched(next(ctx, this, request))
 		told := field(field(reflect.ValueOf(res), "Res"), "Returnval")
-		if told.IsValid() && told.Kind() == reflect.Interface && !told.IsNil() {
+		if told.IsValid() {
 			value := l.scrub(of, name, told.Interface())
-			told.SetZero()
-			if value != nil {
-				told.Set(reflect.ValueOf(value))
+			if value == nil {
+				return &fetchBody{Res: new(FetchResponse)}
 			}
+			told.Set(reflect.ValueOf(value))
 		}
 		return res
 	}
 }
+
+// fetched makes vcsim's answer about a property that is not set one that clients
+// understand: vcsim answers with another method's.
+func fetched(res soap.HasFault) soap.HasFault {
+	if _, other := res.(*methods.RetrievePropertiesExBody); other && res.Fault() == nil {
+		return &fetchBody{Res: new(FetchResponse)}
+	}
+	return res
+}
+
+// FetchResponse has the name that vcsim writes.
+type FetchResponse struct{}
+
+type fetchBody struct {
+	Res    *FetchResponse `xml:"FetchResponse,omitempty"`
+	Fault_ *soap.Fault    `xml:"http://schemas.xmlsoap.org/soap/envelope/ Fault,omitempty"`
+}
+
+// Fault implements soap.HasFault.
+func (b *fetchBody) Fault() *soap.Fault { return b.Fault_ }
 
 // named are the objects that are asked for by name.
 func named(specs []types.PropertyFilterSpec) map[auth.Ref]bool {

@@ -23,11 +23,13 @@ var extends = map[string]string{
 }
 
 // unmentioned are methods whose arguments may name what the session cannot see:
-// they answer for themselves.
+// they answer for themselves, or their rules do.
 var unmentioned = map[string]bool{
 	"RetrieveProperties": true, "RetrievePropertiesEx": true, "CreateFilter": true, "Fetch": true,
 	"HasPrivilegeOnEntity": true, "HasPrivilegeOnEntities": true,
 	"HasUserPrivilegeOnEntities": true, "FetchUserPrivilegeOnEntities": true,
+	// A device keeps its network, hidden or not; a new one needs Network.Assign.
+	"ReconfigVM_Task": true,
 }
 
 const (

@@ -58,12 +58,23 @@ type Config struct {
 	// Link is what the vCenter and its hosts are reached over; its shape can be
 	// changed through the admin API. Without it they are reached directly.
 	Link *link.Shape `json:"link"`
-	// Version is about.version and about.apiVersion. Default "8.0.2".
+	// Version is the product's: "7.0.3", "8.0.2" (the default), "8.0.3" or
+	// another. It decides about.version, apiVersion and build, and what of the
+	// API is not known yet.
 	Version string `json:"version"`
 	// Client is the stand-in of the vSphere Client; without it there is none.
 	Client *Client `json:"client"`
+	// Usage is what VMs use while they are on.
+	Usage Usage `json:"usage"`
 	// Inventory is what the vCenter manages.
 	Inventory Inventory `json:"inventory"`
+}
+
+// Usage is the share of its configured CPU and memory that every VM demands while
+// it is on, in percent. Default 20 and 50.
+type Usage struct {
+	CPUPercent    int `json:"cpu_percent"`
+	MemoryPercent int `json:"memory_percent"`
 }
 
 // Inventory is what the vCenter manages at its start.

@@ -10,6 +10,8 @@ const (
 	defaultCapacityBytes = 100 << 30
 	defaultDiskBytes     = 1 << 20
 	defaultLeaseSeconds  = 300
+	defaultCPUPercent    = 20
+	defaultMemoryPercent = 50
 )
 
 func (c *Config) applyDefaults() {
@@ -21,6 +23,8 @@ func (c *Config) applyDefaults() {
 	setDefault(&c.NFCListenIP, "127.0.0.1")
 	setDefault(&c.LeaseTimeoutSeconds, defaultLeaseSeconds)
 	setDefault(&c.Version, "8.0.2")
+	setDefault(&c.Usage.CPUPercent, defaultCPUPercent)
+	setDefault(&c.Usage.MemoryPercent, defaultMemoryPercent)
 	if c.Password == "" {
 		c.Password = rand.Text()
 	}

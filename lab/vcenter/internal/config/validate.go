@@ -44,6 +44,11 @@ func (c *Config) Validate() error {
 			bad("link: %w", err)
 		}
 	}
+	for key, percent := range map[string]int{"cpu_percent": c.Usage.CPUPercent, "memory_percent": c.Usage.MemoryPercent} {
+		if percent < 1 || percent > 100 {
+			bad("usage.%s %d is not within 1 and 100", key, percent)
+		}
+	}
 	c.validateAccess(bad)
 	if c.Client != nil {
 		c.Client.validate(bad)

@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,6 +31,7 @@ import (
 	"hdm.dev/lab/vcenter/internal/hook"
 	"hdm.dev/lab/vcenter/internal/link"
 	"hdm.dev/lab/vcenter/internal/nfc"
+	"hdm.dev/lab/vcenter/internal/version"
 	"hdm.dev/lab/vcenter/internal/vim"
 )
 
@@ -150,9 +150,9 @@ func New(cfg *config.Config) (*Site, error) {
 // makeService creates vcsim's service with an empty inventory.
 func (s *Site) makeService(instance string) error {
 	content := vpx.ServiceContent
-	content.About.Version = s.cfg.Version
-	content.About.ApiVersion = apiVersion(s.cfg.Version)
-	content.About.FullName = "VMware vCenter Server " + s.cfg.Version + " (simulated)"
+	if err := version.About(&content.About, s.cfg.Version); err != nil {
+		return err
+	}
 	content.About.InstanceUuid = instance
 	ctx, si := simulator.NewServiceInstance(simulator.NewContext(), content, vpx.RootFolder)
 	si.Content.About.InstanceUuid = instance
@@ -190,7 +190,7 @@ func (s *Site) serveSOAP(w http.ResponseWriter, r *http.Request) {
 		s.web.ServeHTTP(w, r)
 		return
 	}
-	handler := s.access.Web(vim.KeepEmpty(s.svc.ServeMux), s.userOf, s.vapi)
+	handler := s.access.Web(vim.KeepEmpty(s.svc.ServeMux), s.UserOf, s.vapi)
 	if s.faults.middleware != nil {
 		handler = s.faults.middleware(handler)
 	}
@@ -260,11 +260,6 @@ func (s *Site) instanceUUID() (string, error) {
 		return "", fmt.Errorf("keeping the instance UUID: %w", err)
 	}
 	return id, nil
-}
-
-// apiVersion is what vSphere reports for a product version: four numbers.
-func apiVersion(version string) string {
-	return version + strings.Repeat(".0", max(0, 3-strings.Count(version, ".")))
 }
 
 func datastores(cfg *config.Config) []disk.Datastore {

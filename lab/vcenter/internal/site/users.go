@@ -120,8 +120,8 @@ func (s *Site) EndSessions(user string) int {
 	return ended
 }
 
-// userOf tells whose a live session is.
-func (s *Site) userOf(key string) (string, bool) {
+// UserOf tells whose a live session is, by its key.
+func (s *Site) UserOf(key string) (string, bool) {
 	for _, session := range s.Sessions() {
 		if session.Key == key {
 			return session.User, true

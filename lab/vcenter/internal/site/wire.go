@@ -6,6 +6,8 @@ import (
 	"hdm.dev/lab/vcenter/internal/collector"
 	"hdm.dev/lab/vcenter/internal/hook"
 	"hdm.dev/lab/vcenter/internal/ovf"
+	"hdm.dev/lab/vcenter/internal/usage"
+	"hdm.dev/lab/vcenter/internal/version"
 )
 
 // faultHooks are the places where faults happen; each may be nil.
@@ -18,6 +20,9 @@ type faultHooks struct {
 // wire connects the packages. The order matters: what registers first with the
 // dispatcher is the outermost.
 func (s *Site) wire(table hook.Dispatcher) error {
+	if err := version.Register(table, s.cfg.Version); err != nil {
+		return err
+	}
 	s.access.Register(table)
 	var err error
 	if s.faults, err = s.makeFaults(); err != nil {
@@ -34,6 +39,8 @@ func (s *Site) wire(table hook.Dispatcher) error {
 	}
 	ovf.Register(s.own(), table)
 	s.Authority().OnChange(collector.Register(s.own(), table, s.Sessions, s.access).Regrant)
+	use := usage.New(s.own, s.cfg.Usage, table)
+	s.created = append(s.created, use.Close)
 	if s.guests, err = s.makeGuests(table); err != nil {
 		return err
 	}
