@@ -14,7 +14,9 @@ struct Fence {
     why: &'static str,
 }
 
-const FENCES: [Fence; 6] = [
+const FENCES: [Fence; 8] = [
+    Fence { word: "leptos", allowed: &["ui/"], why: "only the pages draw" },
+    Fence { word: "plotters", allowed: &["charts/"], why: "only charts draws charts" },
     Fence { word: "roxmltree", allowed: &["vsphere/"], why: "XML never leaves vsphere" },
     Fence {
         word: "sqlx",

@@ -1,0 +1,9 @@
+//! Migrations: Cluster > Monitor > HDM > Migration, VM > Monitor > HDM, and the same over all vCenters.
+
+mod acting;
+mod details;
+mod in_progress;
+mod page;
+
+pub use in_progress::columns::{kind_words, progress_column, state_column};
+pub use page::Page;

@@ -1,0 +1,9 @@
+//! What the pages know and decide, without a page: plain Rust, tried on the host.
+
+pub mod bulk;
+pub mod changes;
+pub mod csv;
+pub mod in_progress;
+pub mod progress;
+pub mod selection;
+pub mod table;
