@@ -13,5 +13,6 @@ mod page;
 mod route;
 mod sdk;
 mod widgets;
+mod wizard;
 
 pub use page::start;

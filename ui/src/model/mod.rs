@@ -7,3 +7,4 @@ pub mod in_progress;
 pub mod progress;
 pub mod selection;
 pub mod table;
+pub mod wizard;

@@ -10,6 +10,7 @@ use crate::i18n::t;
 use crate::migration;
 use crate::route::Route;
 use crate::widgets::{Alert, Level};
+use crate::wizard::MigrateWizard;
 
 /// The page.
 #[component]
@@ -29,6 +30,7 @@ pub fn App(context: Context) -> impl IntoView {
             <Troubles live/>
             {match route.get_untracked() {
                 Route::Cluster(_) => view! { <migration::Page route/> }.into_any(),
+                Route::Migrate => view! { <MigrateWizard/> }.into_any(),
                 _ => ().into_any(),
             }}
         </main>
