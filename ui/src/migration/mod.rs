@@ -4,6 +4,9 @@ mod acting;
 mod details;
 mod in_progress;
 mod page;
+mod summary;
+mod vm;
 
 pub use in_progress::columns::{kind_words, progress_column, state_column};
 pub use page::Page;
+pub use vm::OfVm;

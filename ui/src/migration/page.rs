@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::in_progress::InProgress;
+use super::summary::Summary;
 use crate::i18n::t;
 use crate::route::{HomeTab, MigrationTab, Route};
 use crate::widgets::Tabs;
@@ -26,7 +27,7 @@ pub fn Page(route: RwSignal<Route>) -> impl IntoView {
         <Tabs label=t::migration::tabs().to_owned() tabs belongs=|route, to| route == to level=4 route/>
         {move || match shown.get() {
             MigrationTab::InProgress => view! { <InProgress/> }.into_any(),
-            MigrationTab::Summary => ().into_any(),
+            MigrationTab::Summary => view! { <Summary/> }.into_any(),
         }}
     }
 }

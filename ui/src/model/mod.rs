@@ -3,8 +3,11 @@
 pub mod bulk;
 pub mod changes;
 pub mod csv;
+pub mod history;
 pub mod in_progress;
+pub mod overview;
 pub mod progress;
 pub mod selection;
 pub mod table;
+pub mod thumbprint;
 pub mod wizard;

@@ -31,7 +31,8 @@ pub fn App(context: Context) -> impl IntoView {
             {match route.get_untracked() {
                 Route::Cluster(_) => view! { <migration::Page route/> }.into_any(),
                 Route::Migrate => view! { <MigrateWizard/> }.into_any(),
-                _ => ().into_any(),
+                Route::Vm => view! { <migration::OfVm/> }.into_any(),
+                Route::Home(_) => ().into_any(),
             }}
         </main>
     }
