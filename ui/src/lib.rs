@@ -6,6 +6,7 @@
 mod api;
 mod format;
 mod grid;
+mod home;
 mod i18n;
 mod migration;
 mod model;

@@ -6,6 +6,7 @@ use super::context::Context;
 use super::live::{Live, Trouble};
 use crate::api::Failure;
 use crate::format;
+use crate::home::Home;
 use crate::i18n::t;
 use crate::migration;
 use crate::route::Route;
@@ -32,7 +33,7 @@ pub fn App(context: Context) -> impl IntoView {
                 Route::Cluster(_) => view! { <migration::Page route/> }.into_any(),
                 Route::Migrate => view! { <MigrateWizard/> }.into_any(),
                 Route::Vm => view! { <migration::OfVm/> }.into_any(),
-                Route::Home(_) => ().into_any(),
+                Route::Home(_) => view! { <Home route/> }.into_any(),
             }}
         </main>
     }
