@@ -9,14 +9,13 @@ use super::integer;
 /// A duration, with the two units that matter.
 pub fn duration(seconds: u64) -> String {
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
-    if days > 0 {
-        t::units::days_hours(integer(days), hours)
-    } else if hours > 0 {
-        t::units::hours_minutes(hours, minutes)
-    } else if minutes > 0 {
-        t::units::minutes_seconds(minutes, seconds % 60)
-    } else {
-        t::units::seconds(seconds)
+    match (days, hours, minutes, seconds % 60) {
+        (0, 0, 0, seconds) => t::units::seconds(seconds),
+        (0, 0, minutes, 0) => t::units::minutes(minutes),
+        (0, 0, minutes, seconds) => t::units::minutes_seconds(minutes, seconds),
+        (0, hours, 0, _) => t::units::hours(hours),
+        (0, hours, minutes, _) => t::units::hours_minutes(hours, minutes),
+        (days, hours, ..) => t::units::days_hours(integer(days), hours),
     }
 }
 
@@ -55,6 +54,7 @@ mod tests {
     #[test]
     fn a_duration_shows_two_units() {
         assert_eq!(duration(9), "9 s");
+        assert_eq!(duration(300), "5 min");
         assert_eq!(duration(196), "3 min 16 s");
         assert_eq!(duration(7_260), "2 h 1 min");
         assert_eq!(duration(90_000), "1 d 1 h");

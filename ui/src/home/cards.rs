@@ -117,7 +117,7 @@ pub(super) fn Cards(
                     class="btn btn-icon btn-link btn-sm hdm-icon-button"
                     aria-label=t::dashboard::next()
                     title=t::dashboard::next()
-                    disabled=move || at() >= last()
+                    disabled=move || { at() >= last() }
                     on:click=move |_| page.set(at() + 1)
                 >
                     {Icon::Right.draw()}

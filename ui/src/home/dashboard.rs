@@ -15,6 +15,7 @@ use crate::model::overview::Overview;
 use crate::page::context::{Context, go};
 use crate::page::live::Live;
 use crate::page::memory;
+use crate::page::prefs::Prefs;
 use crate::route::{HomeTab, MigrationTab, Route};
 use crate::widgets::{Alert, Level};
 
@@ -27,6 +28,7 @@ const LISTED: usize = 5;
 pub(super) fn Dashboard(route: RwSignal<Route>) -> impl IntoView {
     let live = expect_context::<Live>();
     let context = expect_context::<Context>();
+    let prefs = expect_context::<Prefs>();
     let view = RwSignal::new(View::default());
     let failure = RwSignal::new(None::<Failure>);
     let loaded = RwSignal::new(false);
@@ -159,6 +161,11 @@ pub(super) fn Dashboard(route: RwSignal<Route>) -> impl IntoView {
                     linked=false
                 />
             </div>
+            <p>
+                <button type="button" class="btn btn-sm btn-link hdm-flush" on:click=move |_| prefs.reset()>
+                    {t::dashboard::reset_preferences()}
+                </button>
+            </p>
         </section>
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod bulk;
 pub mod changes;
+pub mod columns;
 pub mod csv;
 pub mod history;
 pub mod in_progress;

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::context::Context;
 use super::live::{Live, Trouble};
+use super::prefs::Prefs;
 use crate::api::Failure;
 use crate::format;
 use crate::home::Home;
@@ -20,14 +21,23 @@ pub fn App(context: Context) -> impl IntoView {
     let route = context.route;
     provide_context(context.clone());
     provide_context(live);
+    provide_context(Prefs::load(&context));
     let kind = match route.get_untracked() {
         Route::Cluster(_) => "hdm-page",
         Route::Vm => "hdm-page",
         Route::Home(_) => "hdm-page hdm-home",
         Route::Migrate => "hdm-page hdm-dialog",
     };
+    // What the Client's own frame shows around the page a screen reader does not find inside it.
+    let heading = match route.get_untracked() {
+        Route::Cluster(_) => Some(t::migration::tabs()),
+        Route::Vm => Some(t::of_vm::title()),
+        Route::Migrate => Some(t::wizard::title()),
+        Route::Home(_) => None,
+    };
     view! {
         <main class=kind>
+            {heading.map(|heading| view! { <h1 class="clr-sr-only">{heading}</h1> })}
             <Troubles live/>
             {match route.get_untracked() {
                 Route::Cluster(_) => view! { <migration::Page route/> }.into_any(),

@@ -165,8 +165,11 @@ async fn ask_all() {
         });
         let path = format!("api/changes?since={cursor}{filter}");
         let answer = api::read_if_changed::<ChangePage>(guid, &path, tag.as_deref()).await;
+        let answered = answer.is_ok();
         more |= take(guid, answer);
-        learn_rights(guid).await;
+        if answered {
+            learn_rights(guid).await;
+        }
     }
     if guids.is_empty() {
         POLLER.with_borrow(|poller| poller.iter().for_each(|poller| poller.live.loaded.set(true)));

@@ -4,6 +4,7 @@ mod app;
 pub mod context;
 pub mod live;
 pub mod memory;
+pub mod prefs;
 pub mod theme;
 
 use leptos::prelude::*;

@@ -17,6 +17,8 @@ pub struct MenuEntry {
     pub enabled: bool,
     /// Whether a line is drawn above it.
     pub apart: bool,
+    /// Whether it is on, if it is something that can be.
+    pub checked: Option<bool>,
     /// What it does.
     pub run: Arc<dyn Fn() + Send + Sync>,
 }
@@ -24,7 +26,12 @@ pub struct MenuEntry {
 impl MenuEntry {
     /// An entry that can be chosen.
     pub fn new(label: impl Into<String>, run: impl Fn() + Send + Sync + 'static) -> Self {
-        Self { label: label.into(), enabled: true, apart: false, run: Arc::new(run) }
+        Self { label: label.into(), enabled: true, apart: false, checked: None, run: Arc::new(run) }
+    }
+
+    /// An entry that is on or off.
+    pub fn checked(label: impl Into<String>, on: bool, run: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { checked: Some(on), ..Self::new(label, run) }
     }
 }
 
@@ -97,13 +104,14 @@ pub fn Menu(
         }
     };
     let entry_view = move |entry: MenuEntry| {
-        let MenuEntry { label, enabled, apart, run } = entry;
+        let MenuEntry { label, enabled, apart, checked, run } = entry;
         view! {
             {apart.then(|| view! { <div class="dropdown-divider" role="separator"></div> })}
             <button
                 type="button"
                 class="dropdown-item"
-                role="menuitem"
+                role=if checked.is_some() { "menuitemcheckbox" } else { "menuitem" }
+                aria-checked=checked.map(|on| on.to_string())
                 tabindex="-1"
                 disabled=!enabled
                 on:click=move |_| {
@@ -111,6 +119,10 @@ pub fn Menu(
                     run();
                 }
             >
+                {checked
+                    .map(|on| {
+                        view! { <span class="hdm-menu-mark">{on.then(|| Icon::Check.draw())}</span> }
+                    })}
                 {label}
             </button>
         }
@@ -161,7 +173,7 @@ enum Move {
 
 fn move_focus(list: NodeRef<html::Div>, to: Move) {
     let Some(list) = list.get_untracked() else { return };
-    let Ok(items) = list.query_selector_all("[role=menuitem]:not(:disabled)") else { return };
+    let Ok(items) = list.query_selector_all("[role^=menuitem]:not(:disabled)") else { return };
     let count = items.length();
     if count == 0 {
         let _ = list.set_attribute("tabindex", "-1");

@@ -81,7 +81,9 @@ pub fn Cloud(wizard: Wizard) -> impl IntoView {
             <table class="table hdm-clouds" aria-label=t::cloud::list()>
                 <thead>
                     <tr>
-                        <th scope="col"></th>
+                        <th scope="col">
+                            <span class="clr-sr-only">{t::cloud::title()}</span>
+                        </th>
                         <th scope="col" class="left">{t::migration::cloud()}</th>
                         <th scope="col" class="left">{t::cloud::clusters()}</th>
                         <th scope="col">{t::cloud::cpu()}</th>

@@ -61,6 +61,11 @@ pub fn Networks(wizard: Wizard) -> impl IntoView {
         let rest = offered.get().into_iter().map(|(name, id)| Choice::new(id, name));
         std::iter::once(first).chain(rest).collect::<Vec<_>>()
     });
+    let to_selected = Signal::derive(move || {
+        let first = Choice::new("", t::network::selected_to());
+        let rest = offered.get().into_iter().map(|(name, id)| Choice::new(id, name));
+        std::iter::once(first).chain(rest).collect::<Vec<_>>()
+    });
     let name_of = move |id: &str| {
         offered.with(|all| all.iter().find(|(_, known)| known == id).map(|(name, _)| name.clone()))
     };
@@ -169,7 +174,7 @@ pub fn Networks(wizard: Wizard) -> impl IntoView {
                     label=t::network::selected_to()
                     bare=true
                     value=to_apply
-                    choices
+                    choices=to_selected
                     on_choice=move |id| to_apply.set(id)
                 />
                 <button

@@ -164,7 +164,7 @@ fn columns() -> Vec<Column<Goes>> {
         Column::text("pool", t::target::pool(), "minmax(5.5rem, 1fr)", |g: &Goes| g.pool.clone()),
         Column::text("disks", t::target::disk(), "minmax(5rem, 1fr)", |g: &Goes| g.disks.clone()),
     ];
-    columns.push(Column::text("own", "", "minmax(3.5rem, .6fr)", |g: &Goes| {
+    columns.push(Column::text("own", t::target::choice(), "minmax(4.2rem, .6fr)", |g: &Goes| {
         if g.own { t::network::own().to_owned() } else { t::target::default().to_owned() }
     }));
     for column in columns.iter_mut().skip(1) {

@@ -145,46 +145,46 @@ pub fn VirtualMachines(wizard: Wizard) -> impl IntoView {
 /// The table's columns.
 fn columns(edited: RwSignal<Option<Vec<String>>>) -> Vec<Column<Choice>> {
     vec![
-        Column::text("name", t::vms::name(), "minmax(8rem, 1.6fr)", |c: &Choice| {
+        Column::text("name", t::vms::name(), "minmax(6.6rem, 1.6fr)", |c: &Choice| {
             change(&c.vm.name, &c.become_.name)
         })
         .sorted(|c| SortKey::Text(c.vm.name.clone())),
-        Column::text("power", t::vms::power(), "3.2rem", |c: &Choice| {
+        Column::text("power", t::vms::power(), "3.3rem", |c: &Choice| {
             if c.vm.powered_on { t::vms::on() } else { t::vms::off() }.to_owned()
         })
         .sorted(|c| SortKey::Number(f64::from(u8::from(c.vm.powered_on)))),
-        Column::text("cpu", t::vms::cpu(), "minmax(3.4rem, .5fr)", |c: &Choice| {
+        Column::text("cpu", t::vms::cpu(), "minmax(2.8rem, .5fr)", |c: &Choice| {
             change(&format::integer(c.vm.cpus.into()), &format::integer(c.become_.cpus.into()))
         })
         .numeric()
         .sorted(|c| SortKey::Number(c.become_.cpus.into())),
-        Column::text("memory", t::vms::memory(), "minmax(4.2rem, .7fr)", |c: &Choice| {
+        Column::text("memory", t::vms::memory(), "minmax(4rem, .6fr)", |c: &Choice| {
             change(&format::memory(c.vm.memory_mib), &format::memory(c.become_.memory_mib))
         })
         .numeric()
         .sorted(|c| number(c.become_.memory_mib)),
-        Column::text("disks", t::vms::disks(), "minmax(3.6rem, .5fr)", |c: &Choice| {
+        Column::text("disks", t::vms::disks(), "minmax(3.4rem, .5fr)", |c: &Choice| {
             format::bytes(c.vm.capacity_bytes)
         })
         .numeric()
         .sorted(|c| number(c.vm.capacity_bytes)),
-        Column::drawn("status", t::vms::status(), "minmax(9rem, 2fr)", |row, _| status(row))
+        Column::drawn("status", t::vms::status(), "minmax(7.4rem, 2.4fr)", |row, _| status(row))
             .sorted(|c| SortKey::Text(status_words(&c.vm).0))
             .with_text(|c| status_words(&c.vm).0),
-        Column::text("shutdown", t::vms::shutdown(), "minmax(5.6rem, .8fr)", |c: &Choice| {
+        Column::text("shutdown", t::vms::shutdown(), "minmax(5rem, .8fr)", |c: &Choice| {
             shutdown_words(&c.vm, &c.become_)
         }),
-        Column::text("power_on", t::vms::power_on(), "4.4rem", |c: &Choice| {
+        Column::text("power_on", t::vms::power_on(), "4.3rem", |c: &Choice| {
             if c.become_.power_on { t::vms::yes() } else { t::vms::no() }.to_owned()
         }),
-        Column::text("mac", t::vms::mac(), "3.4rem", |c: &Choice| {
+        Column::text("mac", t::vms::mac(), "2.8rem", |c: &Choice| {
             match c.become_.mac {
                 MacPolicy::Keep => t::vms::mac_keep(),
                 MacPolicy::New => t::vms::mac_new(),
             }
             .to_owned()
         }),
-        Column::drawn("edit", t::vms::edit(), "4rem", move |row: Signal<Arc<Choice>>, tab| {
+        Column::drawn("edit", t::vms::edit(), "3.6rem", move |row: Signal<Arc<Choice>>, tab| {
             view! {
                 <button
                     type="button"

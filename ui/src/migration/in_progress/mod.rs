@@ -24,6 +24,7 @@ use crate::model::table::{Order, matches};
 use crate::page::context::Context;
 use crate::page::live::Live;
 use crate::page::memory;
+use crate::page::prefs::Prefs;
 use crate::widgets::state_label::state_words;
 use crate::widgets::{Alert, Empty, Level, Question, Toggle};
 
@@ -45,6 +46,9 @@ pub(super) struct Filter {
     /// A state of the chart.
     pub state: RwSignal<Option<ChartState>>,
 }
+
+/// Under this name the table's columns are kept.
+const TABLE: &str = "in-progress";
 
 /// The tab.
 #[component]
@@ -96,6 +100,8 @@ pub fn InProgress() -> impl IntoView {
     });
     let total = move || all.with(|all| all.len());
     let columns = columns::columns(acting, opened, global);
+    let for_grid = StoredValue::new(columns.clone());
+    let prefs = expect_context::<Prefs>();
     let empty = move || {
         if !live.loaded.get() && !live.troubles.with(Vec::is_empty) {
             view! {
@@ -152,16 +158,14 @@ pub fn InProgress() -> impl IntoView {
             {move || acting.said.get().map(|said| view! { <Alert level=Level::Danger>{said}</Alert> })}
             <Toolbar acting filter all=all.into() rows=rows.into() selection columns=columns.clone()/>
             <div class="hdm-split">
-                <Grid
-                    label=t::progress::table()
-                    columns=columns.clone()
-                    rows
-                    order
-                    selection
-                    opened
-                >
-                    {empty}
-                </Grid>
+                {move || {
+                    let columns = for_grid.with_value(|all| prefs.shown(TABLE, all));
+                    view! {
+                        <Grid label=t::progress::table() columns rows order selection opened>
+                            {empty}
+                        </Grid>
+                    }
+                }}
                 <Details opened acting/>
             </div>
             <Question asked=acting.asked/>

@@ -18,8 +18,9 @@ use crate::model::csv::csv;
 use crate::model::selection::Selection;
 use crate::page::context::Context;
 use crate::page::live::{self, Live};
-use crate::widgets::Icon;
+use crate::page::prefs::Prefs;
 use crate::widgets::download::save;
+use crate::widgets::{Icon, Menu};
 
 /// The bar above the table.
 #[component]
@@ -73,6 +74,7 @@ pub(super) fn Toolbar(
         }
     };
     let columns = StoredValue::new(columns);
+    let prefs = expect_context::<Prefs>();
     let download = move |_| {
         let text = columns.with_value(|columns| {
             let shown: Vec<_> = columns.iter().filter_map(|column| Some((column, column.text?))).collect();
@@ -132,6 +134,11 @@ pub(super) fn Toolbar(
             >
                 {Icon::Refresh.draw()}
             </button>
+            <Menu
+                label=t::table::columns().to_owned()
+                icon=Icon::Columns
+                entries=move |()| columns.with_value(|all| prefs.column_entries(super::TABLE, all))
+            />
             <button
                 type="button"
                 class="btn btn-icon btn-link btn-sm hdm-icon-button"

@@ -22,10 +22,11 @@ use crate::model::history::{Interval, on_cloud};
 use crate::model::table::{Order, matches};
 use crate::page::context::Context;
 use crate::page::memory;
+use crate::page::prefs::Prefs;
 use crate::widgets::download::save;
 use crate::widgets::form::{Choice, Select};
 use crate::widgets::state_label::state_words;
-use crate::widgets::{Alert, Empty, Icon, Level, Question, Toggle};
+use crate::widgets::{Alert, Empty, Icon, Level, Menu, Question, Toggle};
 
 /// An interval in words.
 fn interval_words(interval: Interval) -> &'static str {
@@ -39,6 +40,9 @@ fn interval_words(interval: Interval) -> &'static str {
         Interval::Year => t::history::year(),
     }
 }
+
+/// Under this name the table's columns are kept.
+const TABLE: &str = "summary";
 
 /// The tab.
 #[component]
@@ -67,7 +71,8 @@ pub fn Summary() -> impl IntoView {
     );
     let total = move || history.finished.with(|all| all.len());
     let columns = columns::columns(opened, global);
-    let for_csv = StoredValue::new(columns.clone());
+    let for_csv = StoredValue::new(columns);
+    let prefs = expect_context::<Prefs>();
     let download = move |_| {
         let text = for_csv.with_value(|columns| {
             let shown: Vec<_> = columns.iter().filter_map(|column| Some((column, column.text?))).collect();
@@ -166,6 +171,11 @@ pub fn Summary() -> impl IntoView {
                 >
                     {Icon::Download.draw()}
                 </button>
+                <Menu
+                    label=t::table::columns().to_owned()
+                    icon=Icon::Columns
+                    entries=move |()| for_csv.with_value(|all| prefs.column_entries(TABLE, all))
+                />
                 <span class="hdm-count" role="status">{count}</span>
                 <input
                     type="search"
@@ -178,9 +188,14 @@ pub fn Summary() -> impl IntoView {
                 />
             </div>
             <div class="hdm-split">
-                <Grid label=t::history::table() columns rows order opened>
-                    {empty}
-                </Grid>
+                {move || {
+                    let columns = for_csv.with_value(|all| prefs.shown(TABLE, all));
+                    view! {
+                        <Grid label=t::history::table() columns rows order opened>
+                            {empty}
+                        </Grid>
+                    }
+                }}
                 <Details opened acting known=history.known/>
             </div>
             <Question asked=acting.asked/>
