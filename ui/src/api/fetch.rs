@@ -100,10 +100,7 @@ pub async fn send(outgoing: &Outgoing) -> Result<Reply, Failure> {
 }
 
 async fn exchange(window: &web_sys::Window, path: &str, init: &RequestInit) -> Result<Reply, JsValue> {
-    let response: Response = JsFuture::from(window.fetch_with_str_and_init(path, init))
-        .await?
-        .dyn_into()
-        .map_err(JsValue::from)?;
+    let response: Response = JsFuture::from(window.fetch_with_str_and_init(path, init)).await?.dyn_into()?;
     let text = JsFuture::from(response.text()?).await?.as_string().unwrap_or_default();
     let tag = response.headers().get("ETag").ok().flatten();
     Ok(Reply { status: response.status(), tag, text })

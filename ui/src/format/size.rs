@@ -13,7 +13,7 @@ const TB: f64 = GB * 1024.0;
 #[allow(clippy::cast_precision_loss, reason = "rounded for people anyway")]
 pub fn bytes(bytes: u64) -> String {
     let value = bytes as f64;
-    let short = |value: f64| decimal(value, if value < 10.0 { 1 } else { 0 });
+    let short = |value: f64| decimal(value, u8::from(value < 10.0));
     if value >= TB {
         t::units::tb(decimal(value / TB, 2))
     } else if value >= GB {

@@ -32,7 +32,7 @@ pub(super) fn Header<R: Row>(state: State<R>) -> impl IntoView {
 
 #[component]
 fn Title<R: Row>(state: State<R>, column: Column<R>, at: usize) -> impl IntoView {
-    let Column { id, title, numeric, sort, .. } = column;
+    let Column { id, title, numeric, interactive, sort, .. } = column;
     let tab = state.tab(None, at);
     let order = state.order;
     let direction =
@@ -54,7 +54,9 @@ fn Title<R: Row>(state: State<R>, column: Column<R>, at: usize) -> impl IntoView
                 data-focus=""
                 on:click=move |_| order.update(|order| *order = Some(Order::clicked(order.as_ref(), id)))
             >
-                <span class="hdm-cell-text">{title}</span>
+                <span class="hdm-cell-text" title=title.clone()>
+                    {title.clone()}
+                </span>
                 {move || {
                     direction().map(|direction| match direction {
                         Direction::Ascending => Icon::Up.draw(),
@@ -65,7 +67,9 @@ fn Title<R: Row>(state: State<R>, column: Column<R>, at: usize) -> impl IntoView
         }
         .into_any()
     } else {
-        view! { <span class="hdm-cell-text">{title}</span> }.into_any()
+        // A column of buttons is as narrow as they are: its name is for screen readers.
+        let class = if interactive { "clr-sr-only" } else { "hdm-cell-text" };
+        view! { <span class=class>{title}</span> }.into_any()
     };
     view! {
         <div

@@ -16,7 +16,7 @@ use serde_json::Value;
 pub use language::Language;
 
 /// The texts.
-#[allow(missing_docs, reason = "the text is the documentation")]
+#[allow(clippy::doc_markdown, reason = "the text is the documentation")]
 pub mod t {
     include!(concat!(env!("OUT_DIR"), "/texts.rs"));
 }

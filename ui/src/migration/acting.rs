@@ -121,7 +121,8 @@ impl Acting {
                         Some((self.name(outcome.migration), problem.detail))
                     })),
                     Err(failure) => {
-                        failures.extend(request.migrations.iter().map(|id| (self.name(*id), failure.words())))
+                        failures
+                            .extend(request.migrations.iter().map(|id| (self.name(*id), failure.words())));
                     }
                 }
             }

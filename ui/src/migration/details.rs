@@ -159,9 +159,10 @@ fn Actions(migration: Signal<Arc<MigrationView>>, acting: Acting) -> impl IntoVi
 /// What needs attention, in the order in which it matters.
 #[component]
 fn Notices(migration: Signal<Arc<MigrationView>>) -> impl IntoView {
-    let of =
-        move |part: fn(&MigrationView) -> Option<String>| Memo::new(move |_| migration.with(|m| part(m)));
-    let question = of(|m| m.question.as_ref().map(|q| t::details::question(q)));
+    let of = move |part: fn(&MigrationView) -> Option<String>| {
+        Memo::new(move |_| migration.with(|m| part(m.as_ref())))
+    };
+    let question = of(|m| m.question.as_ref().map(t::details::question));
     let error = of(|m| m.error.clone());
     let waits = of(|m| {
         let what = m.waiting_for.as_ref()?;

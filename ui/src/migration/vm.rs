@@ -133,7 +133,7 @@ pub fn OfVm() -> impl IntoView {
             <div class="hdm-vm-columns">
                 <Show when=move || { all.with(Vec::len) > 1 }>
                     <nav aria-label=t::of_vm::all()>
-                        <h3>{t::of_vm::all()}</h3>
+                        <h2>{t::of_vm::all()}</h2>
                         <ul class="hdm-legend">{move || all.get().into_iter().map(line).collect_view()}</ul>
                     </nav>
                 </Show>

@@ -24,7 +24,7 @@ impl Overview {
             match migration.state {
                 MigrationState::NeedsOperator => sum.needs_you += 1,
                 MigrationState::Running | MigrationState::Waiting | MigrationState::Unwinding => {
-                    sum.running += 1
+                    sum.running += 1;
                 }
                 MigrationState::Queued | MigrationState::Paused => sum.queued += 1,
                 MigrationState::Failed => {

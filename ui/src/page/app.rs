@@ -23,8 +23,7 @@ pub fn App(context: Context) -> impl IntoView {
     provide_context(live);
     provide_context(Prefs::load(&context));
     let kind = match route.get_untracked() {
-        Route::Cluster(_) => "hdm-page",
-        Route::Vm => "hdm-page",
+        Route::Cluster(_) | Route::Vm => "hdm-page",
         Route::Home(_) => "hdm-page hdm-home",
         Route::Migrate => "hdm-page hdm-dialog",
     };

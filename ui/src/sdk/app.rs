@@ -39,6 +39,7 @@ pub fn theme() -> Option<String> {
 }
 
 /// A time as the user has set it in the Client. `format` is `DATE`, `TIME` or `DATE_AND_TIME`.
+#[cfg(target_arch = "wasm32")]
 pub fn format_date_time(at_ms: i64, format: &str) -> Option<String> {
     let (app, function) = function("app", "formatDateTime")?;
     let options = Object::new();

@@ -5,8 +5,8 @@ use wasm_bindgen::{JsCast, JsValue};
 
 use super::{call1, get};
 
-fn listen(name: &str, mut told: impl FnMut(JsValue) + 'static) {
-    let callback = Closure::<dyn FnMut(JsValue)>::new(move |value| told(value)).into_js_value();
+fn listen(name: &str, told: impl FnMut(JsValue) + 'static) {
+    let callback = Closure::<dyn FnMut(JsValue)>::new(told).into_js_value();
     let _ = call1("event", name, callback.unchecked_ref());
 }
 

@@ -32,20 +32,14 @@ pub enum Icon {
     Left,
     /// On.
     Right,
-    /// A chart.
-    Chart,
     /// A cloud.
     Cloud,
     /// A cluster.
     Cluster,
-    /// A virtual machine.
-    Vm,
     /// Columns of a table.
     Columns,
     /// Change something.
     Pencil,
-    /// Leads elsewhere.
-    Out,
 }
 
 impl Icon {
@@ -66,13 +60,10 @@ impl Icon {
             Self::Down => "M12 5v14M6 13l6 6 6-6",
             Self::Left => "M15 5l-7 7 7 7",
             Self::Right => "M9 5l7 7-7 7",
-            Self::Chart => "M4 4v16h16M8 16v-4M12 16V8M16 16v-6",
             Self::Cloud => "M7 19a4.5 4.5 0 0 1-.4-9A6 6 0 0 1 18 9.2A5 5 0 0 1 17.5 19z",
             Self::Cluster => "M4 8h9v12H4zM13 4h7v16h-7M7 12h3M7 16h3M16 8h1M16 12h1M16 16h1",
-            Self::Vm => "M3 5h18v12H3zM9 21h6M12 17v4",
             Self::Columns => "M4 5h16v14H4zM9.5 5v14M14.5 5v14",
             Self::Pencil => "M4 20l1-5L16 4l4 4L9 19zM13.5 6.5l4 4",
-            Self::Out => "M10 5H5v14h14v-5M13 5h6v6M19 5l-9 9",
         }
     }
 

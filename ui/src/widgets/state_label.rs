@@ -44,7 +44,10 @@ fn class(migration: &MigrationView) -> &'static str {
 #[component]
 pub fn StateLabel(#[prop(into)] migration: Signal<std::sync::Arc<MigrationView>>) -> impl IntoView {
     view! {
-        <span class=move || migration.with(|m| class(m))>
+        <span
+            class=move || migration.with(|m| class(m))
+            title=move || migration.with(|m| state_words(m))
+        >
             <span class="text">{move || migration.with(|m| state_words(m))}</span>
         </span>
     }

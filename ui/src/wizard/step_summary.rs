@@ -242,6 +242,9 @@ fn Refused(wizard: Wizard) -> impl IntoView {
 fn Words(wizard: Wizard) -> impl IntoView {
     let words = move || {
         let chosen = wizard.chosen();
+        if chosen.is_empty() {
+            return None;
+        }
         let draft = wizard.draft.get();
         let running: Vec<_> = chosen.iter().filter(|vm| vm.powered_on).collect();
         let refused =
@@ -264,7 +267,7 @@ fn Words(wizard: Wizard) -> impl IntoView {
         lines.push(format!("{} {ground}", t::summary_step::time(format::estimate(time.range))));
         lines.push(t::summary_step::source().to_owned());
         lines.push(t::summary_step::all_or_none().to_owned());
-        lines.into_iter().map(|line| view! { <li>{line}</li> }).collect_view()
+        Some(lines.into_iter().map(|line| view! { <li>{line}</li> }).collect_view())
     };
     view! { <ul class="hdm-words">{words}</ul> }
 }

@@ -149,8 +149,8 @@ fn columns(edited: RwSignal<Option<Vec<String>>>) -> Vec<Column<Choice>> {
             change(&c.vm.name, &c.become_.name)
         })
         .sorted(|c| SortKey::Text(c.vm.name.clone())),
-        Column::text("power", t::vms::power(), "3.3rem", |c: &Choice| {
-            if c.vm.powered_on { t::vms::on() } else { t::vms::off() }.to_owned()
+        Column::text("power", t::vms::power(), "minmax(6.4rem, .9fr)", |c: &Choice| {
+            if c.vm.powered_on { t::vms::on(shutdown_words(&c.become_)) } else { t::vms::off().to_owned() }
         })
         .sorted(|c| SortKey::Number(f64::from(u8::from(c.vm.powered_on)))),
         Column::text("cpu", t::vms::cpu(), "minmax(2.8rem, .5fr)", |c: &Choice| {
@@ -171,9 +171,6 @@ fn columns(edited: RwSignal<Option<Vec<String>>>) -> Vec<Column<Choice>> {
         Column::drawn("status", t::vms::status(), "minmax(7.4rem, 2.4fr)", |row, _| status(row))
             .sorted(|c| SortKey::Text(status_words(&c.vm).0))
             .with_text(|c| status_words(&c.vm).0),
-        Column::text("shutdown", t::vms::shutdown(), "minmax(5rem, .8fr)", |c: &Choice| {
-            shutdown_words(&c.vm, &c.become_)
-        }),
         Column::text("power_on", t::vms::power_on(), "4.3rem", |c: &Choice| {
             if c.become_.power_on { t::vms::yes() } else { t::vms::no() }.to_owned()
         }),
@@ -184,7 +181,7 @@ fn columns(edited: RwSignal<Option<Vec<String>>>) -> Vec<Column<Choice>> {
             }
             .to_owned()
         }),
-        Column::drawn("edit", t::vms::edit(), "3.6rem", move |row: Signal<Arc<Choice>>, tab| {
+        Column::drawn("edit", t::vms::edit(), "2.2rem", move |row: Signal<Arc<Choice>>, tab| {
             view! {
                 <button
                     type="button"
@@ -213,10 +210,8 @@ fn change(before: &str, after: &str) -> String {
     if before == after { before.to_owned() } else { t::vms::becomes(before, after) }
 }
 
-fn shutdown_words(vm: &VmView, become_: &Effective) -> String {
-    if !vm.powered_on {
-        return t::vms::shutdown_none().to_owned();
-    }
+/// How a running virtual machine is shut down.
+fn shutdown_words(become_: &Effective) -> String {
     match become_.shutdown {
         ShutdownMode::Guest => {
             t::vms::shutdown_guest(format::duration(become_.shutdown_timeout_seconds.into()))

@@ -1,5 +1,7 @@
 //! The doughnut "Migration State Distribution", its legend, its menu, and the same as a table.
 
+use std::fmt::Write as _;
+
 use hdm_charts::{Palette, Slice, Theme, doughnut};
 use hdm_shared::display::ChartState;
 use hdm_shared::migration::MigrationView;
@@ -175,14 +177,16 @@ fn standalone(counts: &Counts) -> String {
     );
     for (at, (state, count)) in counts.iter().enumerate() {
         let y = 78 + at * 22;
-        text.push_str(&format!(
+        // Writing into a string cannot fail.
+        let _ = write!(
+            text,
             "<circle cx=\"276\" cy=\"{}\" r=\"6\" fill=\"{}\"/><text x=\"292\" y=\"{y}\" font-size=\"13\">{}: \
              {}</text>",
             y - 5,
             palette.state(*state).css(),
             escape(chart_state_words(*state)),
             format::integer(*count),
-        ));
+        );
     }
     text.push_str("</svg>\n");
     text

@@ -76,8 +76,8 @@ pub fn columns(acting: Acting, opened: RwSignal<Option<MigrationId>>, global: bo
         Column::text("start", t::migration::start(), "minmax(6.5rem, 1fr)", |m: &View| {
             m.started_at.map(format::date_time).unwrap_or_default()
         })
-        .sorted(|m| started_key(m)),
-        Column::drawn("actions", t::migration::actions(), "3.6rem", move |row: Signal<Arc<View>>, tab| {
+        .sorted(started_key),
+        Column::drawn("actions", t::migration::actions(), "2.2rem", move |row: Signal<Arc<View>>, tab| {
             let label = Signal::derive(move || row.with(|m| t::actions::more(&m.vm_name)));
             let entries = move |()| row.with_untracked(|m| acting.entries(m));
             view! { <Menu label icon=Icon::Dots entries tabindex=tab/> }

@@ -1,5 +1,7 @@
 //! The graph: use of the cloud on the left axis, VMs moved there on the right one.
 
+use std::fmt::Write as _;
+
 use hdm_charts::{Colour, Lines, Palette, Theme, Timeline, timeline};
 use hdm_shared::sample::{Sample, SampleSeries};
 use leptos::html;
@@ -179,7 +181,7 @@ fn Plot(history: History, chart: Memo<Timeline>, lines: Memo<Lines>) -> impl Int
     };
     view! {
         <div class="hdm-plot-row">
-            <span class="hdm-axis-name" aria-hidden="true">{move || lines.get().usage.then(|| "%")}</span>
+            <span class="hdm-axis-name" aria-hidden="true">{move || lines.get().usage.then_some("%")}</span>
             <div class="hdm-axis" aria-hidden="true">
                 {move || {
                     let shown = lines.get().usage;
@@ -381,7 +383,8 @@ fn standalone(history: History, lines: Lines) -> String {
         chart.drawing.shapes,
     );
     let mut at = |x: f64, y: f64, anchor: &str, label: &str| {
-        text.push_str(&format!("<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{label}</text>"));
+        // Writing into a string cannot fail.
+        let _ = write!(text, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{label}</text>");
     };
     for tick in chart.percents.iter().filter(|_| lines.usage) {
         at(44.0, 294.0 - tick.at * 240.0, "end", &format::decimal(tick.value, 0));
@@ -398,11 +401,12 @@ fn standalone(history: History, lines: Lines) -> String {
     for (n, (_, name, colour)) in entries(lines, palette).into_iter().enumerate() {
         #[allow(clippy::cast_precision_loss, reason = "four at most")]
         let x = 60.0 + n as f64 * 200.0;
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "<rect x=\"{x}\" y=\"333\" width=\"16\" height=\"3\" fill=\"{}\"/><text x=\"{}\" y=\"339\">{name}</text>",
             colour.css(),
             x + 22.0,
-        ));
+        );
     }
     text.push_str("</svg>\n");
     text

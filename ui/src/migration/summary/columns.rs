@@ -16,8 +16,8 @@ use crate::model::table::SortKey;
 
 type View = MigrationView;
 
-const GB: f64 = (1_u64 << 30) as f64;
-const MB: f64 = (1_u64 << 20) as f64;
+const MB: f64 = 1_048_576.0;
+const GB: f64 = 1_024.0 * MB;
 
 /// All columns; the vCenter's only where there can be more than one.
 pub fn columns(opened: RwSignal<Option<MigrationId>>, global: bool) -> Vec<Column<View>> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hdm_shared::cloud::CloudOffer;
 use hdm_shared::migration::MigrationView;
 use hdm_shared::sample::SampleSeries;
 use leptos::prelude::*;
@@ -38,6 +39,7 @@ pub struct History {
     /// Why something could not be read.
     pub failure: RwSignal<Option<Failure>>,
     again: RwSignal<u32>,
+    live: Live,
 }
 
 impl History {
@@ -55,6 +57,7 @@ impl History {
             loaded: RwSignal::new(false),
             failure: RwSignal::new(None),
             again: RwSignal::new(0),
+            live,
         };
         let ended = Memo::new(move |_| {
             live.known.with(|known| known.values().filter(|m| m.state.is_final()).count())
@@ -131,7 +134,8 @@ impl History {
         let guid = context.guid();
         let mut cloud = cloud;
         if cloud.is_empty() {
-            let clouds = known_clouds(context).await?;
+            let finished = self.finished.try_get_untracked().unwrap_or_default();
+            let clouds = known_clouds(context, &finished, self.live).await;
             if self.clouds.try_set(clouds.clone()).is_some() {
                 return Ok(());
             }
@@ -148,9 +152,18 @@ impl History {
     }
 }
 
-/// The clouds that the page's user may look at.
-async fn known_clouds(context: &Context) -> Result<Vec<String>, Failure> {
-    let offers: Vec<hdm_shared::cloud::CloudOffer> =
-        api::read(&context.guid(), &format!("api/clouds{}", context.about())).await?;
-    Ok(offers.into_iter().map(|offer| offer.vcenter.to_string()).collect())
+/// The clouds there is something to tell of: those that can be chosen now, and those of migrations that are
+/// known. A user who may look but not migrate is not told the first.
+async fn known_clouds(context: &Context, finished: &[Arc<MigrationView>], live: Live) -> Vec<String> {
+    let path = format!("api/clouds{}", context.about());
+    let offers: Vec<CloudOffer> = api::read(&context.guid(), &path).await.unwrap_or_default();
+    let mut clouds: Vec<String> = offers.into_iter().map(|offer| offer.vcenter.to_string()).collect();
+    clouds.extend(finished.iter().map(|migration| migration.cloud.to_string()));
+    let under_way = live.known.try_with_untracked(|known| {
+        known.values().map(|migration| migration.cloud.to_string()).collect::<Vec<_>>()
+    });
+    clouds.extend(under_way.unwrap_or_default());
+    clouds.sort();
+    clouds.dedup();
+    clouds
 }

@@ -69,7 +69,7 @@ pub fn Summary() -> impl IntoView {
         },
         |_, _| true,
     );
-    let total = move || history.finished.with(|all| all.len());
+    let total = move || history.finished.with(Vec::len);
     let columns = columns::columns(opened, global);
     let for_csv = StoredValue::new(columns);
     let prefs = expect_context::<Prefs>();

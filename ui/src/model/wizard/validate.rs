@@ -102,6 +102,8 @@ pub enum Field {
     Timeout,
 }
 
+/// The most memory a VM can have (vSphere 8 configuration maximums: 24 TB), in MiB.
+const MAX_MEMORY_MIB: u64 = 24 << 20;
 /// The longest name vCenter takes.
 const MAX_NAME_CHARS: usize = 80;
 
@@ -120,7 +122,7 @@ pub fn typed(name: &str, cpus: &str, memory_mib: &str, timeout: &str) -> Result<
         value
     };
     let cpus = read(Field::Cpus, cpus, &|n| (1..=768).contains(&n));
-    let memory_mib = read(Field::Memory, memory_mib, &|n| n >= 4 && n <= 24 << 20 && n % 4 == 0);
+    let memory_mib = read(Field::Memory, memory_mib, &|n| (4..=MAX_MEMORY_MIB).contains(&n) && n % 4 == 0);
     let timeout = read(Field::Timeout, timeout, &|n| (10..=3_600).contains(&n));
     let name = name.trim();
     if name.chars().count() > MAX_NAME_CHARS || name.contains(['/', '\\', '%']) || name.contains("..") {
