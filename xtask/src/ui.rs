@@ -39,7 +39,8 @@ pub fn build() -> Done {
 /// Whether the pages are newer than everything they are made of.
 pub fn is_current() -> bool {
     let Some(built) = modified(&stamp()) else { return false };
-    let sources = ["ui", "charts", "shared", "Cargo.lock"].map(|part| root().join(part));
+    let sources = ["ui", "charts", "shared", "Cargo.toml", "Cargo.lock", ".cargo", "rust-toolchain.toml"]
+        .map(|part| root().join(part));
     let ours = |path: &Path| {
         let made = ["node_modules", "dist", "generated"].map(|part| root().join("ui").join(part));
         !made.iter().any(|made| path.starts_with(made))
