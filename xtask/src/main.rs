@@ -5,9 +5,11 @@
 
 mod demo;
 mod requirement;
+mod requirement_ui;
 mod shell;
 mod test;
 mod tidy;
+mod ui;
 
 use std::process::ExitCode;
 
@@ -19,7 +21,8 @@ Usage: cargo xtask <command>
   demo [--once]   Set up what is missing, start two simulated sites and an appliance, and migrate a running
                   virtual machine from one to the other. Stays up until Ctrl-C; with --once it ends after the
                   migration, with 0 only if every byte matched.
-  test [PART…]    Set up what is missing and run every test. Parts: fmt, tidy, lint, doc, go, rust.
+  test [PART…]    Set up what is missing and run every test. Parts: fmt, tidy, lint, doc, ui, go, rust.
+  ui              Set up what is missing and build the plug-in's pages into ui/dist, unless they are up to date.
   setup           Set up what is missing, and nothing else.
   doctor          List what is present and what is missing; change nothing.
 ";
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
     let done = match command {
         "demo" => demo::run(rest),
         "test" => test::run(rest),
+        "ui" => ui::run(),
         "setup" => requirement::set_up(&requirement::all()),
         "doctor" => requirement::doctor(),
         "help" | "--help" | "-h" => {

@@ -41,16 +41,22 @@ const PYVMOMI: &str = "pyvmomi==8.0.3.0.1";
 
 /// Something that must be on the machine.
 pub struct Requirement {
-    name: &'static str,
-    purpose: &'static str,
+    pub name: &'static str,
+    pub purpose: &'static str,
     /// How long getting it takes on two cores, roughly.
-    takes: &'static str,
-    present: fn() -> bool,
-    get: fn() -> Done,
+    pub takes: &'static str,
+    pub present: fn() -> bool,
+    pub get: fn() -> Done,
 }
 
 /// Everything, in the order in which it must be got.
 pub fn all() -> Vec<Requirement> {
+    let mut all = for_lab();
+    all.extend(crate::requirement_ui::all());
+    all
+}
+
+fn for_lab() -> Vec<Requirement> {
     vec![
         Requirement {
             name: "Debian packages",
@@ -210,22 +216,25 @@ fn guest_image_is_current() -> bool {
 }
 
 fn newest_source(folder: &Path) -> Option<SystemTime> {
-    let entries = std::fs::read_dir(folder).ok()?;
-    entries
-        .flatten()
-        .filter_map(|entry| {
-            let path = entry.path();
-            if path.is_dir() {
-                return (entry.file_name() != "bin").then(|| newest_source(&path)).flatten();
-            }
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            (!name.ends_with("_test.go") && !name.ends_with(".md")).then(|| modified(&path)).flatten()
-        })
-        .max()
+    with_sources(folder, &|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name != "bin" && !name.ends_with("_test.go") && !name.ends_with(".md")
+    })
 }
 
-fn modified(path: &Path) -> Option<SystemTime> {
+/// When the newest of a file, or of everything in a folder, was changed; `counts` says what counts.
+pub fn with_sources(path: &Path, counts: &impl Fn(&Path) -> bool) -> Option<SystemTime> {
+    if !counts(path) {
+        return None;
+    }
+    match std::fs::read_dir(path) {
+        Ok(entries) => entries.flatten().filter_map(|entry| with_sources(&entry.path(), counts)).max(),
+        Err(_) => modified(path),
+    }
+}
+
+/// When a file was changed.
+pub fn modified(path: &Path) -> Option<SystemTime> {
     std::fs::metadata(path).and_then(|data| data.modified()).ok()
 }
 

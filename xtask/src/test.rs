@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::requirement::{self, guest_image, lab_binary, python};
 use crate::shell::{Done, cargo, command, output, root, run as run_command, target};
-use crate::tidy;
+use crate::{tidy, ui};
 
 /// A part of the whole, by the name it is asked for.
 struct Part {
@@ -16,7 +16,7 @@ struct Part {
     run: fn() -> Done,
 }
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     Part { name: "fmt", what: "formatting of Rust and Go", takes: "seconds", run: format },
     Part { name: "tidy", what: "house rules and architecture invariants", takes: "seconds", run: tidy::run },
     Part {
@@ -26,6 +26,12 @@ const PARTS: [Part; 6] = [
         run: lint,
     },
     Part { name: "doc", what: "documentation, warnings are errors", takes: "half a minute", run: document },
+    Part {
+        name: "ui",
+        what: "the plug-in's pages are built",
+        takes: "5 minutes at first, seconds later",
+        run: build_ui,
+    },
     Part { name: "go", what: "tests of the simulated vCenter", takes: "2 minutes", run: test_go },
     Part {
         name: "rust",
@@ -86,6 +92,21 @@ fn document() -> Done {
             .args(["doc", "--workspace", "--no-deps", "--document-private-items", "--quiet"])
             .env("RUSTDOCFLAGS", "--deny warnings"),
     )
+}
+
+/// Linted as what the browser runs, too: half of the pages is not compiled for the host.
+fn build_ui() -> Done {
+    run_command(cargo().args([
+        "clippy",
+        "--package",
+        "hdm-ui",
+        "--target",
+        "wasm32-unknown-unknown",
+        "--",
+        "--deny",
+        "warnings",
+    ]))?;
+    if ui::is_current() { Ok(()) } else { ui::build() }
 }
 
 fn test_go() -> Done {

@@ -14,7 +14,9 @@ struct Fence {
     why: &'static str,
 }
 
-const FENCES: [Fence; 6] = [
+const FENCES: [Fence; 8] = [
+    Fence { word: "leptos", allowed: &["ui/"], why: "only the pages draw" },
+    Fence { word: "plotters", allowed: &["charts/"], why: "only charts draws charts" },
     Fence { word: "roxmltree", allowed: &["vsphere/"], why: "XML never leaves vsphere" },
     Fence {
         word: "sqlx",
@@ -51,6 +53,10 @@ pub fn run() -> Done {
     for path in listed.lines().map(PathBuf::from).filter(|path| is_source(path)) {
         let Ok(text) = std::fs::read_to_string(root().join(&path)) else { continue };
         check(&path, &text, &mut broken);
+    }
+    for path in listed.lines().filter(|path| is_of_a_page(path)) {
+        let Ok(text) = std::fs::read_to_string(root().join(path)) else { continue };
+        check_page(path, &text, &mut broken);
     }
     if broken.is_empty() {
         Ok(())
@@ -92,6 +98,35 @@ fn check(path: &Path, text: &str, broken: &mut Vec<String>) {
     }
 }
 
+/// The one address that may begin with `/`: the vSphere Client's own script.
+const CLIENT_SCRIPT: &str = "/api/ui/htmlClientSdk.js";
+
+fn is_of_a_page(path: &str) -> bool {
+    path.starts_with("ui/src/") || path == "ui/index.html" || path == "ui/boot.js"
+}
+
+/// What the content security policy of the pages refuses, and what does not survive the Client's proxy.
+fn check_page(path: &str, text: &str, broken: &mut Vec<String>) {
+    for (number, line) in text.lines().enumerate() {
+        let line_has = |what: &str| line.contains(what);
+        let trouble =
+            if line_has(" style=\"") || line_has(" style=move") || line_has(".set_attribute(\"style\"") {
+                "a style attribute, which the policy refuses; use a class or `style:`"
+            } else if line_has("<base") {
+                "<base>, which moves every address"
+            } else if path == "ui/index.html" && line_has("<script") && !line_has("src=") {
+                "an inline script, which the policy refuses"
+            } else if ["src=\"/", "href=\"/", "fetch(\"/", "\"/api/"].iter().any(|begin| line_has(begin))
+                && !line_has(CLIENT_SCRIPT)
+            {
+                "an address that begins with '/', which leads past the Client's proxy"
+            } else {
+                continue;
+            };
+        broken.push(format!("{path}:{}: {trouble}", number + 1));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,6 +153,20 @@ mod tests {
     fn an_attribute_is_no_comment() {
         assert_eq!(broken("appliance/src/engine/a.rs", "#[derive(sqlx::FromRow)]").len(), 1);
         assert!(broken("vsphere/Cargo.toml", "# unlike sqlx").is_empty());
+    }
+
+    #[test]
+    fn what_the_pages_policy_refuses_is_found() {
+        let broken = |path: &str, text: &str| {
+            let mut broken = Vec::new();
+            check_page(path, text, &mut broken);
+            broken.len()
+        };
+        assert_eq!(broken("ui/src/a.rs", "view! { <p style=\"color: red\"></p> }"), 1);
+        assert_eq!(broken("ui/src/a.rs", "view! { <p style:color=\"red\"></p> }"), 0);
+        assert_eq!(broken("ui/src/a.rs", "fetch(\"/api/x\")"), 1);
+        assert_eq!(broken("ui/index.html", "<script>alert(1)</script>"), 1);
+        assert_eq!(broken("ui/index.html", "<script src=\"/api/ui/htmlClientSdk.js\" async></script>"), 0);
     }
 
     #[test]

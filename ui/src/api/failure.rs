@@ -1,0 +1,86 @@
+//! Why a request brought nothing.
+
+use hdm_shared::plugin::{APPLIANCE_AWAY, FORBIDDEN, SESSION_UNKNOWN};
+use hdm_shared::problem::Problem;
+
+use crate::i18n::t;
+
+/// Why a request brought nothing. Each has its own words and its own way out.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Failure {
+    /// The plugin server does not know the session; it is exchanged again unseen.
+    SessionUnknown,
+    /// The vSphere Client's own session has ended.
+    SessionEnded,
+    /// A privilege is missing; in the server's words.
+    Forbidden(String),
+    /// The plugin server cannot reach the appliance; in its words.
+    ApplianceAway(String),
+    /// The plugin server cannot be reached.
+    ServerAway,
+    /// The server refused, and says why.
+    Refused(Problem),
+    /// The answer could not be read; with what was wrong with it.
+    Nonsense(String),
+}
+
+impl Failure {
+    /// What an answer other than 2xx means.
+    pub fn of_answer(status: u16, text: &str) -> Self {
+        let problem = serde_json::from_str::<Problem>(text).ok();
+        let detail = |problem: &Problem| problem.detail.clone();
+        match problem {
+            Some(problem) if problem.kind == SESSION_UNKNOWN => Self::SessionUnknown,
+            Some(problem) if problem.kind == APPLIANCE_AWAY => Self::ApplianceAway(detail(&problem)),
+            Some(problem) if problem.kind == FORBIDDEN => Self::Forbidden(detail(&problem)),
+            // The exchange itself was refused: there is no session in the Client any more.
+            Some(problem) if problem.status == 401 => Self::SessionEnded,
+            Some(problem) => Self::Refused(problem),
+            // The Client's proxy answers in its own manner when the server behind it is away.
+            None if matches!(status, 404 | 502 | 503 | 504) => Self::ServerAway,
+            None if status == 401 => Self::SessionEnded,
+            None => Self::Nonsense(format!("HTTP {status}")),
+        }
+    }
+
+    /// What to tell the user: what happened and what to do.
+    pub fn words(&self) -> String {
+        match self {
+            Self::SessionUnknown | Self::SessionEnded => t::trouble::session_ended().to_owned(),
+            Self::Forbidden(detail) | Self::ApplianceAway(detail) => detail.clone(),
+            Self::ServerAway => t::trouble::server_away().to_owned(),
+            Self::Refused(problem) => problem.detail.clone(),
+            Self::Nonsense(what) => t::trouble::nonsense(what),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(kind: &str, status: u16) -> String {
+        let problem = Problem {
+            kind: kind.into(),
+            title: "T".into(),
+            status,
+            detail: "You lack HDM.Migrate on web-01.".into(),
+            findings: Vec::new(),
+        };
+        serde_json::to_string(&problem).unwrap_or_default()
+    }
+
+    #[test]
+    fn each_problem_is_told_apart_by_its_kind() {
+        assert_eq!(Failure::of_answer(401, &problem(SESSION_UNKNOWN, 401)), Failure::SessionUnknown);
+        let forbidden = Failure::of_answer(403, &problem(FORBIDDEN, 403));
+        assert_eq!(forbidden.words(), "You lack HDM.Migrate on web-01.");
+        assert!(matches!(Failure::of_answer(409, &problem("urn:x", 409)), Failure::Refused(_)));
+    }
+
+    #[test]
+    fn what_the_proxy_says_when_the_server_is_away_is_understood() {
+        assert_eq!(Failure::of_answer(502, "<html>Bad gateway</html>"), Failure::ServerAway);
+        assert_eq!(Failure::of_answer(401, ""), Failure::SessionEnded);
+    }
+}

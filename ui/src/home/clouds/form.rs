@@ -1,0 +1,210 @@
+//! Adding a cloud, and changing how it is reached.
+//!
+//! The first try has no thumbprint: the appliance answers with the one that the vCenter shows. A person
+//! compares it with the vCenter's own and confirms; then credentials are tried at once.
+
+use hdm_shared::VcenterId;
+use hdm_shared::vcenter::{AddVcenter, VcenterRole, VcenterView};
+use leptos::prelude::*;
+use serde::Serialize;
+
+use super::{Beside, State};
+use crate::api::{self, Failure};
+use crate::i18n::t;
+use crate::model::thumbprint::presented;
+use crate::widgets::form::Input;
+use crate::widgets::{Alert, Icon, Level};
+
+/// Whose form it is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Subject {
+    /// A cloud to be added.
+    New,
+    /// One that is known.
+    Known(VcenterView),
+}
+
+/// What is changed of a known cloud; what is absent stays as it is.
+#[derive(Serialize)]
+struct Changed {
+    user: Option<String>,
+    password: Option<String>,
+    thumbprint: Option<String>,
+}
+
+#[component]
+pub(super) fn CloudForm(state: State, subject: Subject) -> impl IntoView {
+    let known = match &subject {
+        Subject::New => None,
+        Subject::Known(cloud) => Some(cloud.clone()),
+    };
+    let text = |value: Option<String>| RwSignal::new(value.unwrap_or_default());
+    let name = text(known.as_ref().map(|cloud| cloud.id.to_string()));
+    let url = text(known.as_ref().map(|cloud| cloud.url.clone()));
+    let user = text(known.as_ref().map(|cloud| cloud.user.clone()));
+    let password = RwSignal::new(String::new());
+    let shown = RwSignal::new(None::<String>);
+    let refused = RwSignal::new(None::<String>);
+    let busy = RwSignal::new(false);
+    let tried = RwSignal::new(false);
+    let is_new = known.is_none();
+    let bad_name =
+        Signal::derive(move || tried.get() && is_new && name.get().trim().parse::<VcenterId>().is_err());
+    let empty = move |field: RwSignal<String>| {
+        Signal::derive(move || tried.get() && field.with(|f| f.trim().is_empty()))
+    };
+    let no_url = empty(url);
+    let no_user = empty(user);
+    let no_password = Signal::derive(move || tried.get() && is_new && password.with(String::is_empty));
+    let title = match &known {
+        None => t::clouds::add().to_owned(),
+        Some(cloud) => t::clouds::edit_title(&cloud.id),
+    };
+    let before = StoredValue::new(known);
+    let send = move || {
+        tried.set(true);
+        let wrong = [bad_name, no_url, no_user, no_password];
+        if busy.get_untracked() || untrack(|| wrong.iter().any(|wrong| wrong.get())) {
+            return;
+        }
+        busy.set(true);
+        refused.set(None);
+        let guid = state.guid.get_value();
+        let thumbprint = shown.get_untracked();
+        let some = |text: String| (!text.is_empty()).then_some(text);
+        leptos::task::spawn_local(async move {
+            let answer: Result<serde_json::Value, Failure> = match before.get_value() {
+                None => {
+                    // The name was read above.
+                    let Ok(id) = name.get_untracked().trim().parse() else { return };
+                    let body = AddVcenter {
+                        id,
+                        role: VcenterRole::Cloud,
+                        url: url.get_untracked().trim().to_owned(),
+                        user: user.get_untracked().trim().to_owned(),
+                        password: password.get_untracked(),
+                        thumbprint,
+                    };
+                    api::write(&guid, "POST", "api/vcenters", &body, None).await
+                }
+                Some(cloud) => {
+                    let body = Changed {
+                        user: Some(user.get_untracked().trim().to_owned()).filter(|user| *user != cloud.user),
+                        password: some(password.get_untracked()),
+                        thumbprint,
+                    };
+                    api::write(&guid, "PUT", &format!("api/vcenters/{}", cloud.id), &body, None).await
+                }
+            };
+            if busy.try_set(false).is_some() {
+                return;
+            }
+            match answer {
+                Ok(_) => {
+                    password.set(String::new());
+                    state.beside.set(Beside::Nothing);
+                    state.read();
+                }
+                Err(Failure::Refused(problem)) => match presented(&problem) {
+                    // The first answer: compare, then confirm.
+                    Some(thumbprint) => shown.set(Some(thumbprint)),
+                    None => refused.set(Some(problem.detail)),
+                },
+                Err(failure) => refused.set(Some(failure.words())),
+            }
+        });
+    };
+    let close = move |_| state.beside.set(Beside::Nothing);
+    let label = title.clone();
+    view! {
+        <form
+            class="hdm-details hdm-form"
+            novalidate
+            aria-label=label
+            on:submit=move |event| {
+                event.prevent_default();
+                send();
+            }
+        >
+            <div class="hdm-details-head">
+                <h3>{title}</h3>
+                <button
+                    type="button"
+                    class="btn btn-icon btn-link btn-sm hdm-icon-button"
+                    aria-label=t::common::close()
+                    title=t::common::close()
+                    on:click=close
+                >
+                    {Icon::Cross.draw()}
+                </button>
+            </div>
+            <div class="hdm-details-body">
+                {is_new
+                    .then(|| {
+                        view! {
+                            <Input
+                                id="hdm-cloud-name"
+                                label=t::clouds::field_name()
+                                value=name
+                                wrong=bad_name
+                                error=t::clouds::wrong_name()
+                            />
+                            <Input
+                                id="hdm-cloud-url"
+                                label=t::clouds::field_url()
+                                value=url
+                                placeholder="https://vcenter.example.org"
+                                wrong=no_url
+                                error=t::clouds::required()
+                            />
+                        }
+                    })}
+                <Input
+                    id="hdm-cloud-user"
+                    label=t::clouds::user()
+                    value=user
+                    wrong=no_user
+                    error=t::clouds::required()
+                />
+                <Input
+                    id="hdm-cloud-password"
+                    label=if is_new { t::clouds::password() } else { t::clouds::password_new() }
+                    kind="password"
+                    value=password
+                    wrong=no_password
+                    error=t::clouds::required()
+                />
+                {move || {
+                    shown
+                        .get()
+                        .map(|thumbprint| {
+                            view! {
+                                <Alert level=Level::Warning>
+                                    {t::clouds::compare()} <code class="hdm-thumbprint">{thumbprint}</code>
+                                </Alert>
+                            }
+                        })
+                }}
+                {move || refused.get().map(|words| view! { <Alert level=Level::Danger>{words}</Alert> })}
+                <div class="hdm-buttons">
+                    <button type="button" class="btn btn-sm btn-outline" on:click=close>
+                        {t::vms::cancel()}
+                    </button>
+                    <button type="submit" class="btn btn-sm btn-primary" disabled=busy>
+                        {move || {
+                            if busy.get() {
+                                t::clouds::trying()
+                            } else if shown.with(Option::is_some) {
+                                t::clouds::trust()
+                            } else if is_new {
+                                t::clouds::add()
+                            } else {
+                                t::clouds::save()
+                            }
+                        }}
+                    </button>
+                </div>
+            </div>
+        </form>
+    }
+}

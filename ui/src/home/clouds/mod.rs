@@ -1,0 +1,206 @@
+//! Administration > Clouds: where virtual machines can be moved to.
+
+mod form;
+mod released;
+
+use hdm_shared::plugin::Privilege;
+use hdm_shared::vcenter::{VcenterRole, VcenterView};
+use leptos::prelude::*;
+
+use self::form::{CloudForm, Subject};
+use self::released::Released;
+use crate::api::{self, Failure, Guid};
+use crate::format;
+use crate::i18n::t;
+use crate::page::context::Context;
+use crate::page::live::Live;
+use crate::widgets::question::Asked;
+use crate::widgets::{Alert, Empty, Icon, Level, Menu, MenuEntry, Question, ask};
+
+/// What stands beside the list.
+#[derive(Clone, Debug, PartialEq)]
+enum Beside {
+    Nothing,
+    Add,
+    Edit(VcenterView),
+    Release(VcenterView),
+}
+
+/// What the page's parts share.
+#[derive(Clone, Copy)]
+struct State {
+    guid: StoredValue<Guid>,
+    clouds: RwSignal<Vec<VcenterView>>,
+    beside: RwSignal<Beside>,
+    failure: RwSignal<Option<Failure>>,
+    loaded: RwSignal<bool>,
+    asked: RwSignal<Option<Asked>>,
+}
+
+impl State {
+    fn read(self) {
+        let guid = self.guid.get_value();
+        leptos::task::spawn_local(async move {
+            match api::read::<Vec<VcenterView>>(&guid, "api/vcenters").await {
+                Ok(all) => {
+                    let clouds = all.into_iter().filter(|v| v.role == VcenterRole::Cloud).collect();
+                    let _ = self.clouds.try_set(clouds);
+                    let _ = self.failure.try_set(None);
+                }
+                Err(failure) => {
+                    let _ = self.failure.try_set(Some(failure));
+                }
+            }
+            let _ = self.loaded.try_set(true);
+        });
+    }
+
+    fn remove(self, cloud: VcenterView) {
+        let title = t::clouds::remove_title(&cloud.id);
+        let path = format!("api/vcenters/{}", cloud.id);
+        let run = move || {
+            let (guid, path) = (self.guid.get_value(), path.clone());
+            leptos::task::spawn_local(async move {
+                let answer: Result<serde_json::Value, Failure> =
+                    api::write(&guid, "DELETE", &path, &serde_json::Value::Null, None).await;
+                let _ = self.failure.try_set(answer.err());
+                self.read();
+            });
+        };
+        ask(self.asked, false, title, t::clouds::remove_text(&cloud.id), t::clouds::remove().to_owned(), run);
+    }
+}
+
+#[component]
+pub(super) fn Clouds() -> impl IntoView {
+    let live = expect_context::<Live>();
+    let state = State {
+        guid: StoredValue::new(expect_context::<Context>().guid()),
+        clouds: RwSignal::default(),
+        beside: RwSignal::new(Beside::Nothing),
+        failure: RwSignal::new(None),
+        loaded: RwSignal::new(false),
+        asked: RwSignal::new(None),
+    };
+    state.read();
+    let may = Memo::new(move |_| live.may(Privilege::Administer));
+    let list = move || !state.clouds.with(Vec::is_empty);
+    view! {
+        <section class="hdm-in-progress" aria-label=t::home::clouds()>
+            <h2>{t::clouds::title()}</h2>
+            {move || state.failure.get().map(|f| view! { <Alert level=Level::Danger>{f.words()}</Alert> })}
+            <Show when=move || live.loaded.get() && !may.get()>
+                <Alert level=Level::Info>{t::clouds::not_permitted()}</Alert>
+            </Show>
+            <div class="hdm-toolbar">
+                <button
+                    type="button"
+                    class="btn btn-sm btn-link"
+                    disabled=move || !may.get()
+                    on:click=move |_| state.beside.set(Beside::Add)
+                >
+                    {t::clouds::add()}
+                </button>
+                <button
+                    type="button"
+                    class="btn btn-icon btn-link btn-sm hdm-icon-button hdm-count"
+                    aria-label=t::common::refresh()
+                    title=t::common::refresh()
+                    on:click=move |_| state.read()
+                >
+                    {Icon::Refresh.draw()}
+                </button>
+            </div>
+            <div class="hdm-split">
+                <div class="hdm-cloud-list">
+                    <Show when=list fallback=move || view! { <NoCloud state/> }>
+                        <List state may/>
+                    </Show>
+                </div>
+                {move || match state.beside.get() {
+                    Beside::Nothing => ().into_any(),
+                    Beside::Add => view! { <CloudForm state subject=Subject::New/> }.into_any(),
+                    Beside::Edit(cloud) => view! { <CloudForm state subject=Subject::Known(cloud)/> }.into_any(),
+                    Beside::Release(cloud) => view! { <Released state cloud/> }.into_any(),
+                }}
+            </div>
+            <Question asked=state.asked/>
+        </section>
+    }
+}
+
+#[component]
+fn NoCloud(state: State) -> impl IntoView {
+    move || {
+        state.loaded.get().then(|| {
+            view! {
+                <Empty title=t::clouds::empty_title().to_owned() hint=t::clouds::empty_hint().to_owned()/>
+            }
+        })
+    }
+}
+
+#[component]
+fn List(state: State, may: Memo<bool>) -> impl IntoView {
+    let line = move |cloud: VcenterView| {
+        let live = cloud.state == "live";
+        let label = t::clouds::actions_of(&cloud.id);
+        let subject = cloud.clone();
+        let entries = move |()| {
+            let set = |beside: Beside| move || state.beside.set(beside.clone());
+            let removed = subject.clone();
+            let mut all = vec![
+                MenuEntry::new(t::clouds::edit(), set(Beside::Edit(subject.clone()))),
+                MenuEntry::new(t::clouds::released(), set(Beside::Release(subject.clone()))),
+                MenuEntry::new(t::clouds::remove(), move || state.remove(removed.clone())),
+            ];
+            for entry in &mut all {
+                entry.enabled = may.get_untracked();
+            }
+            if let Some(last) = all.last_mut() {
+                last.apart = true;
+            }
+            all
+        };
+        view! {
+            <tr>
+                <td class="left"><b>{cloud.id.to_string()}</b></td>
+                <td class="left">{cloud.url}</td>
+                <td class="left">{cloud.user}</td>
+                <td class="left">{cloud.version.unwrap_or_default()}</td>
+                <td>{cloud.vms.map(format::integer)}</td>
+                <td class="left">
+                    <span class=if live { "label label-success" } else { "label label-warning" }>
+                        <span class="text">{state_words(&cloud.state)}</span>
+                    </span>
+                </td>
+                <td><Menu label icon=Icon::Dots entries/></td>
+            </tr>
+        }
+    };
+    view! {
+        <table class="table hdm-clouds" aria-label=t::clouds::title()>
+            <thead>
+                <tr>
+                    <th scope="col" class="left">{t::clouds::name()}</th>
+                    <th scope="col" class="left">{t::clouds::url()}</th>
+                    <th scope="col" class="left">{t::clouds::user()}</th>
+                    <th scope="col" class="left">{t::clouds::version()}</th>
+                    <th scope="col">{t::clouds::vms()}</th>
+                    <th scope="col" class="left">{t::migration::state()}</th>
+                    <th scope="col">{t::migration::actions()}</th>
+                </tr>
+            </thead>
+            <tbody>{move || state.clouds.get().into_iter().map(line).collect_view()}</tbody>
+        </table>
+    }
+}
+
+fn state_words(state: &str) -> String {
+    match state {
+        "live" => t::clouds::state_live().to_owned(),
+        "connecting" => t::clouds::state_connecting().to_owned(),
+        "stale" => t::clouds::state_stale().to_owned(),
+        other => other.to_owned(),
+    }
+}

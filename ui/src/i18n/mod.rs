@@ -1,0 +1,139 @@
+//! Texts in the Client's language.
+//!
+//! A text is asked for by a function made from `locales/en.json` (see `build.rs`), such as
+//! `t::progress::title()`: what does not exist does not compile. English is part of the program and is what
+//! the tests see; any other language is one small file that is read before the first page is drawn. The
+//! Client sets a language at login, so it never changes while a page is open.
+
+mod language;
+mod pseudo;
+
+use std::fmt::Display;
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+pub use language::Language;
+
+/// The texts.
+#[allow(clippy::doc_markdown, reason = "the text is the documentation")]
+pub mod t {
+    include!(concat!(env!("OUT_DIR"), "/texts.rs"));
+}
+
+const ENGLISH: &str = include_str!("../../locales/en.json");
+
+static TEXTS: OnceLock<Vec<Entry>> = OnceLock::new();
+static LANGUAGE: OnceLock<Language> = OnceLock::new();
+
+/// One text of the language in use.
+enum Entry {
+    Plain(String),
+    Plural(Vec<(String, String)>),
+}
+
+/// The language in use.
+pub fn language() -> Language {
+    LANGUAGE.get().copied().unwrap_or_default()
+}
+
+/// Uses a language from now on. `file` is its texts as JSON; English and the pseudo-language need none.
+///
+/// Only the first call has an effect. Texts that cannot be read leave English in use.
+pub fn use_language(language: Language, file: Option<&str>) {
+    let texts = match language {
+        Language::Pseudo => read(ENGLISH).map(|texts| texts.into_iter().map(pseudo::entry).collect()),
+        _ => read(file.unwrap_or(ENGLISH)),
+    };
+    let same_shape = |texts: &Vec<Entry>| read(ENGLISH).is_some_and(|english| english.len() == texts.len());
+    if let Some(texts) = texts.filter(same_shape) {
+        let _ = TEXTS.set(texts);
+        let _ = LANGUAGE.set(language);
+    }
+}
+
+fn texts() -> &'static [Entry] {
+    TEXTS.get_or_init(|| read(ENGLISH).unwrap_or_default())
+}
+
+fn read(json: &str) -> Option<Vec<Entry>> {
+    let mut entries = Vec::new();
+    // serde_json's map is ordered by key, which is the order in which the functions were numbered.
+    walk(&serde_json::from_str(json).ok()?, &mut entries);
+    Some(entries)
+}
+
+fn walk(value: &Value, into: &mut Vec<Entry>) {
+    match value {
+        Value::String(text) => into.push(Entry::Plain(text.clone())),
+        Value::Object(forms) if forms.get("other").is_some_and(Value::is_string) => {
+            let form =
+                |(category, text): (&String, &Value)| Some((category.clone(), text.as_str()?.to_owned()));
+            into.push(Entry::Plural(forms.iter().filter_map(form).collect()));
+        }
+        Value::Object(map) => map.values().for_each(|value| walk(value, into)),
+        _ => {}
+    }
+}
+
+/// A text without arguments.
+fn plain(index: usize) -> &'static str {
+    match texts().get(index) {
+        Some(Entry::Plain(text)) => text,
+        _ => "",
+    }
+}
+
+/// A text with arguments.
+fn filled(index: usize, arguments: &[(&str, &dyn Display)]) -> String {
+    fill(plain(index), arguments)
+}
+
+/// A text that depends on a number, which it may show as `{n}`.
+fn counted(index: usize, n: u64, arguments: &[(&str, &dyn Display)]) -> String {
+    let Some(Entry::Plural(forms)) = texts().get(index) else { return String::new() };
+    let category = crate::format::plural_category(n);
+    let form = |wanted: &str| forms.iter().find(|(name, _)| name == wanted).map(|(_, text)| text.as_str());
+    let text = form(category).or_else(|| form("other")).unwrap_or_default();
+    let shown = crate::format::integer(n);
+    let mut all: Vec<(&str, &dyn Display)> = vec![("n", &shown)];
+    all.extend_from_slice(arguments);
+    fill(text, &all)
+}
+
+fn fill(text: &str, arguments: &[(&str, &dyn Display)]) -> String {
+    let mut out = String::with_capacity(text.len() + 16);
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        out.push_str(before);
+        let Some((name, behind)) = after.split_once('}') else { break };
+        if let Some((_, value)) = arguments.iter().find(|(argument, _)| *argument == name) {
+            out.push_str(&value.to_string());
+        }
+        rest = behind;
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_filled_in_wherever_they_stand() {
+        assert_eq!(fill("{b} of {a}, {b}", &[("a", &"10"), ("b", &"4")]), "4 of 10, 4");
+        assert_eq!(fill("no arguments", &[]), "no arguments");
+    }
+
+    #[test]
+    fn what_looks_like_an_argument_in_an_argument_is_left_alone() {
+        assert_eq!(fill("{a}", &[("a", &"{b}"), ("b", &"x")]), "{b}");
+    }
+
+    #[test]
+    fn a_number_chooses_its_form() {
+        assert_eq!(t::units::virtual_machines(1), "1 VM");
+        assert_eq!(t::units::virtual_machines(40), "40 VMs");
+    }
+}

@@ -1,0 +1,5 @@
+//! The program that the browser runs.
+
+fn main() {
+    hdm_ui::start();
+}

@@ -1,0 +1,145 @@
+//! VM > Monitor > HDM: the migrations of one virtual machine.
+
+use std::sync::Arc;
+
+use hdm_shared::MigrationId;
+use hdm_shared::migration::MigrationView;
+use leptos::prelude::*;
+
+use super::acting::Acting;
+use super::details::PanelBody;
+use crate::api;
+use crate::format;
+use crate::i18n::t;
+use crate::model::changes::Known;
+use crate::page::context::Context;
+use crate::page::live::Live;
+use crate::widgets::state_label::state_words;
+use crate::widgets::{Alert, Empty, Level, Question, StateLabel};
+
+/// The page.
+#[component]
+pub fn OfVm() -> impl IntoView {
+    let live = expect_context::<Live>();
+    let context = expect_context::<Context>();
+    let acting = Acting::new(false);
+    let earlier = RwSignal::new(Arc::<Known>::default());
+    let read = RwSignal::new(false);
+    let ended =
+        Memo::new(move |_| live.known.with(|known| known.values().filter(|m| m.state.is_final()).count()));
+    Effect::new(move || {
+        ended.track();
+        let context = context.clone();
+        leptos::task::spawn_local(async move {
+            let path = format!("api/migrations?since_ms=0{}", context.filter());
+            let all: Vec<MigrationView> = api::read(&context.guid(), &path).await.unwrap_or_default();
+            let own = all.into_iter().filter(|m| context.concerns(m)).map(|m| (m.id, Arc::new(m)));
+            let _ = earlier.try_set(Arc::new(own.collect()));
+            let _ = read.try_set(true);
+        });
+    });
+    // Newest first: ids ascend with time.
+    let all = Memo::new_with_compare(
+        move |_| -> Vec<Arc<MigrationView>> {
+            let mut all = (*earlier.get()).clone();
+            all.extend(
+                live.known.with(|known| known.iter().map(|(id, m)| (*id, m.clone())).collect::<Vec<_>>()),
+            );
+            all.into_values().rev().collect()
+        },
+        |_, _| true,
+    );
+    let chosen = RwSignal::new(None::<MigrationId>);
+    let shown = Memo::new_with_compare(
+        move |_| {
+            all.with(|all| {
+                let chosen = chosen.get();
+                all.iter().find(|m| Some(m.id) == chosen).or(all.first()).cloned()
+            })
+        },
+        |before: Option<&Option<Arc<MigrationView>>>, after| match (before, after) {
+            (Some(Some(before)), Some(Some(after))) => !Arc::ptr_eq(before, after),
+            (Some(None), Some(None)) => false,
+            _ => true,
+        },
+    );
+    let id = Memo::new(move |_| shown.with(|shown| shown.as_ref().map(|m| m.id)));
+    let panel = move || {
+        id.get().and_then(|_| shown.get_untracked()).map(|first| {
+            let migration = Memo::new_with_compare(
+                move |_| shown.get().unwrap_or_else(|| first.clone()),
+                |before: Option<&Arc<MigrationView>>, after: Option<&Arc<MigrationView>>| match (
+                    before, after,
+                ) {
+                    (Some(before), Some(after)) => !Arc::ptr_eq(before, after),
+                    _ => true,
+                },
+            );
+            view! {
+                <div class="hdm-details hdm-of-vm">
+                    <div class="hdm-details-head">
+                        <h2>{move || migration.with(|m| t::of_vm::to(m.cloud.as_str()))}</h2>
+                        <StateLabel migration/>
+                    </div>
+                    <div class="hdm-details-body">
+                        <PanelBody migration=migration.into() acting/>
+                    </div>
+                </div>
+            }
+        })
+    };
+    let line = move |migration: Arc<MigrationView>| {
+        let this = migration.id;
+        view! {
+            <li>
+                <button
+                    type="button"
+                    class="hdm-legend-entry hdm-earlier"
+                    aria-pressed=move || (id.get() == Some(this)).to_string()
+                    on:click=move |_| chosen.set(Some(this))
+                >
+                    <span>{format::date_time(migration.created_at)}</span>
+                    <span class="hdm-quiet">{state_words(&migration)}</span>
+                </button>
+            </li>
+        }
+    };
+    let known = move || live.loaded.get() && read.get();
+    view! {
+        <section class="hdm-in-progress" aria-label=t::of_vm::title()>
+            {move || acting.said.get().map(|said| view! { <Alert level=Level::Danger>{said}</Alert> })}
+            {move || {
+                (id.get().is_none())
+                    .then(|| {
+                        if known() {
+                            view! {
+                                <Empty
+                                    title=t::of_vm::empty_title().to_owned()
+                                    hint=t::of_vm::empty_hint().to_owned()
+                                />
+                            }
+                                .into_any()
+                        } else {
+                            view! {
+                                <p class="hdm-loading" role="status">
+                                    <span class="spinner spinner-inline"></span>
+                                    {t::common::loading()}
+                                </p>
+                            }
+                                .into_any()
+                        }
+                    })
+            }}
+            <div class="hdm-vm-columns">
+                <Show when=move || { all.with(Vec::len) > 1 }>
+                    <nav aria-label=t::of_vm::all()>
+                        <h2>{t::of_vm::all()}</h2>
+                        <ul class="hdm-legend">{move || all.get().into_iter().map(line).collect_view()}</ul>
+                    </nav>
+                </Show>
+                {panel}
+            </div>
+            <Question asked=acting.asked/>
+        </section>
+    }
+}

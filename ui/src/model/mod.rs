@@ -1,0 +1,14 @@
+//! What the pages know and decide, without a page: plain Rust, tried on the host.
+
+pub mod bulk;
+pub mod changes;
+pub mod columns;
+pub mod csv;
+pub mod history;
+pub mod in_progress;
+pub mod overview;
+pub mod progress;
+pub mod selection;
+pub mod table;
+pub mod thumbprint;
+pub mod wizard;

@@ -1,0 +1,90 @@
+//! The page: what is wrong, the tabs, and the view that its address names.
+
+use leptos::prelude::*;
+
+use super::context::Context;
+use super::live::{Live, Trouble};
+use super::prefs::Prefs;
+use crate::api::Failure;
+use crate::format;
+use crate::home::Home;
+use crate::i18n::t;
+use crate::migration;
+use crate::route::Route;
+use crate::widgets::{Alert, Level};
+use crate::wizard::MigrateWizard;
+
+/// The page.
+#[component]
+pub fn App(context: Context) -> impl IntoView {
+    let live = Live::follow(&context);
+    let route = context.route;
+    provide_context(context.clone());
+    provide_context(live);
+    provide_context(Prefs::load(&context));
+    let kind = match route.get_untracked() {
+        Route::Cluster(_) | Route::Vm => "hdm-page",
+        Route::Home(_) => "hdm-page hdm-home",
+        Route::Migrate => "hdm-page hdm-dialog",
+    };
+    // What the Client's own frame shows around the page a screen reader does not find inside it.
+    let heading = match route.get_untracked() {
+        Route::Cluster(_) => Some(t::migration::tabs()),
+        Route::Vm => Some(t::of_vm::title()),
+        Route::Migrate => Some(t::wizard::title()),
+        Route::Home(_) => None,
+    };
+    view! {
+        <main class=kind>
+            {heading.map(|heading| view! { <h1 class="clr-sr-only">{heading}</h1> })}
+            <Troubles live/>
+            {match route.get_untracked() {
+                Route::Cluster(_) => view! { <migration::Page route/> }.into_any(),
+                Route::Migrate => view! { <MigrateWizard/> }.into_any(),
+                Route::Vm => view! { <migration::OfVm/> }.into_any(),
+                Route::Home(_) => view! { <Home route/> }.into_any(),
+            }}
+        </main>
+    }
+}
+
+/// What cannot be reached, each with its own words and way out.
+#[component]
+fn Troubles(live: Live) -> impl IntoView {
+    let several = expect_context::<Context>().guids.len() > 1;
+    let one = move |trouble: Trouble| {
+        let level = match trouble.failure {
+            Failure::ApplianceAway(_) | Failure::ServerAway => Level::Warning,
+            _ => Level::Danger,
+        };
+        let words = trouble_words(&trouble);
+        let words = if several {
+            t::trouble::vcenter(live.rights.with(|rights| rights.name(&trouble.guid).to_owned()), words)
+        } else {
+            words
+        };
+        view! { <Alert level>{words}</Alert> }
+    };
+    view! {
+        <div class="hdm-troubles">
+            {move || live.troubles.get().into_iter().map(one).collect_view()}
+            {move || {
+                live.rights
+                    .with(|rights| rights.stale_page)
+                    .then(|| view! { <Alert level=Level::Warning>{t::trouble::stale_page()}</Alert> })
+            }}
+        </div>
+    }
+}
+
+fn trouble_words(trouble: &Trouble) -> String {
+    let since = format::date_time(trouble.since);
+    match &trouble.failure {
+        Failure::ApplianceAway(reason) if reason.is_empty() => t::trouble::appliance_away(since),
+        Failure::ApplianceAway(reason) => format!("{} {reason}", t::trouble::appliance_away(since)),
+        Failure::ServerAway => {
+            format!("{} {} {}", t::trouble::server_away(), t::trouble::since(since), t::trouble::kept())
+        }
+        other => other.words(),
+    }
+}

@@ -1,0 +1,77 @@
+//! From the first line to a page: the Client's API, the language, the theme, what the page is about.
+
+mod app;
+pub mod context;
+pub mod live;
+pub mod memory;
+pub mod prefs;
+pub mod theme;
+
+use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+
+use crate::i18n::{self, Language, t};
+use crate::sdk;
+use context::Context;
+
+/// Begins.
+pub fn start() {
+    std::panic::set_hook(Box::new(|panic| {
+        web_sys::console::error_1(&panic.to_string().into());
+        boot_says(t::trouble::crashed());
+    }));
+    wasm_bindgen_futures::spawn_local(async {
+        if sdk::initialize().await.is_err() {
+            boot_says(t::trouble::no_client());
+            return;
+        }
+        theme::follow();
+        // What is shown was formatted once: the page is drawn anew, and remembers where it was.
+        sdk::on_date_format_changed(|| {
+            let _ = window().location().reload();
+        });
+        load_language().await;
+        match Context::find().await {
+            Some(context) => {
+                boot_is_over();
+                leptos::mount::mount_to_body(move || view! { <app::App context/> });
+            }
+            None => boot_says(t::trouble::no_page()),
+        }
+    });
+}
+
+async fn load_language() {
+    let language = Language::of_locale(&sdk::locale().unwrap_or_default());
+    let file = match language.file() {
+        None => None,
+        Some(path) => fetch_text(&path).await,
+    };
+    i18n::use_language(language, file.as_deref());
+    if let Some(root) = document().document_element() {
+        let _ = root.set_attribute("lang", i18n::language().code());
+    }
+}
+
+async fn fetch_text(path: &str) -> Option<String> {
+    let answer = wasm_bindgen_futures::JsFuture::from(window().fetch_with_str(path)).await.ok()?;
+    let response: web_sys::Response = answer.dyn_into().ok()?;
+    if !response.ok() {
+        return None;
+    }
+    wasm_bindgen_futures::JsFuture::from(response.text().ok()?).await.ok()?.as_string()
+}
+
+/// Puts a sentence where the page would be.
+fn boot_says(sentence: &str) {
+    if let Some(boot) = document().get_element_by_id("boot") {
+        boot.set_text_content(Some(sentence));
+        let _ = boot.remove_attribute("hidden");
+    }
+}
+
+fn boot_is_over() {
+    if let Some(boot) = document().get_element_by_id("boot") {
+        boot.remove();
+    }
+}

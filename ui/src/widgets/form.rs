@@ -1,0 +1,103 @@
+//! Fields.
+
+use leptos::prelude::*;
+
+/// One choice of a [`Select`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// Its value.
+    pub value: String,
+    /// Its words.
+    pub label: String,
+}
+
+impl Choice {
+    /// A choice.
+    pub fn new(value: impl Into<String>, label: impl Into<String>) -> Self {
+        Self { value: value.into(), label: label.into() }
+    }
+}
+
+/// A line of text, with its error below it.
+#[component]
+pub fn Input(
+    #[prop(into)] id: String,
+    #[prop(into)] label: String,
+    value: RwSignal<String>,
+    #[prop(optional, into)] placeholder: String,
+    #[prop(optional)] numeric: bool,
+    #[prop(optional, into)] kind: Option<&'static str>,
+    /// Whether what is in it cannot be.
+    #[prop(into)]
+    wrong: Signal<bool>,
+    #[prop(into)] error: String,
+) -> impl IntoView {
+    let error_id = format!("{id}-error");
+    let described = error_id.clone();
+    view! {
+        <div class="hdm-field" class:clr-error=wrong>
+            <label for=id.clone() class="clr-control-label">{label}</label>
+            <input
+                id=id
+                type=kind.unwrap_or("text")
+                class="clr-input"
+                inputmode=numeric.then_some("numeric")
+                autocomplete="off"
+                placeholder=placeholder
+                aria-invalid=move || wrong.get().then_some("true")
+                aria-describedby=move || wrong.get().then(|| described.clone())
+                prop:value=value
+                on:input=move |event| value.set(event_target_value(&event))
+            />
+            {move || {
+                wrong.get().then(|| view! { <span id=error_id.clone() class="hdm-short">{error.clone()}</span> })
+            }}
+        </div>
+    }
+}
+
+/// A choice of several.
+#[component]
+pub fn Select(
+    #[prop(into)] id: String,
+    #[prop(into)] label: String,
+    #[prop(into)] value: Signal<String>,
+    #[prop(into)] choices: Signal<Vec<Choice>>,
+    /// What happens when another is chosen.
+    #[prop(into)]
+    on_choice: Callback<String>,
+    /// Whether the label is for screen readers only.
+    #[prop(optional)]
+    bare: bool,
+) -> impl IntoView {
+    let options = move || {
+        let chosen = value.get();
+        choices
+            .get()
+            .into_iter()
+            .map(|choice| {
+                let selected = choice.value == chosen;
+                view! {
+                    <option value=choice.value selected=selected>
+                        {choice.label}
+                    </option>
+                }
+            })
+            .collect_view()
+    };
+    view! {
+        <div class="hdm-field">
+            <label for=id.clone() class=if bare { "clr-sr-only" } else { "clr-control-label" }>{label}</label>
+            <div class="clr-select-wrapper">
+                <select
+                    id=id
+                    class="clr-select"
+                    prop:value=value
+                    on:change=move |event| on_choice.run(event_target_value(&event))
+                >
+                    {options}
+                </select>
+            </div>
+        </div>
+    }
+}

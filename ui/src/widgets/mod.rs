@@ -1,0 +1,35 @@
+//! Small parts that pages are made of. Styles are Clarity's classes wherever it has one.
+
+pub mod alert;
+pub mod download;
+pub mod empty;
+pub mod form;
+pub mod icon;
+pub mod menu;
+pub mod progress_bar;
+pub mod question;
+pub mod state_label;
+pub mod tabs;
+pub mod toggle;
+
+pub use alert::{Alert, Level};
+pub use empty::Empty;
+pub use icon::Icon;
+pub use menu::{Menu, MenuEntry};
+pub use progress_bar::ProgressBar;
+pub use question::{Question, ask};
+pub use state_label::StateLabel;
+pub use tabs::Tabs;
+pub use toggle::Toggle;
+
+use leptos::prelude::document;
+use wasm_bindgen::JsCast;
+
+/// Focuses an element by its id, if it is there.
+pub fn focus(id: &str) {
+    if let Some(element) = document().get_element_by_id(id)
+        && let Ok(element) = element.dyn_into::<web_sys::HtmlElement>()
+    {
+        let _ = element.focus();
+    }
+}

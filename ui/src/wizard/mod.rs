@@ -1,0 +1,211 @@
+//! The Migrate wizard: eight steps in a dialog whose title and X the Client draws.
+
+mod load;
+mod nav;
+mod state;
+mod step_cloud;
+mod step_instructions;
+mod step_network;
+mod step_status;
+mod step_summary;
+mod step_target;
+mod step_type;
+mod step_vms;
+mod target_form;
+mod vm_settings;
+
+use hdm_shared::plugin::Privilege;
+use jiff::Timestamp;
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use self::load::Refusal;
+use self::nav::{Footer, Nav};
+use self::state::{DRAFT, Wizard, issue_words};
+use crate::format;
+use crate::i18n::t;
+use crate::model::wizard::{Draft, Step};
+use crate::page::context::Context;
+use crate::page::live::Live;
+use crate::page::memory;
+use crate::sdk;
+use crate::widgets::{Alert, Level};
+
+/// A draft as it is remembered: with what was selected when it was begun.
+#[derive(Clone, Serialize, Deserialize)]
+struct Kept {
+    draft: Draft,
+    at: Timestamp,
+}
+
+/// Where the wizard stands before its first step.
+#[derive(Clone)]
+enum Stage {
+    Loading,
+    Refused(Refusal),
+    /// An earlier draft is offered.
+    Offered(Box<Kept>, Box<Draft>),
+    Open,
+}
+
+/// The wizard.
+#[component]
+pub fn MigrateWizard() -> impl IntoView {
+    let context = expect_context::<Context>();
+    let live = expect_context::<Live>();
+    sdk::set_title(t::wizard::title());
+    let wizard = Wizard::new(context.guid());
+    let stage = RwSignal::new(Stage::Loading);
+    let objects = context.objects.clone();
+    leptos::task::spawn_local(async move {
+        if let [one] = objects.as_slice()
+            && one.kind == "VirtualMachine"
+            && let Some(id) = load::under_way(&wizard.guid.get_value(), &one.id).await
+        {
+            wizard.migrations.set(vec![id]);
+            wizard.was_under_way.set(true);
+            wizard.draft.update(|draft| draft.go(Step::Status));
+            stage.set(Stage::Open);
+            return;
+        }
+        match load::load(wizard, &objects).await {
+            Err(refusal) => stage.set(Stage::Refused(refusal)),
+            Ok(chosen) => {
+                let draft = Draft::new(chosen);
+                match memory::recall::<Kept>(DRAFT).filter(|kept| worth_offering(&kept.draft, wizard)) {
+                    Some(kept) => stage.set(Stage::Offered(Box::new(kept), Box::new(draft))),
+                    None => begin(wizard, stage, draft),
+                }
+            }
+        }
+    });
+    keep_draft(wizard, stage);
+    let forbidden = move || live.loaded.get() && !live.may(Privilege::Migrate);
+    let content = move || match stage.get() {
+        Stage::Loading => view! {
+            <p class="hdm-loading" role="status">
+                <span class="spinner spinner-inline"></span>
+                {t::common::loading()}
+            </p>
+        }
+        .into_any(),
+        Stage::Refused(refusal) => {
+            view! { <Alert level=Level::Danger>{refusal_words(&refusal)}</Alert> }.into_any()
+        }
+        Stage::Offered(kept, fresh) => {
+            let (vms, at) = (kept.draft.chosen.len() as u64, format::date_time(kept.at));
+            let title = t::wizard::draft_title(t::units::virtual_machines(vms), at);
+            view! {
+                <div class="hdm-draft" role="group" aria-label=t::wizard::title()>
+                    <p>{title}</p>
+                    <div class="hdm-buttons">
+                        <button
+                            type="button"
+                            class="btn btn-outline"
+                            on:click=move |_| {
+                                memory::forget(DRAFT);
+                                begin(wizard, stage, (*fresh).clone());
+                            }
+                        >
+                            {t::wizard::draft_drop()}
+                        </button>
+                        <button
+                            type="button"
+                            class="btn btn-primary"
+                            on:click=move |_| {
+                                let step = kept.draft.step;
+                                wizard.draft.set(kept.draft.clone());
+                                stage.set(Stage::Open);
+                                wizard.go(step);
+                            }
+                        >
+                            {t::wizard::draft_continue()}
+                        </button>
+                    </div>
+                </div>
+            }
+            .into_any()
+        }
+        Stage::Open => view! { <Steps wizard/> }.into_any(),
+    };
+    view! {
+        <Show when=forbidden>
+            <Alert level=Level::Danger>{t::wizard::not_permitted()}</Alert>
+        </Show>
+        {content}
+    }
+}
+
+/// A draft is offered if it got beyond the beginning and all its virtual machines are still there.
+fn worth_offering(draft: &Draft, wizard: Wizard) -> bool {
+    draft.furthest > Step::Type
+        && draft.furthest < Step::Status
+        && !draft.chosen.is_empty()
+        && wizard.vms.with_untracked(|vms| draft.chosen.iter().all(|moid| vms.contains_key(moid)))
+}
+
+fn begin(wizard: Wizard, stage: RwSignal<Stage>, draft: Draft) {
+    wizard.draft.set(draft);
+    let skip = wizard.preferences.with_untracked(|preferences| preferences.skip_instructions);
+    stage.set(Stage::Open);
+    wizard.go(if skip { Step::Type } else { Step::Instructions });
+}
+
+/// Remembers every change for as long as the browser's tab is open.
+fn keep_draft(wizard: Wizard, stage: RwSignal<Stage>) {
+    Effect::new(move || {
+        let draft = wizard.draft.get();
+        let open = stage.with(|stage| matches!(stage, Stage::Open));
+        if open && draft.step != Step::Status && draft.furthest > Step::Type {
+            memory::remember(DRAFT, &Kept { draft, at: format::now() });
+        }
+    });
+}
+
+fn refusal_words(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::SeveralVcenters => t::wizard::several_vcenters().to_owned(),
+        Refusal::TooMany(n) => t::wizard::too_many(
+            format::integer(*n as u64),
+            format::integer(hdm_shared::plugin::MAX_SELECTED as u64),
+        ),
+        Refusal::Failed(failure) => t::wizard::load_failed(failure.words()),
+    }
+}
+
+/// The steps' list, the step, and the buttons.
+#[component]
+fn Steps(wizard: Wizard) -> impl IntoView {
+    let step = Memo::new(move |_| wizard.step());
+    let shown = move || match step.get() {
+        Step::Instructions => view! { <step_instructions::Instructions wizard/> }.into_any(),
+        Step::Type => view! { <step_type::Type/> }.into_any(),
+        Step::Cloud => view! { <step_cloud::Cloud wizard/> }.into_any(),
+        Step::Vms => view! { <step_vms::VirtualMachines wizard/> }.into_any(),
+        Step::Target => view! { <step_target::Targets wizard/> }.into_any(),
+        Step::Network => view! { <step_network::Networks wizard/> }.into_any(),
+        Step::Summary => view! { <step_summary::Summary wizard/> }.into_any(),
+        Step::Status => view! { <step_status::Status wizard/> }.into_any(),
+    };
+    // The first issue is enough: the next one shows when it is mended.
+    let issue = move || {
+        if !wizard.tried.get() {
+            return None;
+        }
+        wizard.issues().first().map(issue_words)
+    };
+    view! {
+        <div class="hdm-wizard">
+            <Nav wizard/>
+            <div class="hdm-wizard-main">
+                <section class="hdm-wizard-step" id="hdm-step" aria-live="off">
+                    {shown}
+                </section>
+                <div class="hdm-wizard-issue">
+                    {move || issue().map(|words| view! { <Alert level=Level::Danger>{words}</Alert> })}
+                </div>
+                <Footer wizard/>
+            </div>
+        </div>
+    }
+}

@@ -1,0 +1,258 @@
+//! What the wizard's steps share.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hdm_shared::MigrationId;
+use hdm_shared::cloud::CloudOffer;
+use hdm_shared::migration::{MigrationView, Plan};
+use hdm_shared::plugin::Preferences;
+use hdm_shared::vm::VmView;
+use leptos::prelude::*;
+
+use crate::api::{self, Failure, Guid};
+use crate::i18n::t;
+use crate::model::wizard::request::request;
+use crate::model::wizard::validate::{Issue, issues};
+use crate::model::wizard::{Draft, Step, choices};
+use crate::page::{live, memory};
+use crate::sdk;
+
+/// The virtual machines the wizard knows, by managed object id.
+pub type Vms = BTreeMap<String, Arc<VmView>>;
+
+/// Under this name the draft is remembered.
+pub const DRAFT: &str = "wizard.draft";
+
+/// What the appliance says to the draft.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Check {
+    /// Nothing was asked yet.
+    Nothing,
+    /// It is being asked.
+    Asking,
+    /// Its answer.
+    Answered(Arc<Plan>),
+    /// There was none.
+    Failed(Failure),
+}
+
+/// The wizard.
+#[derive(Clone, Copy)]
+pub struct Wizard {
+    pub guid: StoredValue<Guid>,
+    pub draft: RwSignal<Draft>,
+    pub vms: RwSignal<Arc<Vms>>,
+    pub offers: RwSignal<Vec<CloudOffer>>,
+    pub preferences: RwSignal<Preferences>,
+    /// Migrations that ended here before, for the estimate.
+    pub finished: RwSignal<Vec<MigrationView>>,
+    pub check: RwSignal<Check>,
+    /// Whether the request is on its way.
+    pub sending: RwSignal<bool>,
+    /// Why the request was not accepted.
+    pub refused: RwSignal<Option<Failure>>,
+    /// What was accepted, or was under way already.
+    pub migrations: RwSignal<Vec<MigrationId>>,
+    /// Whether the status is of a migration that was under way before.
+    pub was_under_way: RwSignal<bool>,
+    /// Whether the step's issues are shown: only after somebody tried to go on.
+    pub tried: RwSignal<bool>,
+    key: StoredValue<String>,
+}
+
+impl Wizard {
+    /// A wizard that knows nothing yet.
+    pub fn new(guid: Guid) -> Self {
+        Self {
+            guid: StoredValue::new(guid),
+            draft: RwSignal::new(Draft::default()),
+            vms: RwSignal::default(),
+            offers: RwSignal::default(),
+            preferences: RwSignal::default(),
+            finished: RwSignal::default(),
+            check: RwSignal::new(Check::Nothing),
+            sending: RwSignal::new(false),
+            refused: RwSignal::new(None),
+            migrations: RwSignal::default(),
+            was_under_way: RwSignal::new(false),
+            tried: RwSignal::new(false),
+            key: StoredValue::new(api::idempotency_key()),
+        }
+    }
+
+    /// The step shown.
+    pub fn step(self) -> Step {
+        self.draft.with(|draft| draft.step)
+    }
+
+    /// The chosen virtual machines that exist, in the order of their names.
+    pub fn chosen(self) -> Vec<Arc<VmView>> {
+        let vms = self.vms.get();
+        let mut chosen: Vec<_> =
+            self.draft.with(|draft| draft.chosen.iter().filter_map(|moid| vms.get(moid).cloned()).collect());
+        sort(&mut chosen);
+        chosen
+    }
+
+    /// The chosen cloud.
+    pub fn offer(self) -> Option<CloudOffer> {
+        let cloud = self.draft.with(|draft| draft.cloud.clone())?;
+        self.offers.with(|offers| offers.iter().find(|offer| offer.vcenter == cloud).cloned())
+    }
+
+    /// What is missing in the step shown.
+    pub fn issues(self) -> Vec<Issue> {
+        let chosen = self.chosen();
+        let vms: Vec<&VmView> = chosen.iter().map(AsRef::as_ref).collect();
+        let offer = self.offer();
+        self.draft.with(|draft| issues(draft.step, draft, &vms, offer.as_ref()))
+    }
+
+    /// Goes to a step. Choices that follow from earlier ones are made on the way.
+    pub fn go(self, step: Step) {
+        self.tried.set(false);
+        let chosen = untrack(|| self.chosen());
+        self.draft.update(|draft| {
+            self.offers.with_untracked(|offers| choices::choose_cloud(draft, offers));
+            draft.go(step);
+        });
+        if let Some(offer) = untrack(|| self.offer()) {
+            self.preferences.with_untracked(|preferences| {
+                let remembered = preferences.networks.get(offer.vcenter.as_str());
+                self.draft.update(|draft| {
+                    choices::choose_target(draft, &offer);
+                    choices::choose_networks(draft, &offer, chosen.iter().map(AsRef::as_ref), remembered);
+                });
+            });
+        }
+        self.refused.set(None);
+        if step == Step::Summary {
+            self.ask_for_check();
+        }
+    }
+
+    /// Goes on if the step is complete, else shows what is missing.
+    pub fn next(self) {
+        if !untrack(|| self.issues()).is_empty() {
+            self.tried.set(true);
+            return;
+        }
+        if let Some(next) = self.draft.with_untracked(|draft| draft.step.next()) {
+            self.go(next);
+        }
+    }
+
+    /// Asks the appliance what it says to the draft.
+    pub fn ask_for_check(self) {
+        let Some(body) = untrack(|| self.request()) else { return };
+        self.check.set(Check::Asking);
+        let asked_for = self.draft.get_untracked();
+        let guid = self.guid.get_value();
+        leptos::task::spawn_local(async move {
+            let answer: Result<Plan, Failure> = api::write(&guid, "POST", "api/plan", &body, None).await;
+            // Something else was chosen meanwhile: another answer will come.
+            let now = self.draft.try_get_untracked();
+            if now.is_none_or(|now| now.chosen != asked_for.chosen) {
+                return;
+            }
+            self.check.set(match answer {
+                Ok(plan) => Check::Answered(Arc::new(plan)),
+                Err(failure) => Check::Failed(failure),
+            });
+        });
+    }
+
+    fn request(self) -> Option<hdm_shared::batch::BatchRequest> {
+        let chosen = self.chosen();
+        let vms: Vec<&VmView> = chosen.iter().map(AsRef::as_ref).collect();
+        self.draft.with(|draft| request(draft, &vms))
+    }
+
+    /// Sends the request: all or none. A second click while it is on its way does nothing, and the same key
+    /// makes that a repetition is not carried out twice.
+    pub fn migrate(self) {
+        if self.sending.get_untracked() {
+            return;
+        }
+        let Some(body) = untrack(|| self.request()) else { return };
+        self.sending.set(true);
+        self.refused.set(None);
+        let (guid, key) = (self.guid.get_value(), self.key.get_value());
+        leptos::task::spawn_local(async move {
+            let answer: Result<Vec<MigrationView>, Failure> =
+                api::write(&guid, "POST", "api/migrations", &body, Some(&key)).await;
+            self.sending.set(false);
+            match answer {
+                Ok(accepted) => {
+                    self.migrations.set(accepted.iter().map(|migration| migration.id).collect());
+                    memory::forget(DRAFT);
+                    self.draft.update(|draft| draft.go(Step::Status));
+                    self.remember_networks().await;
+                    live::refresh();
+                    sdk::refresh_plugin_items();
+                }
+                Err(failure) => {
+                    if matches!(failure, Failure::Refused(_)) {
+                        // What was refused is not the same request when it is sent again.
+                        self.key.set_value(api::idempotency_key());
+                    }
+                    self.refused.set(Some(failure));
+                }
+            }
+        });
+    }
+
+    async fn remember_networks(self) {
+        let (cloud, chosen) =
+            self.draft.with_untracked(|draft| (draft.cloud.clone(), draft.networks.clone()));
+        let Some(cloud) = cloud else { return };
+        self.preferences.update(|preferences| {
+            preferences.networks.entry(cloud.to_string()).or_default().extend(chosen);
+        });
+        self.save_preferences().await;
+    }
+
+    /// Saves the preferences; that they could not be saved is not worth stopping for.
+    pub async fn save_preferences(self) {
+        let preferences = self.preferences.get_untracked();
+        let guid = self.guid.get_value();
+        let _: Result<Preferences, Failure> =
+            api::write(&guid, "PUT", "api/preferences", &preferences, None).await;
+    }
+}
+
+/// Sorts virtual machines as people do.
+pub fn sort(vms: &mut [Arc<VmView>]) {
+    vms.sort_by(|a, b| {
+        crate::model::table::natural(&a.name, &b.name).then_with(|| a.vm.moid.cmp(&b.vm.moid))
+    });
+}
+
+/// A step in words.
+pub fn step_words(step: Step) -> &'static str {
+    match step {
+        Step::Instructions => t::wizard::step_instructions(),
+        Step::Type => t::wizard::step_type(),
+        Step::Cloud => t::wizard::step_cloud(),
+        Step::Vms => t::wizard::step_vms(),
+        Step::Target => t::wizard::step_target(),
+        Step::Network => t::wizard::step_network(),
+        Step::Summary => t::wizard::step_summary(),
+        Step::Status => t::wizard::step_status(),
+    }
+}
+
+/// An issue in words.
+pub fn issue_words(issue: &Issue) -> String {
+    match issue {
+        Issue::NoCloud => t::wizard::issue_no_cloud().to_owned(),
+        Issue::NoVm => t::wizard::issue_no_vm().to_owned(),
+        Issue::TooManyVms => {
+            t::wizard::issue_too_many(crate::format::integer(hdm_shared::plugin::MAX_SELECTED as u64))
+        }
+        Issue::SameName(name) => t::wizard::issue_same_name(name),
+        Issue::NoTarget(name) => t::wizard::issue_no_target(name),
+        Issue::NoNetwork(name, adapter) => t::wizard::issue_no_network(adapter, name),
+    }
+}

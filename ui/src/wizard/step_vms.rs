@@ -1,0 +1,248 @@
+//! Step 4: which virtual machines, and what they become.
+
+use std::sync::Arc;
+
+use hdm_shared::migration::{MacPolicy, ShutdownMode};
+use hdm_shared::problem::Finding;
+use hdm_shared::vm::VmView;
+use leptos::prelude::*;
+
+use super::state::{Wizard, sort};
+use super::vm_settings::VmSettings;
+use crate::format;
+use crate::grid::{Column, Grid, Row, Rows};
+use crate::i18n::t;
+use crate::model::selection::Selection;
+use crate::model::table::{Order, SortKey, matches};
+use crate::model::wizard::draft::Effective;
+use crate::model::wizard::totals::needs;
+use crate::model::wizard::validate::can_be_chosen;
+use crate::widgets::{Empty, Icon};
+
+/// A virtual machine with what it becomes.
+pub struct Choice {
+    pub vm: Arc<VmView>,
+    pub become_: Effective,
+}
+
+impl Row for Choice {
+    type Key = String;
+    fn key(&self) -> String {
+        self.vm.vm.moid.clone()
+    }
+    fn name(&self) -> String {
+        self.vm.name.clone()
+    }
+}
+
+#[component]
+pub fn VirtualMachines(wizard: Wizard) -> impl IntoView {
+    let search = RwSignal::new(String::new());
+    let only_selected = RwSignal::new(false);
+    let order = RwSignal::new(None::<Order>);
+    let edited = RwSignal::new(None::<Vec<String>>);
+    let chosen: Selection<String> = wizard.draft.with_untracked(|d| d.chosen.iter().cloned().collect());
+    let selection = RwSignal::new(chosen);
+    Effect::new(move || {
+        let keys: std::collections::BTreeSet<String> = selection.with(|s| s.keys().cloned().collect());
+        if wizard.draft.with_untracked(|draft| draft.chosen != keys) {
+            wizard.draft.update(|draft| draft.chosen = keys);
+        }
+    });
+    let rows = Memo::new_with_compare(
+        move |_| -> Rows<Choice> {
+            let (search, only) = (search.get(), only_selected.get());
+            let mut vms: Vec<Arc<VmView>> = wizard.vms.with(|vms| vms.values().cloned().collect());
+            sort(&mut vms);
+            // What was right-clicked is looked for first.
+            let first = wizard.draft.with_untracked(|draft| draft.chosen.clone());
+            vms.sort_by_key(|vm| !first.contains(&vm.vm.moid));
+            let draft = wizard.draft.get();
+            let shown = vms.into_iter().filter(|vm| {
+                (!only || draft.chosen.contains(&vm.vm.moid)) && matches(&search, &[&vm.name, &vm.path])
+            });
+            Arc::new(shown.map(|vm| Arc::new(Choice { become_: draft.effective(&vm), vm })).collect())
+        },
+        |_, _| true,
+    );
+    let total = move || wizard.vms.with(|vms| vms.len());
+    let totals = move || {
+        let chosen = wizard.chosen();
+        let vms: Vec<&VmView> = chosen.iter().map(AsRef::as_ref).collect();
+        let needs = wizard.draft.with(|draft| needs(draft, &vms, None));
+        t::vms::totals(
+            t::table::selected(format::integer(needs.vms), format::integer(total() as u64)),
+            format::integer(needs.cpus),
+            format::memory(needs.memory_mib),
+            format::bytes(needs.capacity_bytes),
+        )
+    };
+    let blocked = move || wizard.vms.with(|vms| vms.values().filter(|vm| !can_be_chosen(vm)).count() as u64);
+    let empty = move || {
+        let (title, hint) = if total() == 0 {
+            (t::vms::empty_title(), t::vms::empty_hint().to_owned())
+        } else {
+            (t::vms::filtered_title(), t::vms::filtered_hint(format::integer(total() as u64)))
+        };
+        view! { <Empty title=title.to_owned() hint/> }
+    };
+    let columns = columns(edited);
+    view! {
+        <h2 id="hdm-step-title" tabindex="-1">{t::vms::title()}</h2>
+        <div class="hdm-toolbar">
+            <button
+                type="button"
+                class="btn btn-sm btn-link"
+                disabled=move || selection.with(Selection::is_empty)
+                on:click=move |_| edited.set(Some(selection.with_untracked(|s| s.keys().cloned().collect())))
+            >
+                {move || match selection.with(Selection::len) {
+                    0 => t::vms::settings_all().to_owned(),
+                    n => t::vms::settings_many(n as u64),
+                }}
+            </button>
+            <label class="hdm-check hdm-count">
+                <input
+                    type="checkbox"
+                    prop:checked=only_selected
+                    on:change=move |event| only_selected.set(event_target_checked(&event))
+                />
+                {t::vms::only_selected()}
+            </label>
+            <input
+                type="search"
+                class="clr-input hdm-search"
+                aria-label=t::common::search()
+                placeholder=t::common::search()
+                maxlength="100"
+                prop:value=search
+                on:input=move |event| search.set(event_target_value(&event))
+            />
+        </div>
+        <div class="hdm-split">
+            <Grid
+                label=t::vms::list()
+                columns
+                rows
+                order
+                selection
+                selectable=|choice: &Choice| can_be_chosen(&choice.vm)
+            >
+                {empty}
+            </Grid>
+            {move || edited.get().map(|moids| view! { <VmSettings wizard moids edited/> })}
+        </div>
+        <p class="hdm-totals" role="status">
+            {totals}
+            {move || {
+                (blocked() > 0)
+                    .then(|| view! { <span class="hdm-quiet">" " {t::vms::blocked(blocked())}</span> })
+            }}
+        </p>
+    }
+}
+
+/// The table's columns.
+fn columns(edited: RwSignal<Option<Vec<String>>>) -> Vec<Column<Choice>> {
+    vec![
+        Column::text("name", t::vms::name(), "minmax(6.6rem, 1.6fr)", |c: &Choice| {
+            change(&c.vm.name, &c.become_.name)
+        })
+        .sorted(|c| SortKey::Text(c.vm.name.clone())),
+        Column::text("power", t::vms::power(), "minmax(6.4rem, .9fr)", |c: &Choice| {
+            if c.vm.powered_on { t::vms::on(shutdown_words(&c.become_)) } else { t::vms::off().to_owned() }
+        })
+        .sorted(|c| SortKey::Number(f64::from(u8::from(c.vm.powered_on)))),
+        Column::text("cpu", t::vms::cpu(), "minmax(2.8rem, .5fr)", |c: &Choice| {
+            change(&format::integer(c.vm.cpus.into()), &format::integer(c.become_.cpus.into()))
+        })
+        .numeric()
+        .sorted(|c| SortKey::Number(c.become_.cpus.into())),
+        Column::text("memory", t::vms::memory(), "minmax(4rem, .6fr)", |c: &Choice| {
+            change(&format::memory(c.vm.memory_mib), &format::memory(c.become_.memory_mib))
+        })
+        .numeric()
+        .sorted(|c| number(c.become_.memory_mib)),
+        Column::text("disks", t::vms::disks(), "minmax(3.4rem, .5fr)", |c: &Choice| {
+            format::bytes(c.vm.capacity_bytes)
+        })
+        .numeric()
+        .sorted(|c| number(c.vm.capacity_bytes)),
+        Column::drawn("status", t::vms::status(), "minmax(7.4rem, 2.4fr)", |row, _| status(row))
+            .sorted(|c| SortKey::Text(status_words(&c.vm).0))
+            .with_text(|c| status_words(&c.vm).0),
+        Column::text("power_on", t::vms::power_on(), "4.3rem", |c: &Choice| {
+            if c.become_.power_on { t::vms::yes() } else { t::vms::no() }.to_owned()
+        }),
+        Column::text("mac", t::vms::mac(), "2.8rem", |c: &Choice| {
+            match c.become_.mac {
+                MacPolicy::Keep => t::vms::mac_keep(),
+                MacPolicy::New => t::vms::mac_new(),
+            }
+            .to_owned()
+        }),
+        Column::drawn("edit", t::vms::edit(), "2.2rem", move |row: Signal<Arc<Choice>>, tab| {
+            view! {
+                <button
+                    type="button"
+                    class="btn btn-icon btn-link btn-sm hdm-icon-button"
+                    tabindex=tab
+                    data-focus=""
+                    aria-label=move || row.with(|c| t::vms::edit_one(&c.vm.name))
+                    title=move || row.with(|c| t::vms::edit_one(&c.vm.name))
+                    on:click=move |_| edited.set(Some(vec![row.with_untracked(|c| c.key())]))
+                >
+                    {Icon::Pencil.draw()}
+                </button>
+            }
+        })
+        .interactive(),
+    ]
+}
+
+#[allow(clippy::cast_precision_loss, reason = "only compared")]
+fn number(value: u64) -> SortKey {
+    SortKey::Number(value as f64)
+}
+
+/// A value, and what it becomes if that is another.
+fn change(before: &str, after: &str) -> String {
+    if before == after { before.to_owned() } else { t::vms::becomes(before, after) }
+}
+
+/// How a running virtual machine is shut down.
+fn shutdown_words(become_: &Effective) -> String {
+    match become_.shutdown {
+        ShutdownMode::Guest => {
+            t::vms::shutdown_guest(format::duration(become_.shutdown_timeout_seconds.into()))
+        }
+        ShutdownMode::Hard => t::vms::shutdown_hard().to_owned(),
+        ShutdownMode::Refuse => t::vms::shutdown_refuse().to_owned(),
+    }
+}
+
+/// The status in words, with the remedy.
+fn status_words(vm: &VmView) -> (String, String) {
+    let worst = vm.findings.iter().find(|finding| finding.blocks()).or(vm.findings.first());
+    match worst {
+        None => (t::vms::ready().to_owned(), String::new()),
+        Some(finding) if finding.blocks() => (finding.message.clone(), finding.remedy.clone()),
+        Some(finding) => (t::vms::ready_warning().to_owned(), finding.message.clone()),
+    }
+}
+
+/// The status: what blocks, and the remedy below it.
+fn status(row: Signal<Arc<Choice>>) -> impl IntoView {
+    let words = Memo::new(move |_| row.with(|c| status_words(&c.vm)));
+    let blocks = move || row.with(|c| c.vm.findings.iter().any(Finding::blocks));
+    view! {
+        <span class="hdm-progress-cell" title=move || words.with(|(what, how)| format!("{what} {how}"))>
+            <span class="hdm-cell-text" class:hdm-short=blocks>{move || words.with(|(what, _)| what.clone())}</span>
+            {move || {
+                words.with(|(_, how)| {
+                    (!how.is_empty()).then(|| view! { <span class="hdm-cell-text hdm-quiet">{how.clone()}</span> })
+                })
+            }}
+        </span>
+    }
+}

@@ -1,0 +1,232 @@
+//! The panel in which it is said what one virtual machine, or all selected ones, become.
+
+use hdm_shared::migration::{MacPolicy, ShutdownMode};
+use leptos::html;
+use leptos::prelude::*;
+
+use super::state::Wizard;
+use crate::i18n::t;
+use crate::model::wizard::draft::SHUTDOWN_SECONDS;
+use crate::model::wizard::validate::{Field, typed};
+use crate::widgets::form::{Choice, Input, Select};
+use crate::widgets::{Alert, Icon, Level};
+
+#[component]
+pub fn VmSettings(
+    wizard: Wizard,
+    moids: Vec<String>,
+    edited: RwSignal<Option<Vec<String>>>,
+) -> impl IntoView {
+    let vms = wizard.vms.get_untracked();
+    let one = match moids.as_slice() {
+        [moid] => vms.get(moid).cloned(),
+        _ => None,
+    };
+    let said = one
+        .as_ref()
+        .and_then(|vm| wizard.draft.with_untracked(|draft| draft.own_settings.get(&vm.vm.moid).cloned()))
+        .unwrap_or_default();
+    let text = |value: Option<String>| RwSignal::new(value.unwrap_or_default());
+    let name = text(said.name);
+    let cpus = text(said.cpus.map(|n| n.to_string()));
+    let memory = text(said.memory_mib.map(|n| n.to_string()));
+    let timeout = text(said.shutdown_timeout_seconds.map(|n| n.to_string()));
+    let shutdown = text(
+        said.shutdown.filter(|mode| *mode != ShutdownMode::Guest).map(|mode| shutdown_word(mode).to_owned()),
+    );
+    let power = text(said.power_on.map(|on| if on { "on" } else { "off" }.to_owned()));
+    let mac = text(said.mac.filter(|mac| *mac == MacPolicy::New).map(|_| "new".to_owned()));
+    let wrong = RwSignal::new(Vec::<Field>::new());
+    let title = match &one {
+        Some(vm) => t::vms::settings_one(&vm.name),
+        None => t::vms::settings_many(moids.len() as u64),
+    };
+    let heading = NodeRef::<html::H3>::new();
+    Effect::new(move || {
+        if let Some(heading) = heading.get() {
+            let _ = heading.focus();
+        }
+    });
+    let is_one = one.is_some();
+    let apply = move || {
+        let read = typed(
+            &name.get_untracked(),
+            &cpus.get_untracked(),
+            &memory.get_untracked(),
+            &timeout.get_untracked(),
+        );
+        match read {
+            Err(fields) => wrong.set(fields),
+            Ok(mut settings) => {
+                settings.shutdown = shutdown_of(&shutdown.get_untracked());
+                settings.power_on = match power.get_untracked().as_str() {
+                    "on" => Some(true),
+                    "off" => Some(false),
+                    _ => None,
+                };
+                settings.mac = match mac.get_untracked().as_str() {
+                    "keep" => Some(MacPolicy::Keep),
+                    "new" => Some(MacPolicy::New),
+                    _ => None,
+                };
+                wizard.draft.update(|draft| {
+                    if is_one {
+                        // What was emptied is unsaid.
+                        for moid in &moids {
+                            draft.own_settings.remove(moid);
+                        }
+                    }
+                    draft.set_own(&moids, &settings);
+                });
+                edited.set(None);
+            }
+        }
+    };
+    let apply = StoredValue::new(apply);
+    let is_wrong = move |field: Field| Signal::derive(move || wrong.with(|wrong| wrong.contains(&field)));
+    let (cpu_now, memory_now, name_now) = match &one {
+        Some(vm) => (vm.cpus.to_string(), vm.memory_mib.to_string(), vm.name.clone()),
+        None => (t::vms::unchanged().to_owned(), t::vms::unchanged().to_owned(), String::new()),
+    };
+    // For one the first choice is what happens if nothing is said; for several there is also "leave as it is".
+    let unchanged = |word: &'static str| Choice::new("", if is_one { word } else { t::vms::unchanged() });
+    let mut shutdown_choices = vec![
+        unchanged(t::vms::shutdown_guest_long()),
+        Choice::new("hard", t::vms::shutdown_hard_long()),
+        Choice::new("refuse", t::vms::shutdown_refuse_long()),
+    ];
+    let mut mac_choices =
+        vec![unchanged(t::vms::mac_keep_long()), Choice::new("new", t::vms::mac_new_long())];
+    if !is_one {
+        shutdown_choices.insert(1, Choice::new("guest", t::vms::shutdown_guest_long()));
+        mac_choices.insert(1, Choice::new("keep", t::vms::mac_keep_long()));
+    }
+    let findings = one.map(|vm| vm.findings.clone()).unwrap_or_default();
+    let label = title.clone();
+    view! {
+        <form
+            class="hdm-details hdm-form"
+            novalidate
+            aria-label=label
+            on:submit=move |event| {
+                event.prevent_default();
+                apply.with_value(|apply| apply());
+            }
+            on:keydown=move |event| {
+                if event.key() == "Escape" {
+                    event.stop_propagation();
+                    edited.set(None);
+                }
+            }
+        >
+            <div class="hdm-details-head">
+                <h3 node_ref=heading tabindex="-1">{title}</h3>
+                <button
+                    type="button"
+                    class="btn btn-icon btn-link btn-sm hdm-icon-button"
+                    aria-label=t::common::close()
+                    title=t::common::close()
+                    on:click=move |_| edited.set(None)
+                >
+                    {Icon::Cross.draw()}
+                </button>
+            </div>
+            <div class="hdm-details-body">
+                {findings
+                    .into_iter()
+                    .map(|finding| {
+                        let level = if finding.blocks() { Level::Danger } else { Level::Warning };
+                        view! { <Alert level>{finding.message} " " {finding.remedy}</Alert> }
+                    })
+                    .collect_view()}
+                {is_one
+                    .then(|| {
+                        view! {
+                            <Input
+                                id="hdm-vm-name"
+                                label=t::vms::field_name()
+                                value=name
+                                placeholder=name_now
+                                wrong=is_wrong(Field::Name)
+                                error=t::vms::wrong_name()
+                            />
+                        }
+                    })}
+                <Input
+                    id="hdm-vm-cpus"
+                    label=t::vms::field_cpu()
+                    value=cpus
+                    placeholder=cpu_now
+                    numeric=true
+                    wrong=is_wrong(Field::Cpus)
+                    error=t::vms::wrong_cpu()
+                />
+                <Input
+                    id="hdm-vm-memory"
+                    label=t::vms::field_memory()
+                    value=memory
+                    placeholder=memory_now
+                    numeric=true
+                    wrong=is_wrong(Field::Memory)
+                    error=t::vms::wrong_memory()
+                />
+                <Select
+                    id="hdm-vm-shutdown"
+                    label=t::vms::field_shutdown()
+                    value=shutdown
+                    on_choice=move |chosen| shutdown.set(chosen)
+                    choices=shutdown_choices
+                />
+                <Input
+                    id="hdm-vm-timeout"
+                    label=t::vms::field_timeout()
+                    value=timeout
+                    placeholder=SHUTDOWN_SECONDS.to_string()
+                    numeric=true
+                    wrong=is_wrong(Field::Timeout)
+                    error=t::vms::wrong_timeout()
+                />
+                <Select
+                    id="hdm-vm-power"
+                    label=t::vms::field_power()
+                    value=power
+                    on_choice=move |chosen| power.set(chosen)
+                    choices=vec![
+                        unchanged(t::vms::as_it_was()),
+                        Choice::new("on", t::vms::yes()),
+                        Choice::new("off", t::vms::no()),
+                    ]
+                />
+                <Select
+                    id="hdm-vm-mac"
+                    label=t::vms::field_mac()
+                    value=mac
+                    on_choice=move |chosen| mac.set(chosen)
+                    choices=mac_choices
+                />
+                <div class="hdm-buttons">
+                    <button type="button" class="btn btn-sm btn-outline" on:click=move |_| edited.set(None)>
+                        {t::vms::cancel()}
+                    </button>
+                    <button type="submit" class="btn btn-sm btn-primary">
+                        {t::vms::apply()}
+                    </button>
+                </div>
+            </div>
+        </form>
+    }
+}
+
+fn shutdown_word(mode: ShutdownMode) -> &'static str {
+    match mode {
+        ShutdownMode::Guest => "guest",
+        ShutdownMode::Hard => "hard",
+        ShutdownMode::Refuse => "refuse",
+    }
+}
+
+fn shutdown_of(word: &str) -> Option<ShutdownMode> {
+    [ShutdownMode::Guest, ShutdownMode::Hard, ShutdownMode::Refuse]
+        .into_iter()
+        .find(|mode| shutdown_word(*mode) == word)
+}
