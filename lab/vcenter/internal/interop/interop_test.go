@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/vmware/govmomi"
+	"github.com/vmware/govmomi/event"
 	"github.com/vmware/govmomi/find"
 	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/ovf"
@@ -447,5 +448,17 @@ func readable(t *testing.T, stream []byte) {
 	}
 	if output, err := exec.Command(program, "convert", "-f", "vmdk", "-O", "raw", file, file+".raw").CombinedOutput(); err != nil {
 		t.Errorf("qemu-img convert: %v: %s", err, output)
+	}
+}
+
+func TestAnExtensionsEventNeedsNoObject(t *testing.T) {
+	ctx, client := login(t)
+	events := event.NewManager(client.Client)
+	if err := events.PostEvent(ctx, &types.EventEx{EventTypeId: "com.example.Test", Message: "about the whole vCenter"}); err != nil {
+		t.Error(err)
+	}
+	err := events.PostEvent(ctx, &types.EventEx{EventTypeId: "com.example.Test", ObjectType: "VirtualMachine", ObjectId: "vm-nowhere"})
+	if err == nil || !strings.Contains(err.Error(), "does not exist") {
+		t.Errorf("an event about nothing: %v", err)
 	}
 }

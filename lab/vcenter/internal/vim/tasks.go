@@ -28,6 +28,7 @@ func (v *VIM) registerTasks(table hook.Dispatcher) {
 	v.log.collectors = make(map[types.ManagedObjectReference][]string)
 	table.Around("TaskManager", "CreateTask", func(hook.Call) hook.Call { return v.createTask })
 	table.Around("Task", "CancelTask", v.cancelTask)
+	table.Around("EventManager", "PostEvent", v.postEvent)
 	table.Around("TaskManager", "CreateCollectorForTasks", v.createCollector)
 	table.Around("TaskHistoryCollector", "ReadNextTasks", v.readNext)
 	// Without the collector's lock, which tasks take under the manager's.
