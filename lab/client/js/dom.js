@@ -8,7 +8,9 @@ export function h(tag, attributes = {}, ...children) {
     if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
     else element.setAttribute(name, value === true ? '' : value);
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(
+    ...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return element;
 }
 
@@ -43,7 +45,12 @@ const paths = {
 export function icon(name, extra = '') {
   const ns = 'http://www.w3.org/2000/svg';
   const svg = document.createElementNS(ns, 'svg');
-  for (const [key, value] of Object.entries({ viewBox: '0 0 20 20', class: `icon icon-${name} ${extra}`, 'aria-hidden': 'true', focusable: 'false' })) {
+  for (const [key, value] of Object.entries({
+    viewBox: '0 0 20 20',
+    class: `icon icon-${name} ${extra}`,
+    'aria-hidden': 'true',
+    focusable: 'false',
+  })) {
     svg.setAttribute(key, value);
   }
   const path = document.createElementNS(ns, 'path');
@@ -53,13 +60,25 @@ export function icon(name, extra = '') {
 }
 
 const types = {
-  Datacenter: 'datacenter', Folder: 'folder', ClusterComputeResource: 'cluster', ComputeResource: 'host',
-  HostSystem: 'host', ResourcePool: 'pool', VirtualApp: 'vapp', VirtualMachine: 'vm',
+  Datacenter: 'datacenter',
+  Folder: 'folder',
+  ClusterComputeResource: 'cluster',
+  ComputeResource: 'host',
+  HostSystem: 'host',
+  ResourcePool: 'pool',
+  VirtualApp: 'vapp',
+  VirtualMachine: 'vm',
 };
 
 const typeNames = {
-  Datacenter: 'Datacenter', Folder: 'Folder', ClusterComputeResource: 'Cluster', ComputeResource: 'Host', HostSystem: 'Host',
-  ResourcePool: 'Resource Pool', VirtualApp: 'vApp', VirtualMachine: 'Virtual Machine',
+  Datacenter: 'Datacenter',
+  Folder: 'Folder',
+  ClusterComputeResource: 'Cluster',
+  ComputeResource: 'Host',
+  HostSystem: 'Host',
+  ResourcePool: 'Resource Pool',
+  VirtualApp: 'vApp',
+  VirtualMachine: 'Virtual Machine',
 };
 
 export const typeName = (type) => typeNames[type] ?? type;
@@ -80,5 +99,9 @@ export function announce(text) {
 
 /** A button without a frame that shows an icon. */
 export function iconButton(name, label, onclick, attributes = {}) {
-  return h('button', { type: 'button', class: 'icon-button', 'aria-label': label, title: label, onclick, ...attributes }, icon(name));
+  return h(
+    'button',
+    { type: 'button', class: 'icon-button', 'aria-label': label, title: label, onclick, ...attributes },
+    icon(name),
+  );
 }

@@ -23,7 +23,14 @@ export function onItemsRefreshOf(element, callback) {
  * function that returns the dialog around it).
  */
 export function pluginFrame(plugin, url, title, options = {}) {
-  const element = h('iframe', { class: 'plugin-frame', title, src: url, sandbox: 'allow-scripts allow-same-origin allow-forms', 'data-testid': 'plugin-frame', 'data-plugin': plugin.key });
+  const element = h('iframe', {
+    class: 'plugin-frame',
+    title,
+    src: url,
+    sandbox: 'allow-scripts allow-same-origin allow-forms',
+    'data-testid': 'plugin-frame',
+    'data-plugin': plugin.key,
+  });
   for (const known of frames.keys()) if (!known.isConnected) frames.delete(known);
   if (frames.size < maxFrames) frames.set(element, { plugin, element, contextObjects: [], ...options, ready: false });
   return element;
@@ -32,16 +39,30 @@ export function pluginFrame(plugin, url, title, options = {}) {
 const post = (frame, message) => frame.element.contentWindow?.postMessage({ mark, ...message }, location.origin);
 
 function initialState(frame) {
-  const endpoint = { origin: location.origin, pathname: '/api/ui', queryParams: [], fullUrl: `${location.origin}/api/ui` };
+  const endpoint = {
+    origin: location.origin,
+    pathname: '/api/ui',
+    queryParams: [],
+    fullUrl: `${location.origin}/api/ui`,
+  };
   return {
-    contextObjects: frame.contextObjects, navigationData: frame.navigationData ?? null, customData: frame.customData ?? null,
-    sanitizeData: frame.sanitizeData, theme: prefs.get('theme'), locale: prefs.get('locale'), dateOptions: prefs.dateOptions(),
-    clientInfo: { type: 'lab', version: plugins.session.version }, apiEndpoints: { uiApiEndpoint: endpoint },
+    contextObjects: frame.contextObjects,
+    navigationData: frame.navigationData ?? null,
+    customData: frame.customData ?? null,
+    sanitizeData: frame.sanitizeData,
+    theme: prefs.get('theme'),
+    locale: prefs.get('locale'),
+    dateOptions: prefs.dateOptions(),
+    clientInfo: { type: 'lab', version: plugins.session.version },
+    apiEndpoints: { uiApiEndpoint: endpoint },
   };
 }
 
 function backendInfo(frame) {
-  const servers = (some) => some.flatMap((plugin) => plugin.servers.map(({ proxiedUrl, proxiedBaseUrl, type }) => ({ proxiedUrl, proxiedBaseUrl, type })));
+  const servers = (some) =>
+    some.flatMap((plugin) =>
+      plugin.servers.map(({ proxiedUrl, proxiedBaseUrl, type }) => ({ proxiedUrl, proxiedBaseUrl, type })),
+    );
   const same = plugins.deployed().filter((plugin) => plugin.key === frame.plugin.key);
   const at = (guid) => servers(same.filter((plugin) => plugin.vcenters.includes(guid)));
   return {
@@ -55,14 +76,20 @@ function backendInfo(frame) {
 export function placeOf(plugin, viewId, objectId) {
   if (!objectId) {
     const view = plugin.manifest.global?.view;
-    return view && (!viewId || view.navigationId === viewId) ? router.hash('plugin', plugin.key, view.navigationId, plugin.id) : null;
+    return view && (!viewId || view.navigationId === viewId)
+      ? router.hash('plugin', plugin.key, view.navigationId, plugin.id)
+      : null;
   }
   if (!viewId) return router.hash('object', objectId, 'summary');
   const type = plugins.typeOf(objectId);
-  const parts = [plugin.manifest.objects?.[type], type === 'Folder' ? plugin.manifest.objects?.['Folder:RootFolder'] : null];
+  const parts = [
+    plugin.manifest.objects?.[type],
+    type === 'Folder' ? plugin.manifest.objects?.['Folder:RootFolder'] : null,
+  ];
   for (const part of parts) {
     for (const tab of ['monitor', 'configure']) {
-      if (part?.[tab]?.views.some((view) => view.navigationId === viewId)) return router.hash('object', objectId, tab, plugin.key, viewId);
+      if (part?.[tab]?.views.some((view) => view.navigationId === viewId))
+        return router.hash('object', objectId, tab, plugin.key, viewId);
     }
   }
   return null;
@@ -81,15 +108,26 @@ function navigate(frame, plugin, { targetViewId, objectId, customData } = {}) {
 /** A page that a plug-in may open is its own, behind the proxy. */
 function ownUrl(frame, url) {
   const { origin, pathname } = new URL(url);
-  if (origin === location.origin && frame.plugin.servers.some((server) => pathname.startsWith(`${server.proxiedBaseUrl}/`))) return url;
+  if (
+    origin === location.origin &&
+    frame.plugin.servers.some((server) => pathname.startsWith(`${server.proxiedBaseUrl}/`))
+  )
+    return url;
   throw new Error(`the URL ${url} is not behind the plug-in's proxied origin`);
 }
 
 /** Opens a page of a plug-in in a dialog. */
-export function openModal(plugin, { url, title, accessibilityTitle, size, closable, contextObjects, customData, sanitizeData, onClosed }) {
+export function openModal(
+  plugin,
+  { url, title, accessibilityTitle, size, closable, contextObjects, customData, sanitizeData, onClosed },
+) {
   let shown = null;
-  const frame = pluginFrame(plugin, url, title || accessibilityTitle || plugins.nameOf(plugin),
-    { contextObjects, customData, sanitizeData, dialog: () => shown });
+  const frame = pluginFrame(plugin, url, title || accessibilityTitle || plugins.nameOf(plugin), {
+    contextObjects,
+    customData,
+    sanitizeData,
+    dialog: () => shown,
+  });
   shown = dialogs.frameDialog({ frame, title, label: accessibilityTitle, size, closable, onClosed });
   return shown;
 }
@@ -105,26 +143,44 @@ const methods = {
   navigateTo: (frame, options) => navigate(frame, frame.plugin, options),
   navigateToClientView(frame, { targetViewId = '', objectId }) {
     const [, tab = 'summary'] = targetViewId.split('.');
-    const views = { monitor: ['monitor', 'builtin', 'events'], configure: ['configure', 'builtin', 'general'], vms: ['vms'] };
+    const views = {
+      monitor: ['monitor', 'builtin', 'events'],
+      configure: ['configure', 'builtin', 'general'],
+      vms: ['vms'],
+    };
     dialogs.closeAll();
     router.go(router.hash('object', objectId, ...(views[tab] ?? ['summary'])));
   },
   navigateToRemotePluginView(frame, { pluginId, vcGuid, ...options }) {
-    navigate(frame, plugins.deployed().find((plugin) => plugin.key === pluginId && plugin.vcenters.includes(vcGuid)), options);
+    navigate(
+      frame,
+      plugins.deployed().find((plugin) => plugin.key === pluginId && plugin.vcenters.includes(vcGuid)),
+      options,
+    );
   },
   getRemotePluginNavigationMap(frame, pluginId) {
     const views = {};
     for (const plugin of plugins.deployed().filter(({ key }) => key === pluginId)) {
-      const ids = [plugin.manifest.global?.view, ...Object.values(plugin.manifest.objects ?? {})
-        .flatMap((part) => [...(part.monitor?.views ?? []), ...(part.configure?.views ?? [])])].filter(Boolean).map((view) => view.navigationId);
+      const ids = [
+        plugin.manifest.global?.view,
+        ...Object.values(plugin.manifest.objects ?? {}).flatMap((part) => [
+          ...(part.monitor?.views ?? []),
+          ...(part.configure?.views ?? []),
+        ]),
+      ]
+        .filter(Boolean)
+        .map((view) => view.navigationId);
       for (const guid of plugin.vcenters) views[guid] = ids;
     }
     return views;
   },
-  refreshPluginItemsState: () => [...refreshers].filter(({ element }) => element.isConnected).forEach(({ callback }) => callback()),
+  refreshPluginItemsState: () =>
+    [...refreshers].filter(({ element }) => element.isConnected).forEach(({ callback }) => callback()),
   'modal.open'(frame, handle, options) {
     openModal(frame.plugin, {
-      ...options, url: ownUrl(frame, options.url), contextObjects: options.contextObjects ?? [],
+      ...options,
+      url: ownUrl(frame, options.url),
+      contextObjects: options.contextObjects ?? [],
       onClosed: (result) => post(frame, { kind: 'closed', handle, result }),
     });
   },
@@ -136,7 +192,8 @@ const methods = {
     if (height > 0) shown?.setHeight(height);
   },
   'modal.confirm'(frame, handle, options) {
-    if (!(options.buttons?.length >= 1 && options.buttons.length <= 4)) throw new Error('a confirmation has one to four buttons');
+    if (!(options.buttons?.length >= 1 && options.buttons.length <= 4))
+      throw new Error('a confirmation has one to four buttons');
     dialogs.confirmDialog({
       ...options,
       onButton: (index) => post(frame, { kind: 'button', handle, index }),
@@ -169,7 +226,8 @@ window.addEventListener('message', async ({ source, origin, data }) => {
 });
 
 function broadcast(name, value, change) {
-  for (const frame of frames.values()) if (frame.ready && frame.element.isConnected) post(frame, { kind: 'event', name, value, change });
+  for (const frame of frames.values())
+    if (frame.ready && frame.element.isConnected) post(frame, { kind: 'event', name, value, change });
 }
 
 export const globalRefresh = () => broadcast('globalRefresh');

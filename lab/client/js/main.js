@@ -24,9 +24,7 @@ function leave(note) {
 }
 
 prefs.apply();
-prefs.onChange((name) => {
-  // Icons, texts and dates depend on these; frames hear of a theme or a format by an event and must not be loaded again.
-  if (name === 'locale') running?.redraw();
+whenSessionEnds((error) => {
+  if (running) leave(error.message);
 });
-whenSessionEnds((error) => { if (running) leave(error.message); });
 enter().catch((error) => leave(error.message));

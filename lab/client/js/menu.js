@@ -19,7 +19,9 @@ export function open(entries, at, { testid, label, onClosed } = {}) {
   document.body.append(root);
   place(root, at instanceof Element ? under(at) : at);
   root.querySelector('[role^=menuitem]:not([aria-disabled=true])')?.focus();
-  const outside = (event) => { if (!root.contains(event.target)) closeOpen(); };
+  const outside = (event) => {
+    if (!root.contains(event.target)) closeOpen();
+  };
   document.addEventListener('pointerdown', outside, true);
   window.addEventListener('blur', closeOpenSoon);
   closeOpen = () => {
@@ -33,7 +35,10 @@ export function open(entries, at, { testid, label, onClosed } = {}) {
   };
 }
 
-const closeOpenSoon = () => setTimeout(() => { if (document.activeElement?.tagName === 'IFRAME') closeOpen(); });
+const closeOpenSoon = () =>
+  setTimeout(() => {
+    if (document.activeElement?.tagName === 'IFRAME') closeOpen();
+  });
 
 function under(element) {
   const box = element.getBoundingClientRect();
@@ -43,13 +48,21 @@ function under(element) {
 /** Puts a menu where it fits into the window. */
 function place(menu, { x, y, otherX }) {
   const { width, height } = menu.getBoundingClientRect();
-  const left = x + width > innerWidth - 4 && otherX !== undefined ? otherX - width : Math.min(x, innerWidth - width - 4);
+  const left =
+    x + width > innerWidth - 4 && otherX !== undefined ? otherX - width : Math.min(x, innerWidth - width - 4);
   menu.style.left = `${Math.max(4, left)}px`;
   menu.style.top = `${Math.max(4, Math.min(y, innerHeight - height - 4))}px`;
 }
 
 function build(entries, { testid, label, parent } = {}) {
-  const menu = h('div', { class: 'menu', role: 'menu', 'aria-label': label, 'data-testid': testid, onkeydown: onKey, oncontextmenu: (event) => event.preventDefault() });
+  const menu = h('div', {
+    class: 'menu',
+    role: 'menu',
+    'aria-label': label,
+    'data-testid': testid,
+    onkeydown: onKey,
+    oncontextmenu: (event) => event.preventDefault(),
+  });
   menu.parentItem = parent;
   fill(menu, entries);
   return menu;
@@ -66,12 +79,24 @@ function fill(menu, entries) {
 
 function item(menu, entry) {
   const waits = entry.entries instanceof Promise;
-  const element = h('button', {
-    type: 'button', class: 'menu-item', tabindex: '-1', role: entry.checked === undefined ? 'menuitem' : 'menuitemradio',
-    'aria-checked': entry.checked === undefined ? null : String(entry.checked), 'aria-disabled': entry.disabled ? 'true' : null,
-    'aria-haspopup': entry.entries ? 'menu' : null, 'aria-expanded': entry.entries ? 'false' : null, 'data-testid': entry.testid, title: entry.title,
-  }, h('span', { class: 'menu-icon' }, entry.checked ? icon('ok') : entry.icon), h('span', { class: 'menu-label' }, entry.label),
-  h('span', { class: 'menu-more' }, waits ? spinner('Loading') : entry.entries && icon('right')));
+  const element = h(
+    'button',
+    {
+      type: 'button',
+      class: 'menu-item',
+      tabindex: '-1',
+      role: entry.checked === undefined ? 'menuitem' : 'menuitemradio',
+      'aria-checked': entry.checked === undefined ? null : String(entry.checked),
+      'aria-disabled': entry.disabled ? 'true' : null,
+      'aria-haspopup': entry.entries ? 'menu' : null,
+      'aria-expanded': entry.entries ? 'false' : null,
+      'data-testid': entry.testid,
+      title: entry.title,
+    },
+    h('span', { class: 'menu-icon' }, entry.checked ? icon('ok') : entry.icon),
+    h('span', { class: 'menu-label' }, entry.label),
+    h('span', { class: 'menu-more' }, waits ? spinner('Loading') : entry.entries && icon('right')),
+  );
   if (waits) entry.entries.then((found) => resolved(element, entry, found));
   element.addEventListener('click', (event) => {
     event.stopPropagation();
@@ -117,8 +142,15 @@ function openBelow(element, entry, takeFocus) {
   const menu = element.closest('.menu');
   if (!element.below) {
     closeBelow(menu);
-    const entries = entry.entries instanceof Promise ? [{ label: 'Loading…', disabled: true, icon: spinner('Loading') }] : entry.entries;
-    element.below = build(entries, { label: entry.label, parent: element, testid: entry.testid && `${entry.testid}-menu` });
+    const entries =
+      entry.entries instanceof Promise
+        ? [{ label: 'Loading…', disabled: true, icon: spinner('Loading') }]
+        : entry.entries;
+    element.below = build(entries, {
+      label: entry.label,
+      parent: element,
+      testid: entry.testid && `${entry.testid}-menu`,
+    });
     element.setAttribute('aria-expanded', 'true');
     menu.append(element.below);
     place(element.below, beside(element));

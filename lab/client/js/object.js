@@ -8,7 +8,10 @@ import * as router from './router.js';
 import * as views from './views.js';
 
 const builtin = {
-  monitor: [{ id: 'tasks', label: 'Tasks', show: views.tasks }, { id: 'events', label: 'Events', show: views.events }],
+  monitor: [
+    { id: 'tasks', label: 'Tasks', show: views.tasks },
+    { id: 'events', label: 'Events', show: views.events },
+  ],
   configure: [{ id: 'general', label: 'General', show: views.general }],
 };
 const builtinName = { monitor: 'Tasks and Events', configure: 'Settings' };
@@ -19,7 +22,15 @@ export async function show(container, route, stillWanted) {
   try {
     object = await api.object(route.id);
   } catch (error) {
-    if (stillWanted()) container.replaceChildren(h('div', { class: 'page-message', 'data-testid': 'object-missing' }, icon('warning'), h('p', {}, error.message)));
+    if (stillWanted())
+      container.replaceChildren(
+        h(
+          'div',
+          { class: 'page-message', 'data-testid': 'object-missing' },
+          icon('warning'),
+          h('p', {}, error.message),
+        ),
+      );
     return null;
   }
   if (!stillWanted()) return null;
@@ -33,21 +44,62 @@ export async function show(container, route, stillWanted) {
 }
 
 function header(node) {
-  return h('header', { class: 'object-header' }, objectIcon(node), h('h1', { 'data-testid': 'object-name' }, node.name),
-    h('button', { type: 'button', class: 'button-link actions-button', 'aria-haspopup': 'menu', 'data-testid': 'actions-button', onclick: (event) => actions.openActions([node], event.currentTarget) }, 'Actions', icon('down')));
+  return h(
+    'header',
+    { class: 'object-header' },
+    objectIcon(node),
+    h('h1', { 'data-testid': 'object-name' }, node.name),
+    h(
+      'button',
+      {
+        type: 'button',
+        class: 'button-link actions-button',
+        'aria-haspopup': 'menu',
+        'data-testid': 'actions-button',
+        onclick: (event) => actions.openActions([node], event.currentTarget),
+      },
+      'Actions',
+      icon('down'),
+    ),
+  );
 }
 
 function tabs(node, route) {
-  const names = { summary: 'Summary', monitor: 'Monitor', configure: 'Configure', ...(node.type === 'VirtualMachine' ? {} : { vms: 'VMs' }) };
-  return h('nav', { class: 'tabs', 'aria-label': `Views of ${node.name}` }, Object.entries(names).map(([tab, label]) => h('a', {
-    class: 'tab', href: router.hash('object', node.id, tab), 'aria-current': tab === route.tab ? 'page' : null, 'data-testid': `tab-${tab}`,
-  }, label)));
+  const names = {
+    summary: 'Summary',
+    monitor: 'Monitor',
+    configure: 'Configure',
+    ...(node.type === 'VirtualMachine' ? {} : { vms: 'VMs' }),
+  };
+  return h(
+    'nav',
+    { class: 'tabs', 'aria-label': `Views of ${node.name}` },
+    Object.entries(names).map(([tab, label]) =>
+      h(
+        'a',
+        {
+          class: 'tab',
+          href: router.hash('object', node.id, tab),
+          'aria-current': tab === route.tab ? 'page' : null,
+          'data-testid': `tab-${tab}`,
+        },
+        label,
+      ),
+    ),
+  );
 }
 
 async function summary(container, { node, object, route }) {
   const cards = h('div', { class: 'cards' });
   container.replaceChildren(cards);
-  cards.append(h('section', { class: 'card', 'aria-label': 'Details' }, h('h2', { class: 'card-title' }, `${node.root ? 'vCenter Server' : typeName(node.type)} Details`), views.facts(object.facts)));
+  cards.append(
+    h(
+      'section',
+      { class: 'card', 'aria-label': 'Details' },
+      h('h2', { class: 'card-title' }, `${node.root ? 'vCenter Server' : typeName(node.type)} Details`),
+      views.facts(object.facts),
+    ),
+  );
   for (const plugin of plugins.forObject(node.id)) {
     const part = plugins.partFor(plugin, node).summary;
     if (!part) continue;
@@ -58,9 +110,16 @@ async function summary(container, { node, object, route }) {
       place.remove();
       continue;
     }
-    const frame = host.pluginFrame(plugin, plugins.urlOf(plugin, part.view.uri), plugins.nameOf(plugin), { contextObjects: [{ id: node.id }], navigationData: router.dataOf(location.hash) });
-    const card = h('section', { class: 'card card-plugin', 'aria-label': plugins.nameOf(plugin), 'data-testid': `card-${plugin.key}` },
-      h('h2', { class: 'card-title' }, plugins.spriteIcon(plugin, part.view.icon?.name), plugins.nameOf(plugin)), frame);
+    const frame = host.pluginFrame(plugin, plugins.urlOf(plugin, part.view.uri), plugins.nameOf(plugin), {
+      contextObjects: [{ id: node.id }],
+      navigationData: router.dataOf(location.hash),
+    });
+    const card = h(
+      'section',
+      { class: 'card card-plugin', 'aria-label': plugins.nameOf(plugin), 'data-testid': `card-${plugin.key}` },
+      h('h2', { class: 'card-title' }, plugins.spriteIcon(plugin, part.view.icon?.name), plugins.nameOf(plugin)),
+      frame,
+    );
     card.style.gridColumn = `span ${Math.min(part.view.size?.widthSpan ?? 1, 3)}`;
     card.style.minHeight = `${(part.view.size?.heightSpan ?? 1) * 240}px`;
     place.replaceWith(card);
@@ -71,20 +130,40 @@ async function summary(container, { node, object, route }) {
 /** Monitor and Configure: a navigator on the left with the client's own views and the plug-ins'. */
 async function withNavigator(container, context) {
   const { node, route } = context;
-  const navigator = h('nav', { class: 'navigator', 'aria-label': route.tab === 'monitor' ? 'Monitor' : 'Configure', 'data-testid': 'navigator' });
+  const navigator = h('nav', {
+    class: 'navigator',
+    'aria-label': route.tab === 'monitor' ? 'Monitor' : 'Configure',
+    'data-testid': 'navigator',
+  });
   const view = h('div', { class: 'view', 'data-testid': 'view' });
   container.replaceChildren(h('div', { class: 'split' }, navigator, view));
   const own = builtin[route.tab];
   const wanted = route.key ? route : { key: 'builtin', view: own[0].id };
-  navigator.append(category(builtinName[route.tab], 'builtin', own.map(({ id, label }) => link(node, route.tab, 'builtin', id, label, wanted))));
+  navigator.append(
+    category(
+      builtinName[route.tab],
+      'builtin',
+      own.map(({ id, label }) => link(node, route.tab, 'builtin', id, label, wanted)),
+    ),
+  );
   const drawn = plugins.forObject(node.id).map((plugin) => pluginCategory(navigator, context, plugin, wanted));
   if (wanted.key === 'builtin') {
     const chosen = own.find(({ id }) => id === wanted.view) ?? own[0];
     await chosen.show(view, context);
   } else {
-    const shown = (await Promise.all(drawn)).flat().find(({ plugin, item }) => plugin.key === wanted.key && item.navigationId === wanted.view);
+    const shown = (await Promise.all(drawn))
+      .flat()
+      .find(({ plugin, item }) => plugin.key === wanted.key && item.navigationId === wanted.view);
     if (shown) showView(view, shown.plugin, shown.item, node);
-    else view.replaceChildren(h('div', { class: 'page-message', 'data-testid': 'view-missing' }, icon('info'), h('p', {}, 'This view is not available for this object.')));
+    else
+      view.replaceChildren(
+        h(
+          'div',
+          { class: 'page-message', 'data-testid': 'view-missing' },
+          icon('info'),
+          h('p', {}, 'This view is not available for this object.'),
+        ),
+      );
   }
   host.onItemsRefreshOf(container, async () => {
     navigator.querySelectorAll('[data-plugin]').forEach((element) => element.remove());
@@ -95,7 +174,14 @@ async function withNavigator(container, context) {
 function showView(view, plugin, item, node) {
   const data = router.dataOf(location.hash);
   view.classList.add('view-plugin');
-  view.replaceChildren(host.pluginFrame(plugin, plugins.urlOf(plugin, item.uri), `${plugins.nameOf(plugin)}: ${plugins.text(plugin, item.labelKey)}`, { contextObjects: [{ id: node.id }], navigationData: data }));
+  view.replaceChildren(
+    host.pluginFrame(
+      plugin,
+      plugins.urlOf(plugin, item.uri),
+      `${plugins.nameOf(plugin)}: ${plugins.text(plugin, item.labelKey)}`,
+      { contextObjects: [{ id: node.id }], navigationData: data },
+    ),
+  );
 }
 
 /** Draws a plug-in's category, with a spinner as long as it is not known what is in it. */
@@ -103,9 +189,16 @@ async function pluginCategory(navigator, { node, route }, plugin, wanted) {
   const part = plugins.partFor(plugin, node)[route.tab];
   if (!part) return [];
   const shown = plugins.visible(plugin, part, part.views, [node.id]);
-  const links = (found) => found.map(({ item }) => link(node, route.tab, plugin.key, item.navigationId, plugins.text(plugin, item.labelKey), wanted));
+  const links = (found) =>
+    found.map(({ item }) =>
+      link(node, route.tab, plugin.key, item.navigationId, plugins.text(plugin, item.labelKey), wanted),
+    );
   const waits = shown instanceof Promise;
-  const element = category(plugins.nameOf(plugin), plugin.key, waits ? [h('li', {}, spinner(`Loading ${plugins.nameOf(plugin)}`))] : links(shown));
+  const element = category(
+    plugins.nameOf(plugin),
+    plugin.key,
+    waits ? [h('li', {}, spinner(`Loading ${plugins.nameOf(plugin)}`))] : links(shown),
+  );
   element.dataset.plugin = plugin.key;
   navigator.append(element);
   const found = await shown;
@@ -116,19 +209,36 @@ async function pluginCategory(navigator, { node, route }, plugin, wanted) {
 
 function category(label, key, items) {
   const list = h('ul', {}, items);
-  const toggle = h('button', {
-    type: 'button', class: 'category-name', 'aria-expanded': 'true', 'data-testid': `category-${key}`,
-    onclick: () => {
-      list.hidden = !list.hidden;
-      toggle.setAttribute('aria-expanded', String(!list.hidden));
+  const toggle = h(
+    'button',
+    {
+      type: 'button',
+      class: 'category-name',
+      'aria-expanded': 'true',
+      'data-testid': `category-${key}`,
+      onclick: () => {
+        list.hidden = !list.hidden;
+        toggle.setAttribute('aria-expanded', String(!list.hidden));
+      },
     },
-  }, icon('right'), label);
+    icon('right'),
+    label,
+  );
   return h('section', { class: 'category' }, toggle, list);
 }
 
 function link(node, tab, key, view, label, wanted) {
-  return h('li', {}, h('a', {
-    href: router.hash('object', node.id, tab, key, view), 'data-testid': `nav-${key}-${view}`,
-    'aria-current': wanted.key === key && wanted.view === view ? 'page' : null,
-  }, label));
+  return h(
+    'li',
+    {},
+    h(
+      'a',
+      {
+        href: router.hash('object', node.id, tab, key, view),
+        'data-testid': `nav-${key}-${view}`,
+        'aria-current': wanted.key === key && wanted.view === view ? 'page' : null,
+      },
+      label,
+    ),
+  );
 }

@@ -16,7 +16,12 @@ export async function load(fetch = api.plugins) {
 
 export const list = () => all;
 export const deployed = () => all.filter((plugin) => plugin.state === 'deployed');
-export const onChange = (listener) => listeners.add(listener);
+/** Calls back after every load; returns what ends that. */
+export function onChange(listener) {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
 export const guidOf = (urn) => urn.split(':')[4] ?? '';
 export const typeOf = (urn) => urn.split(':')[2] ?? '';
 
@@ -39,7 +44,8 @@ export function text(plugin, key) {
   return locale === 'xx-XX' ? `⟦${found}⟧` : found;
 }
 
-export const nameOf = (plugin) => (plugin.manifest ? text(plugin, plugin.manifest.configuration.nameKey) : plugin.label || plugin.key);
+export const nameOf = (plugin) =>
+  plugin.manifest ? text(plugin, plugin.manifest.configuration.nameKey) : plugin.label || plugin.key;
 
 /** The URL of something that a manifest names, seen through the proxy. */
 export const urlOf = (plugin, uri) => new URL(uri, new URL(plugin.servers[0].proxiedUrl, location.origin)).href;
@@ -71,14 +77,19 @@ function dynamicUrl(plugin, uri) {
  */
 async function ask(plugin, uri, objectIds) {
   const headers = {
-    Accept: 'application/json', 'Content-Type': 'application/json', 'Cache-Control': 'no-cache',
-    'vmware-api-gateway-url': `${location.origin}/api/ui`, 'vsphere-ui-node-id': session.nodeId,
+    Accept: 'application/json',
+    'Content-Type': 'application/json',
+    'Cache-Control': 'no-cache',
+    'vmware-api-gateway-url': `${location.origin}/api/ui`,
+    'vsphere-ui-node-id': session.nodeId,
   };
   try {
     const info = await api.sessionInfo();
     if (info) headers['vmware-api-session-id'] = info.sessionToken;
     const response = await fetch(dynamicUrl(plugin, uri), {
-      method: 'POST', headers, signal: AbortSignal.timeout(session.dynamicTimeoutMs),
+      method: 'POST',
+      headers,
+      signal: AbortSignal.timeout(session.dynamicTimeoutMs),
       body: JSON.stringify({ apiVersion: '1.0.0', objectIds, locale: prefs.get('locale') }),
     });
     if (!response.ok) throw new Error(`it answers with status ${response.status}`);
@@ -110,8 +121,9 @@ function judge(item, isAction) {
  */
 export function visible(plugin, part, items, objectIds, isAction = false) {
   const idOf = (item) => (isAction || !item.navigationId ? item.id : item.navigationId);
-  const decide = (answers) => items
-    .map((item) => ({ item, state: item.dynamic ? judge(answers.get(idOf(item)), isAction) : 'enabled' }))
-    .filter(({ state }) => state !== 'hidden');
+  const decide = (answers) =>
+    items
+      .map((item) => ({ item, state: item.dynamic ? judge(answers.get(idOf(item)), isAction) : 'enabled' }))
+      .filter(({ state }) => state !== 'hidden');
   return items.some((item) => item.dynamic) ? ask(plugin, part.dynamicUri, objectIds).then(decide) : decide(new Map());
 }

@@ -9,13 +9,18 @@ const navigationData = new Map();
 /** Reads the hash. Unknown ones are the home page. */
 export function current() {
   const [page, ...rest] = location.hash.replace(/^#\/?/, '').split('/').map(decodeURIComponent);
-  if (page === 'object' && rest[0]) return { page, id: rest[0], tab: rest[1] || 'summary', key: rest[2], view: rest[3] };
+  if (page === 'object' && rest[0])
+    return { page, id: rest[0], tab: rest[1] || 'summary', key: rest[2], view: rest[3] };
   if (page === 'plugin' && rest[0]) return { page, key: rest[0], view: rest[1], instance: rest[2] };
   if (page === 'administration') return { page };
   return { page: 'home' };
 }
 
-export const hash = (...parts) => `#/${parts.filter((part) => part !== undefined).map(encodeURIComponent).join('/')}`;
+export const hash = (...parts) =>
+  `#/${parts
+    .filter((part) => part !== undefined)
+    .map(encodeURIComponent)
+    .join('/')}`;
 
 /** Goes to a place; data is what the view there reads with getNavigationData. */
 export function go(target, data) {

@@ -5,19 +5,56 @@ import * as plugins from './plugins.js';
 
 /** Makes a tree of one kind, "hosts" or "vms". onOpen shows an object, onMenu(nodes, at) opens a menu for some. */
 export function makeTree(kind, { onOpen, onMenu }) {
-  const element = h('ul', { class: 'tree', role: 'tree', 'aria-label': kind === 'hosts' ? 'Hosts and Clusters' : 'VMs and Templates', 'aria-multiselectable': 'true', 'data-testid': `tree-${kind}`, onkeydown: onKey });
+  const element = h('ul', {
+    class: 'tree',
+    role: 'tree',
+    'aria-label': kind === 'hosts' ? 'Hosts and Clusters' : 'VMs and Templates',
+    'aria-multiselectable': 'true',
+    'data-testid': `tree-${kind}`,
+    onkeydown: onKey,
+  });
   const rows = new Map();
   let chosen = new Set();
   let anchor = null;
   let current = null;
 
   function row(node, level) {
-    const twisty = h('span', { class: 'twisty', onclick: (event) => { event.stopPropagation(); toggle(entry); } }, node.leaf ? null : icon('right'));
-    const line = h('div', { class: 'tree-line', 'data-testid': `node-${node.name}` }, twisty, objectIcon(node), h('span', { class: 'tree-name', title: node.name }, node.name));
+    const twisty = h(
+      'span',
+      {
+        class: 'twisty',
+        onclick: (event) => {
+          event.stopPropagation();
+          toggle(entry);
+        },
+      },
+      node.leaf ? null : icon('right'),
+    );
+    const line = h(
+      'div',
+      { class: 'tree-line', 'data-testid': `node-${node.name}` },
+      twisty,
+      objectIcon(node),
+      h('span', { class: 'tree-name', title: node.name }, node.name),
+    );
     line.style.paddingInlineStart = `${(level - 1) * 16 + 4}px`;
-    const item = h('li', { role: 'treeitem', 'aria-level': String(level), 'aria-expanded': node.leaf ? null : 'false', 'aria-selected': 'false', tabindex: '-1', 'data-id': node.id }, line);
+    const item = h(
+      'li',
+      {
+        role: 'treeitem',
+        'aria-level': String(level),
+        'aria-expanded': node.leaf ? null : 'false',
+        'aria-selected': 'false',
+        tabindex: '-1',
+        'data-id': node.id,
+      },
+      line,
+    );
     const entry = { node, level, item, line, group: null };
-    line.addEventListener('click', (event) => { item.focus(); choose(entry, event); });
+    line.addEventListener('click', (event) => {
+      item.focus();
+      choose(entry, event);
+    });
     line.addEventListener('dblclick', () => toggle(entry));
     line.addEventListener('contextmenu', (event) => {
       event.preventDefault();
@@ -29,7 +66,10 @@ export function makeTree(kind, { onOpen, onMenu }) {
   }
 
   const selected = () => [...chosen].map((id) => rows.get(id)?.node).filter(Boolean);
-  const visibleRows = () => [...element.querySelectorAll('[role=treeitem]')].filter((item) => !item.closest('[hidden]')).map((item) => rows.get(item.dataset.id));
+  const visibleRows = () =>
+    [...element.querySelectorAll('[role=treeitem]')]
+      .filter((item) => !item.closest('[hidden]'))
+      .map((item) => rows.get(item.dataset.id));
 
   function select(ids) {
     chosen = new Set(ids);
@@ -72,8 +112,12 @@ export function makeTree(kind, { onOpen, onMenu }) {
       const focused = old?.contains(document.activeElement) ? document.activeElement.dataset.id : null;
       old?.querySelectorAll('[role=treeitem]').forEach((item) => rows.delete(item.dataset.id));
       const below = nodes.map((node) => row(node, entry.level + 1));
-      entry.group = h('ul', { role: 'group' }, below.map(({ item }) => item),
-        more > 0 && h('li', { class: 'tree-more' }, `and ${more} more; search for them`));
+      entry.group = h(
+        'ul',
+        { role: 'group' },
+        below.map(({ item }) => item),
+        more > 0 && h('li', { class: 'tree-more', role: 'none' }, `and ${more} more; search for them`),
+      );
       entry.group.hidden = entry.item.getAttribute('aria-expanded') !== 'true';
       if (old) old.replaceWith(entry.group);
       else entry.item.append(entry.group);
@@ -89,7 +133,19 @@ export function makeTree(kind, { onOpen, onMenu }) {
   /** Draws the vCenters. */
   async function start() {
     rows.clear();
-    const roots = plugins.session.vcenters.map((vcenter) => row({ id: vcenter.root ?? vcenter.guid, type: 'Folder', name: vcenter.name, vcenter: true, root: true, leaf: Boolean(vcenter.error) }, 1));
+    const roots = plugins.session.vcenters.map((vcenter) =>
+      row(
+        {
+          id: vcenter.root ?? vcenter.guid,
+          type: 'Folder',
+          name: vcenter.name,
+          vcenter: true,
+          root: true,
+          leaf: Boolean(vcenter.error),
+        },
+        1,
+      ),
+    );
     element.replaceChildren(...roots.map(({ item }) => item));
     roots.forEach((entry, n) => {
       const { error } = plugins.session.vcenters[n];
@@ -132,7 +188,12 @@ export function makeTree(kind, { onOpen, onMenu }) {
     if (!entry) return;
     const all = visibleRows();
     const at = all.indexOf(entry);
-    const focus = (other) => { if (other) { setCurrent(other); other.item.focus(); } };
+    const focus = (other) => {
+      if (other) {
+        setCurrent(other);
+        other.item.focus();
+      }
+    };
     const open = entry.item.getAttribute('aria-expanded') === 'true';
     const keys = {
       ArrowDown: () => focus(all[at + 1]),
@@ -140,7 +201,8 @@ export function makeTree(kind, { onOpen, onMenu }) {
       Home: () => focus(all[0]),
       End: () => focus(all.at(-1)),
       ArrowRight: () => (open ? focus(all[at + 1]) : toggle(entry, true)),
-      ArrowLeft: () => (open ? toggle(entry, false) : focus(rows.get(entry.item.parentElement.closest('[role=treeitem]')?.dataset.id))),
+      ArrowLeft: () =>
+        open ? toggle(entry, false) : focus(rows.get(entry.item.parentElement.closest('[role=treeitem]')?.dataset.id)),
       Enter: () => choose(entry),
       ' ': () => choose(entry, { ctrlKey: event.ctrlKey, shiftKey: event.shiftKey }),
       ContextMenu: () => menuByKey(entry),

@@ -30,8 +30,14 @@
 
   const app = {
     getContextObjects: () => copy(state.contextObjects),
-    getSessionInfo: (callback) => { requireFunction(callback, 'getSessionInfo'); ask('getSessionInfo', callback); },
-    getPluginBackendInfo: (callback) => { requireFunction(callback, 'getPluginBackendInfo'); ask('getPluginBackendInfo', callback); },
+    getSessionInfo: (callback) => {
+      requireFunction(callback, 'getSessionInfo');
+      ask('getSessionInfo', callback);
+    },
+    getPluginBackendInfo: (callback) => {
+      requireFunction(callback, 'getPluginBackendInfo');
+      ask('getPluginBackendInfo', callback);
+    },
     getApiEndpoints: () => copy(state.apiEndpoints),
     getClientInfo: () => copy(state.clientInfo),
     getClientLocale: () => state.locale,
@@ -78,9 +84,18 @@
   };
 
   const event = {
-    onGlobalRefresh: (callback) => { requireFunction(callback, 'onGlobalRefresh'); handlers.globalRefresh.push(callback); },
-    onThemeChanged: (callback) => { requireFunction(callback, 'onThemeChanged'); handlers.themeChanged.push(callback); },
-    onDateTimeFormatChanged: (callback) => { requireFunction(callback, 'onDateTimeFormatChanged'); handlers.dateTimeFormatChanged.push(callback); },
+    onGlobalRefresh: (callback) => {
+      requireFunction(callback, 'onGlobalRefresh');
+      handlers.globalRefresh.push(callback);
+    },
+    onThemeChanged: (callback) => {
+      requireFunction(callback, 'onThemeChanged');
+      handlers.themeChanged.push(callback);
+    },
+    onDateTimeFormatChanged: (callback) => {
+      requireFunction(callback, 'onDateTimeFormatChanged');
+      handlers.dateTimeFormatChanged.push(callback);
+    },
   };
 
   const received = {

@@ -80,8 +80,12 @@ func New(opts Options) *Client {
 // takes longer goes on, and the page tells when it is there.
 const loginCheckLimit = 3 * time.Second
 
-// Start looks for plug-ins, as the vSphere Client does when it starts.
-func (c *Client) Start() { go c.CheckPlugins(context.Background()) }
+// Start looks for plug-ins, as the vSphere Client does when it starts; a restart
+// keeps no manifest.
+func (c *Client) Start() {
+	c.plugins.forgetCache()
+	go c.CheckPlugins(context.Background())
+}
 
 // Close ends what the client holds open.
 func (c *Client) Close() {
@@ -104,7 +108,14 @@ func (c *Client) Owns(path string) bool {
 // OffersHTTP2 tells whether browsers may speak HTTP/2.
 func (c *Client) OffersHTTP2() bool { return !c.proxy.settings().IsHTTP1Only() }
 
-func (c *Client) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.mux.ServeHTTP(w, r) }
+func (c *Client) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, proxyPrefix) {
+		// A ServeMux would tidy paths up, which are the plug-in server's affair.
+		c.proxy.ServeHTTP(w, r)
+		return
+	}
+	c.mux.ServeHTTP(w, r)
+}
 
 const sdkFile = "/sdk/htmlClientSdk.js"
 
@@ -124,7 +135,6 @@ func (c *Client) routes() {
 		r.URL.Path = sdkFile
 		page(w, r)
 	})
-	c.mux.Handle("/plugins/", c.proxy)
 	c.mux.HandleFunc("POST /api/ui/vcenter/session/clone-ticket", c.cloneTicket)
 	c.mux.HandleFunc("POST /ui/api/login", c.login)
 	c.mux.HandleFunc("GET /ui/api/session", c.whoAmI)
@@ -167,7 +177,8 @@ func (c *Client) withSession(do func(*http.Request, *session) (any, error)) http
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		result, err := do(r, s)
 		if ended(err) {
-			c.end(s)
+			c.sessions.remove(s)
+			go c.end(s) // a linked vCenter may take its time
 			err = &refusal{http.StatusUnauthorized, "Your session has ended. Log in again."}
 		}
 		answer(w, result, err)

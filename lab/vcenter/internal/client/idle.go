@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,10 +15,16 @@ var errIdle = errors.New("it passed no byte for longer than the proxy's idle tim
 type idleTimer struct {
 	limit time.Duration
 	timer *time.Timer
+	fired atomic.Bool
 }
 
 func newIdleTimer(limit time.Duration, cancel context.CancelCauseFunc) *idleTimer {
-	return &idleTimer{limit: limit, timer: time.AfterFunc(limit, func() { cancel(errIdle) })}
+	t := &idleTimer{limit: limit}
+	t.timer = time.AfterFunc(limit, func() {
+		t.fired.Store(true)
+		cancel(errIdle)
+	})
+	return t
 }
 
 func (t *idleTimer) stop() { t.timer.Stop() }
@@ -44,6 +51,11 @@ type watchedBody struct {
 
 func (b *watchedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
+	if b.timer.fired.Load() {
+		// A server that notices first that it was cut may still end its response
+		// well; it was cut all the same.
+		return n, errIdle
+	}
 	b.timer.passed(n)
 	return n, err
 }

@@ -130,7 +130,7 @@ func (c *Client) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	vcenters, err := c.connectAll(r.Context(), body.User, body.Password, strings.ReplaceAll(body.Locale, "-", "_"))
-	if invalidLogin(err) {
+	if isFault[types.InvalidLogin](err) {
 		answer(w, nil, &refusal{http.StatusUnauthorized, "The user name or the password is wrong."})
 		return
 	} else if err != nil {
@@ -229,7 +229,8 @@ func (c *Client) cloneTicket(w http.ResponseWriter, r *http.Request) {
 	}
 	res, err := methods.AcquireCloneTicket(r.Context(), v.client, &types.AcquireCloneTicket{This: *v.client.ServiceContent.SessionManager})
 	if ended(err) {
-		c.end(s)
+		c.sessions.remove(s)
+		go c.end(s)
 		err = &refusal{http.StatusUnauthorized, "The session of this token has ended."}
 	}
 	if err != nil {

@@ -1,7 +1,6 @@
 package client_test
 
 import (
-	"bufio"
 	"crypto/sha1"
 	"crypto/tls"
 	"encoding/base64"
@@ -28,6 +27,8 @@ const trialKey = "com.example.trial"
 type trial struct {
 	*httptest.Server
 	thumbprint string
+	// tick lets /ticks send its next line.
+	tick chan struct{}
 
 	mu       sync.Mutex
 	manifest []byte
@@ -48,7 +49,7 @@ type query struct {
 
 func newTrial(t *testing.T) *trial {
 	t.Helper()
-	p := &trial{answers: map[string]string{
+	p := &trial{tick: make(chan struct{}), answers: map[string]string{
 		"/app/dyn/monitor": `{"apiVersion":"1.0.0","dynamicItems":[{"id":"cl.dyn","visible":true},{"id":"cl.hidden","visible":false}]}`,
 		"/app/dyn/menu":    `{"apiVersion":"1.0.0","dynamicItems":[{"id":"run","visible":true,"relevant":true},{"id":"stop","visible":false,"relevant":true},{"id":"gone","visible":false,"relevant":false}]}`,
 	}}
@@ -73,7 +74,17 @@ func newTrial(t *testing.T) *trial {
 	}
 	mux.HandleFunc("/echo", echo)
 	mux.HandleFunc("/echo/", echo)
-	mux.HandleFunc("/ticks", ticks)
+	mux.HandleFunc("/ticks", func(w http.ResponseWriter, r *http.Request) {
+		for n := range 3 {
+			select {
+			case <-p.tick:
+			case <-r.Context().Done():
+				return
+			}
+			fmt.Fprintf(w, "tick %d\n", n)
+			_ = http.NewResponseController(w).Flush()
+		}
+	})
 	mux.HandleFunc("/silence", func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "something\n")
 		_ = http.NewResponseController(w).Flush()
@@ -112,18 +123,6 @@ func (p *trial) setManifest(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.manifest = []byte(text)
-}
-
-// ticks streams three lines; the next one comes when the reader asks for it, by
-// its own line in the request's body, or after a moment.
-func ticks(w http.ResponseWriter, r *http.Request) {
-	flush := http.NewResponseController(w)
-	_ = flush.EnableFullDuplex()
-	lines := bufio.NewScanner(r.Body)
-	for n := 0; n < 3 && lines.Scan(); n++ {
-		fmt.Fprintf(w, "tick %s\n", lines.Text())
-		_ = flush.Flush()
-	}
 }
 
 // socket is a WebSocket server that sends back what it gets, byte for byte.

@@ -20,7 +20,10 @@ type driver struct {
 	session string
 }
 
-const patience = 10 * time.Second
+const patience = 20 * time.Second
+
+// toDriver gives up on a browser that hangs.
+var toDriver = &http.Client{Timeout: 3 * patience}
 
 // newDriver starts chromedriver and a headless Chromium without a profile.
 func newDriver(t *testing.T) *driver {
@@ -42,7 +45,7 @@ func newDriver(t *testing.T) *driver {
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	d := &driver{t: t, session: fmt.Sprintf("http://127.0.0.1:%d", port)}
 	d.until("chromedriver answers", func() bool {
-		res, err := http.Get(d.session + "/status")
+		res, err := toDriver.Get(d.session + "/status")
 		if err != nil {
 			return false
 		}
@@ -74,7 +77,7 @@ func (d *driver) call(method, path string, body, into any) error {
 	if err != nil {
 		return err
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := toDriver.Do(req)
 	if err != nil {
 		return err
 	}

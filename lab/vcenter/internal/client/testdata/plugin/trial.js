@@ -26,20 +26,54 @@ sdk.initialize(() => {
   fact('custom', sdk.modal.getCustomData());
   sdk.app.getSessionInfo((info) => fact('session', info));
   sdk.app.getPluginBackendInfo((info) => fact('backend', info));
-  sdk.event.onThemeChanged((now) => { theme(); out.textContent = `theme ${now.name}`; });
-  sdk.event.onGlobalRefresh(() => { out.textContent = 'refreshed'; });
-  sdk.event.onDateTimeFormatChanged(() => { out.textContent = `date ${sdk.app.formatDateTime(0, { format: 'DATE' })}`; });
+  sdk.event.onThemeChanged((now) => {
+    theme();
+    out.textContent = `theme ${now.name}`;
+  });
+  sdk.event.onGlobalRefresh(() => {
+    out.textContent = 'refreshed';
+  });
+  sdk.event.onDateTimeFormatChanged(() => {
+    out.textContent = `date ${sdk.app.formatDateTime(0, { format: 'DATE' })}`;
+  });
   sdk.initialize(() => fact('again', true));
 });
 
 const on = (id, run) => document.getElementById(id).addEventListener('click', run);
-on('open', () => sdk.modal.open({
-  url: 'index.html#/dialog', title: 'A dialog', size: { width: 480, height: 260 }, contextObjects: [{ id: 'chosen' }],
-  customData: { at: new Date(0), nothing: undefined, run() {} }, onClosed: (result) => { out.textContent = `closed ${JSON.stringify(result)}`; },
-}));
-on('confirm', () => sdk.modal.openConfirmationModal({
-  title: 'Delete it?', content: 'It cannot be undone.', alertLevel: 'WARNING',
-  buttons: [{ label: 'Keep', type: 'SECONDARY' }, { label: 'Delete', style: 'DANGER', callback: () => { out.textContent = 'deleted'; } }],
-}));
-on('go', () => sdk.app.navigateTo({ targetViewId: 'cl.conf', objectId: sdk.app.getContextObjects()[0].id, customData: { from: 'usage' } }));
+on('open', () =>
+  sdk.modal.open({
+    url: 'index.html#/dialog',
+    title: 'A dialog',
+    size: { width: 480, height: 260 },
+    contextObjects: [{ id: 'chosen' }],
+    customData: { at: new Date(0), nothing: undefined, run() {} },
+    onClosed: (result) => {
+      out.textContent = `closed ${JSON.stringify(result)}`;
+    },
+  }),
+);
+on('confirm', () =>
+  sdk.modal.openConfirmationModal({
+    title: 'Delete it?',
+    content: 'It cannot be undone.',
+    alertLevel: 'WARNING',
+    buttons: [
+      { label: 'Keep', type: 'SECONDARY' },
+      {
+        label: 'Delete',
+        style: 'DANGER',
+        callback: () => {
+          out.textContent = 'deleted';
+        },
+      },
+    ],
+  }),
+);
+on('go', () =>
+  sdk.app.navigateTo({
+    targetViewId: 'cl.conf',
+    objectId: sdk.app.getContextObjects()[0].id,
+    customData: { from: 'usage' },
+  }),
+);
 on('close', () => sdk.modal.close({ answer: 42 }));
