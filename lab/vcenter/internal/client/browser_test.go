@@ -308,6 +308,9 @@ func TestEventsAreFoundByTheirTypeAndTasksAreShown(t *testing.T) {
 		return strings.Contains(d.text(testid("recent-tasks")), "web-01")
 	})
 	d.until("the tree shows that the VM is on", func() bool { return d.count(testid("node-web-01")+" .is-on") > 0 })
+	if n := d.count(testid("tree-hosts") + " " + testid("node-C0")); n != 1 {
+		t.Errorf("read again, the tree has the cluster %d times", n)
+	}
 	d.screenshot("summary-vm")
 	d.clean()
 }
