@@ -30,8 +30,12 @@ const PACKAGES: [Package; 14] = [
 ];
 
 /// What the tests need of Debian besides.
-const TEST_PACKAGES: [Package; 2] =
-    [("python3-venv", "pyVmomi, the lab's other judge"), ("postgresql", "the store's second database")];
+const TEST_PACKAGES: [Package; 4] = [
+    ("python3-venv", "pyVmomi, the lab's other judge"),
+    ("postgresql", "the store's second database"),
+    ("chromium", "the browser of the Client's tests"),
+    ("chromium-driver", "drives that browser"),
+];
 
 /// The version of Go that the simulated vCenter needs: major and minor.
 const GO: (u32, u32) = (1, 26);

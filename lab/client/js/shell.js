@@ -22,7 +22,10 @@ export async function show(app, onLogout) {
   const treeOptions = { onOpen: openNode, onMenu: actions.openActions };
   const trees = { hosts: makeTree('hosts', treeOptions), vms: makeTree('vms', treeOptions) };
   const banners = h('div', { class: 'banners' });
-  const panel = tasksPanel(() => Object.values(trees).forEach((tree) => tree.reload()));
+  const panel = tasksPanel(() => {
+    Object.values(trees).forEach((tree) => tree.reload());
+    if (router.current().tab === 'summary' && !main.querySelector('.plugin-frame')) showRoute();
+  });
   app.replaceChildren(
     h(
       'a',
@@ -166,14 +169,12 @@ function header(refresh, logout) {
 function mainMenu() {
   const entry = (label, glyph, place, testid) => ({ label, icon: icon(glyph), testid, run: () => router.go(place) });
   const root = plugins.session.vcenters.find((vcenter) => vcenter.root)?.root;
-  const views = pages
-    .globalViews()
-    .map(({ label, glyph, href, key }) => ({
-      label,
-      icon: glyph,
-      testid: `menu-global-${key}`,
-      run: () => router.go(href),
-    }));
+  const views = pages.globalViews().map(({ label, glyph, href, key }) => ({
+    label,
+    icon: glyph,
+    testid: `menu-global-${key}`,
+    run: () => router.go(href),
+  }));
   return [
     entry('Home', 'home', '#/home'),
     entry('Inventory', 'cluster', router.hash('object', root, 'summary')),
@@ -318,7 +319,7 @@ function tasksPanel(onEnd) {
     'Recent Tasks',
   );
   let shown = '';
-  let running = new Set();
+  let ended = null;
   const draw = () => {
     body.hidden = !prefs.get('panelOpen');
     toggle.setAttribute('aria-expanded', String(prefs.get('panelOpen')));
@@ -330,11 +331,9 @@ function tasksPanel(onEnd) {
     if (!tasks || (text === shown && !anew)) return;
     shown = text;
     body.replaceChildren(taskTable(tasks, 'recent-tasks'));
-    const now = new Set(
-      tasks.filter((task) => task.state === 'running' || task.state === 'queued').map((task) => task.key),
-    );
-    if ([...running].some((key) => !now.has(key))) onEnd();
-    running = now;
+    const now = tasks.filter((task) => task.endMs).map((task) => task.vcenter + task.key);
+    if (ended && now.some((key) => !ended.has(key))) onEnd();
+    ended = new Set(now);
   }
   draw();
   return { element: h('section', { class: 'panel', 'aria-label': 'Recent tasks' }, toggle, body), poll };

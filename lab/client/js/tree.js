@@ -103,11 +103,13 @@ export function makeTree(kind, { onOpen, onMenu }) {
 
   /** Reads what is below an entry and keeps open what was open. */
   async function fill(entry) {
-    const old = entry.group;
-    const wait = old ? null : spinner('Loading');
+    const wait = entry.group ? null : spinner('Loading');
     if (wait) entry.line.append(wait);
     try {
       const { nodes, more } = await api.children(entry.node.id, kind);
+      // Another reading may have ended in the meantime, of this entry or of one above it.
+      if (!entry.item.isConnected) return;
+      const old = entry.group;
       const open = new Set([...(old?.querySelectorAll('[aria-expanded=true]') ?? [])].map((item) => item.dataset.id));
       const focused = old?.contains(document.activeElement) ? document.activeElement.dataset.id : null;
       old?.querySelectorAll('[role=treeitem]').forEach((item) => rows.delete(item.dataset.id));

@@ -8,6 +8,8 @@ import * as router from './router.js';
 export const objectLink = (target) =>
   target && h('a', { href: router.hash('object', target.id, 'summary') }, objectIcon(target), target.name);
 
+const when = (ms) => ms && h('time', { datetime: new Date(ms).toISOString() }, prefs.formatDateTime(ms));
+
 export function facts(list) {
   return h(
     'dl',
@@ -177,8 +179,8 @@ export function taskTable(list, testid) {
           task.error ?? task.details,
           task.initiator,
           `${task.queuedMs} ms`,
-          prefs.formatDateTime(task.startMs),
-          prefs.formatDateTime(task.endMs),
+          when(task.startMs),
+          when(task.endMs),
           task.vcenter,
         ),
       ),
@@ -233,7 +235,7 @@ export async function events(container, { node }) {
         cells(
           event.message,
           h('span', { class: `severity severity-${event.severity}` }, icon(glyph), name),
-          prefs.formatDateTime(event.atMs),
+          when(event.atMs),
           objectLink(event.target),
           event.user,
           event.type,

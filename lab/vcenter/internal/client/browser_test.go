@@ -150,7 +150,7 @@ func TestAViewUsesTheSDK(t *testing.T) {
 	d.click("#go")
 	d.frame("")
 	d.find(nav("cl.conf") + "[aria-current]")
-	d.frame(pluginFrame)
+	d.frame(pluginFrame + `[src$="#/conf"]`)
 	d.shows("#navigation", `{"from":"usage"}`)
 	d.shows("#route", "#/conf")
 	d.frame("")
@@ -243,14 +243,14 @@ func TestPagesOpenByTheirAddress(t *testing.T) {
 
 	d.click(testid("main-menu"))
 	d.click(testid("menu-global-" + trialKey))
-	d.frame(pluginFrame)
+	d.frame(pluginFrame + `[src$="#/all"]`)
 	d.shows("#route", "#/all")
 	d.shows("#context", "[]")
 	d.frame("")
 	d.screenshot("global")
 
 	d.choose("locale", "de-DE")
-	d.shows(".object-header h1", "Probe")
+	d.shows(".object-header h1", "Probe") // drawn anew, with its frame
 	d.frame(pluginFrame)
 	d.shows("#locale", "de-DE")
 	d.frame("")
@@ -260,7 +260,7 @@ func TestPagesOpenByTheirAddress(t *testing.T) {
 
 	l.admin(http.MethodPut, "/client/faults", `{"session_info_null": true, "backend_info_null": true}`, nil)
 	d.open(l.ClientURL + "#/object/" + cluster + "/monitor/" + trialKey + "/cl.mon")
-	d.frame(pluginFrame)
+	d.frame(pluginFrame + `[src$="#/mon"]`)
 	d.shows("#session", "null")
 	d.shows("#backend", "null")
 	d.frame("")
@@ -308,6 +308,9 @@ func TestEventsAreFoundByTheirTypeAndTasksAreShown(t *testing.T) {
 		return strings.Contains(d.text(testid("recent-tasks")), "web-01")
 	})
 	d.until("the tree shows that the VM is on", func() bool { return d.count(testid("node-web-01")+" .is-on") > 0 })
+	if n := d.count(testid("tree-hosts") + " " + testid("node-C0")); n != 1 {
+		t.Errorf("read again, the tree has the cluster %d times", n)
+	}
 	d.screenshot("summary-vm")
 	d.clean()
 }
@@ -338,7 +341,7 @@ func TestTheGlobalViewHasASelectorOfInstances(t *testing.T) {
 	d := newDriver(t)
 	onprem := start(t, "onprem", twoVMs, "")
 	cloud := start(t, "cloud", `"inventory": {"vms": [{"name": "cloud-01"}]},`, "")
-	onprem.admin(http.MethodPut, "/client/linked", fmt.Sprintf(`[{"url": %q, "sha256": %q}]`, cloud.URL, cloud.SHA256), nil)
+	onprem.admin(http.MethodPut, "/client/linked", fmt.Sprintf(`[{"name": "cloud", "url": %q, "sha256": %q}]`, cloud.URL, cloud.SHA256), nil)
 	first, second := newTrial(t), newTrial(t)
 	onprem.register(first.extension(trialKey, "1.0.0"))
 	cloud.register(second.extension(trialKey, "1.1.0"))
@@ -353,8 +356,10 @@ func TestTheGlobalViewHasASelectorOfInstances(t *testing.T) {
 	before := d.text("#before")
 	d.frame("")
 	d.run("const s = document.querySelector(arguments[0]); s.selectedIndex = 1; s.dispatchEvent(new Event('change'))", nil, testid("instance-selector"))
-	d.frame(pluginFrame)
-	d.until("the frame is of the other instance", func() bool { text := d.text("#before"); return text != before && strings.Contains(text, "1.1.0") })
+	d.frame(pluginFrame + `[src*="~1.1.0~"]`)
+	if after := d.text("#before"); after == before || !strings.Contains(after, "1.1.0") {
+		t.Errorf("the other instance says %q", after)
+	}
 	d.frame("")
 	d.clean()
 }

@@ -148,14 +148,7 @@ func bytesText(n int64) string {
 
 // gone tells whether an object is not there, or not for this user.
 func gone(err error) bool {
-	if err == nil || !soap.IsSoapFault(err) {
-		return false
-	}
-	switch soap.ToSoapFault(err).VimFault().(type) {
-	case types.ManagedObjectNotFound, types.NoPermission:
-		return true
-	}
-	return false
+	return isFault[types.ManagedObjectNotFound](err) || isFault[types.NoPermission](err)
 }
 
 // faultText is a fault as the user reads it.

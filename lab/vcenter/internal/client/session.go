@@ -130,7 +130,7 @@ func (c *Client) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	vcenters, err := c.connectAll(r.Context(), body.User, body.Password, strings.ReplaceAll(body.Locale, "-", "_"))
-	if invalidLogin(err) {
+	if isFault[types.InvalidLogin](err) {
 		answer(w, nil, &refusal{http.StatusUnauthorized, "The user name or the password is wrong."})
 		return
 	} else if err != nil {

@@ -168,7 +168,7 @@ func TestFaultsOnDemand(t *testing.T) {
 func TestOneLoginShowsLinkedVCenters(t *testing.T) {
 	onprem := start(t, "onprem", twoVMs, "")
 	cloud := start(t, "cloud", `"inventory": {"vms": [{"name": "cloud-01"}]},`, "")
-	onprem.admin(http.MethodPut, "/client/linked", fmt.Sprintf(`[{"url": %q, "sha256": %q}]`, cloud.URL, cloud.SHA256), nil)
+	onprem.admin(http.MethodPut, "/client/linked", fmt.Sprintf(`[{"name": "cloud", "url": %q, "sha256": %q}]`, cloud.URL, cloud.SHA256), nil)
 	browser := web(t)
 	token := onprem.login(browser)
 	var session struct {
@@ -208,7 +208,7 @@ func TestOneLoginShowsLinkedVCenters(t *testing.T) {
 	}
 
 	// With a wrong thumbprint the cloud is there, but cannot be used.
-	onprem.admin(http.MethodPut, "/client/linked", fmt.Sprintf(`[{"url": %q, "sha256": %q}]`, cloud.URL, onprem.SHA256), nil)
+	onprem.admin(http.MethodPut, "/client/linked", fmt.Sprintf(`[{"name": "cloud", "url": %q, "sha256": %q}]`, cloud.URL, onprem.SHA256), nil)
 	again := web(t)
 	onprem.login(again)
 	onprem.api(again, "session", &session)

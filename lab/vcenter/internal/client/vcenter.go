@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,7 +61,7 @@ func connect(ctx context.Context, at config.LinkedVCenter, user, password, local
 		return nil, err
 	}
 	about := client.ServiceContent.About
-	return &vcenter{GUID: about.InstanceUuid, Name: u.Hostname(), Version: about.Version, URL: at.URL, client: client}, nil
+	return &vcenter{GUID: about.InstanceUuid, Name: cmp.Or(at.Name, u.Hostname()), Version: about.Version, URL: at.URL, client: client}, nil
 }
 
 func (v *vcenter) logout() {
@@ -75,27 +76,29 @@ func (v *vcenter) logout() {
 }
 
 // ended tells whether an error means that the vSphere session is over.
-func ended(err error) bool {
-	if err == nil || !soap.IsSoapFault(err) {
-		return false
-	}
-	_, is := soap.ToSoapFault(err).VimFault().(types.NotAuthenticated)
-	return is
-}
+func ended(err error) bool { return isFault[types.NotAuthenticated](err) }
 
-func invalidLogin(err error) bool {
-	if err == nil || !soap.IsSoapFault(err) {
+// isFault tells whether an error is a fault of a type, of a call or of a property.
+func isFault[F any](err error) bool {
+	var fault any
+	switch {
+	case err == nil:
 		return false
+	case soap.IsSoapFault(err):
+		fault = soap.ToSoapFault(err).VimFault()
+	case soap.IsVimFault(err):
+		fault = soap.ToVimFault(err)
 	}
-	_, is := soap.ToSoapFault(err).VimFault().(types.InvalidLogin)
-	return is
+	_, value := fault.(F)
+	_, pointer := fault.(*F)
+	return value || pointer
 }
 
 // places are the own vCenter and the linked ones.
 func (c *Client) places() []config.LinkedVCenter {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return append([]config.LinkedVCenter{{URL: c.opts.URL(), SHA256: c.opts.SHA256()}}, c.linked...)
+	return append([]config.LinkedVCenter{{Name: c.opts.Name, URL: c.opts.URL(), SHA256: c.opts.SHA256}}, c.linked...)
 }
 
 // connectAll logs in everywhere. The own vCenter decides whether it is a login;
@@ -117,10 +120,9 @@ func (c *Client) connectAll(ctx context.Context, user, password, locale string) 
 		}
 		return nil, errs[0]
 	}
-	all[0].Name = c.opts.Name
 	for n, err := range errs {
 		if err != nil {
-			all[n] = &vcenter{Name: places[n].URL, URL: places[n].URL, Error: err.Error(), GUID: c.guidOf(places[n].URL)}
+			all[n] = &vcenter{Name: cmp.Or(places[n].Name, places[n].URL), URL: places[n].URL, Error: err.Error(), GUID: c.guidOf(places[n].URL)}
 			continue
 		}
 		c.learn(all[n].URL, all[n].GUID)

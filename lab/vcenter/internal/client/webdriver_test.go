@@ -20,7 +20,10 @@ type driver struct {
 	session string
 }
 
-const patience = 10 * time.Second
+const patience = 20 * time.Second
+
+// toDriver gives up on a browser that hangs.
+var toDriver = &http.Client{Timeout: 3 * patience}
 
 // toDriver gives up on a browser that hangs.
 var toDriver = &http.Client{Timeout: 3 * patience}

@@ -64,6 +64,8 @@ func (p ClientProxy) Check() error {
 
 // LinkedVCenter is another vCenter of the same single sign-on domain.
 type LinkedVCenter struct {
+	// Name is what the client calls it. Default: the URL's host.
+	Name string `json:"name"`
 	// URL is its SOAP endpoint: https://127.0.0.1:8443/sdk.
 	URL string `json:"url"`
 	// SHA256 is the thumbprint of its certificate, in hexadecimal with colons.

@@ -21,7 +21,7 @@ pub enum Subject {
     /// A cloud to be added.
     New,
     /// One that is known.
-    Known(VcenterView),
+    Known(Box<VcenterView>),
 }
 
 /// What is changed of a known cloud; what is absent stays as it is.
@@ -36,7 +36,7 @@ struct Changed {
 pub(super) fn CloudForm(state: State, subject: Subject) -> impl IntoView {
     let known = match &subject {
         Subject::New => None,
-        Subject::Known(cloud) => Some(cloud.clone()),
+        Subject::Known(cloud) => Some((**cloud).clone()),
     };
     let text = |value: Option<String>| RwSignal::new(value.unwrap_or_default());
     let name = text(known.as_ref().map(|cloud| cloud.id.to_string()));

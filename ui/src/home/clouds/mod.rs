@@ -120,7 +120,7 @@ pub(super) fn Clouds() -> impl IntoView {
                 {move || match state.beside.get() {
                     Beside::Nothing => ().into_any(),
                     Beside::Add => view! { <CloudForm state subject=Subject::New/> }.into_any(),
-                    Beside::Edit(cloud) => view! { <CloudForm state subject=Subject::Known(cloud)/> }.into_any(),
+                    Beside::Edit(cloud) => view! { <CloudForm state subject=Subject::Known(Box::new(cloud))/> }.into_any(),
                     Beside::Release(cloud) => view! { <Released state cloud/> }.into_any(),
                 }}
             </div>
