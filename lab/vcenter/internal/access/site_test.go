@@ -36,7 +36,7 @@ const siteConfig = `{"name": "lab", "password": "root", "inventory": {
 		{"name": "secret-01", "folder": "Test", "cluster": "C0", "nics": [{}], "disks": [{"size_bytes": 1048576}], "snapshots": ["secret-snapshot"]},
 		{"name": "secret-02", "folder": "Test", "cluster": "C1"},
 		{"name": "secret-template", "folder": "Test", "cluster": "C1", "template": true}],
-	"generated_vms": {"count": 20, "prefix": "secret-"}},
+	"generated_vms": {"folders": [""], "count": 20, "prefix": "secret-"}},
 	"users": [
 		{"name": "operator@lab", "password": "op"},
 		{"name": "viewer@lab", "password": "view"},

@@ -98,7 +98,7 @@ func isFault[F any](err error) bool {
 func (c *Client) places() []config.LinkedVCenter {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return append([]config.LinkedVCenter{{Name: c.opts.Name, URL: c.opts.URL(), SHA256: c.opts.SHA256}}, c.linked...)
+	return append([]config.LinkedVCenter{{Name: c.opts.Name, URL: c.opts.URL(), SHA256: c.opts.SHA256()}}, c.linked...)
 }
 
 // connectAll logs in everywhere. The own vCenter decides whether it is a login;

@@ -25,9 +25,6 @@ const patience = 20 * time.Second
 // toDriver gives up on a browser that hangs.
 var toDriver = &http.Client{Timeout: 3 * patience}
 
-// toDriver gives up on a browser that hangs.
-var toDriver = &http.Client{Timeout: 3 * patience}
-
 // newDriver starts chromedriver and a headless Chromium without a profile.
 func newDriver(t *testing.T) *driver {
 	t.Helper()

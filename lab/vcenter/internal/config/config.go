@@ -221,10 +221,13 @@ type Disk struct {
 // GeneratedVMs asks for Count VMs in the first cluster and datastore, in all folders
 // and on all hosts in turn, that have 1 to Disks disks in turn.
 type GeneratedVMs struct {
-	Count         int    `json:"count"`
-	Prefix        string `json:"prefix"`
-	Disks         int    `json:"disks"`
-	DiskSizeBytes int64  `json:"disk_size_bytes"`
+	// Folders are the folders they are in; default all of the datacenter's and its
+	// own.
+	Folders       []string `json:"folders"`
+	Count         int      `json:"count"`
+	Prefix        string   `json:"prefix"`
+	Disks         int      `json:"disks"`
+	DiskSizeBytes int64    `json:"disk_size_bytes"`
 }
 
 // IsThin tells whether the disk is thin provisioned.

@@ -20,7 +20,15 @@ import (
 func (b *builder) generate() error {
 	cfg := b.cfg.Inventory.GeneratedVMs
 	dc := b.cfg.Inventory.Datacenters[0]
-	folders := append([]string{""}, dc.Folders...)
+	folders := cfg.Folders
+	if len(folders) == 0 {
+		folders = append([]string{""}, dc.Folders...)
+	}
+	for _, folder := range folders {
+		if b.places[dc.Name].folders[folder] == nil {
+			return fmt.Errorf("there is no folder %q", folder)
+		}
+	}
 	kinds := max(cfg.Disks, 1)
 	var templates []*generated
 	for n := range cfg.Count {
