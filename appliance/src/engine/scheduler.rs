@@ -250,9 +250,11 @@ impl<W: Workflow> Engine<W> {
     }
 
     async fn keep_leases(&self) {
+        let shared = &self.shared;
         loop {
-            self.renew().await;
-            self.shared.clock.sleep(self.shared.settings.lease / 3).await;
+            let well = self.renew().await;
+            let often = shared.settings.lease / 3;
+            shared.clock.sleep(if well { often } else { often.min(shared.settings.poll.base) }).await;
         }
     }
 

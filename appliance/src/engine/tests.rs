@@ -267,6 +267,8 @@ struct Stage {
     world: Arc<Mutex<World>>,
     crash: Arc<Notify>,
     clock: Arc<ManualClock>,
+    /// When the clock was moved last.
+    moved: tokio::sync::Mutex<Instant>,
 }
 
 /// By how much the clock is moved each time everybody had the occasion to do something.
@@ -279,6 +281,7 @@ impl Stage {
             world: Arc::default(),
             crash: Arc::new(Notify::new()),
             clock: Arc::new(ManualClock::new()),
+            moved: tokio::sync::Mutex::new(Instant::now()),
         }
     }
 
@@ -312,8 +315,13 @@ impl Stage {
     /// Lets the time pass a little, once what is driven has had its lease extended. It stands still while
     /// something is claimed, or a slow database would have the lease end before it is driven.
     async fn pass(&self, engine: &Engine<Toy>) {
-        if !engine.may_be_claiming() && engine.shortest_lease() > engine.shared.settings.lease / 2 {
+        // A renewal that failed is tried again by the clock, which must go on then.
+        let mut moved = self.moved.lock().await;
+        let slow = moved.elapsed() > Duration::from_secs(1);
+        let may = !engine.may_be_claiming() && engine.shortest_lease() > engine.shared.settings.lease / 2;
+        if slow || may {
             self.clock.advance(TICK);
+            *moved = Instant::now();
         }
         tokio::task::yield_now().await;
     }

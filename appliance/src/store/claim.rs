@@ -28,7 +28,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<Record>, StoreError> {
         bounded(async {
-            let mut tx = self.pool.begin().await?;
+            let mut tx = self.begin().await?;
             let done = sqlx::query(
                 "UPDATE workflow SET lease_until = $2, fence = fence + 1, owner = $1, \
                  former_owners = CASE WHEN owner IS NULL OR owner = $1 THEN former_owners \
@@ -157,7 +157,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         bounded(async {
-            let mut tx = self.pool.begin().await?;
+            let mut tx = self.begin().await?;
             let done = sqlx::query(sqlx::AssertSqlSafe(format!(
                 "UPDATE workflow SET state = $1, error = $2, lease_until = 0, fence = fence + 1, \
                  log_length = log_length + 1 WHERE id = $3 AND state IN {DRIVEN} \

@@ -48,7 +48,7 @@ impl Store {
     /// Logs an event that belongs to no migration.
     pub async fn add_event(&self, event: &NewEvent, now: Timestamp) -> Result<(), StoreError> {
         bounded(async {
-            let mut tx = self.pool.begin().await?;
+            let mut tx = self.begin().await?;
             insert(&mut tx, event, None, now).await?;
             self.commit(tx).await
         })

@@ -147,9 +147,20 @@ impl Store {
         self.pool.close().await;
     }
 
+    /// Begins a transaction, in a task of its own: who no longer waits for it must not leave it half begun. For
+    /// PostgreSQL sqlx counts a transaction as begun once the answer is there; a connection that goes back to the
+    /// pool before stays inside it, and what is written over it later is lost.
+    async fn begin(&self) -> Result<Tx, StoreError> {
+        let pool = self.pool.clone();
+        match tokio::spawn(async move { pool.begin().await }).await {
+            Ok(begun) => Ok(begun?),
+            Err(_) => Err(sqlx::Error::WorkerCrashed.into()),
+        }
+    }
+
     /// A transaction that holds a turnstile: of all that want the same one, one runs at a time.
     async fn turn(&self, name: &str) -> Result<Tx, StoreError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.begin().await?;
         pass(&mut tx, name).await?;
         Ok(tx)
     }

@@ -1,6 +1,7 @@
 //! The store's promises, each on SQLite and on PostgreSQL.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use futures_util::FutureExt as _;
 use hdm_shared::MigrationId;
 use hdm_shared::event::EventSeverity;
 use hdm_shared::migration::{MAX_RUNNING, MigrationState};
@@ -287,4 +288,37 @@ async fn postgres_over_tls() {
     std::fs::write(&root, other.cert.pem()).unwrap();
     let refused = Store::open(&checked).await.unwrap_err().to_string();
     assert!(refused.contains("cannot be opened"), "{refused}");
+}
+
+/// Who stops waiting, at whatever moment, leaves no transaction open on a connection that others get.
+#[tokio::test]
+async fn what_nobody_waits_for_any_more_leaves_no_transaction_open() {
+    let database = Database::postgres().await;
+    let store = database.open().await;
+    for moment in 0..150 {
+        let event = event("given up");
+        let mut given_up = Box::pin(store.add_event(&event, at(1)));
+        for _ in 0..moment {
+            if (&mut given_up).now_or_never().is_some() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+    let watch = Database::open(&database).await;
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    loop {
+        let row = sqlx::query(
+            "SELECT COUNT(*) AS n FROM pg_stat_activity WHERE datname = current_database() \
+             AND state LIKE 'idle in transaction%'",
+        )
+        .fetch_one(&watch.pool)
+        .await
+        .unwrap();
+        if row.try_get::<i64, _>("n").unwrap() == 0 {
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "transactions are left open");
+        tokio::task::yield_now().await;
+    }
 }

@@ -243,7 +243,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         bounded(async {
-            let mut tx = self.pool.begin().await?;
+            let mut tx = self.begin().await?;
             let length = append(&mut tx, record, &lines, now).await?;
             stamp(&mut tx, record.id).await?;
             self.commit(tx).await?;
@@ -306,7 +306,7 @@ impl Store {
     pub async fn forget(&self, end: Timestamp) -> Result<u64, StoreError> {
         const AT_ONCE: i64 = 200;
         bounded(async {
-            let mut tx = self.pool.begin().await?;
+            let mut tx = self.begin().await?;
             let old = sqlx::query(
                 "SELECT id FROM workflow WHERE ended_at < $1 AND state IN ('done', 'cancelled', 'failed') \
                  ORDER BY ended_at LIMIT $2",
