@@ -18,6 +18,8 @@ mod output;
 mod patience;
 mod progress;
 
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -42,10 +44,26 @@ fn main() -> ExitCode {
         Err(error) => return Failure::from(error).report(cli.output),
     };
     let output = cli.output;
-    match runtime.block_on(run(cli)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(output),
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !nobody_reads(panic.payload()) {
+            usual(panic);
+        }
+    }));
+    match std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(run(cli)))) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(failure)) => failure.report(output),
+        Err(panic) if nobody_reads(&*panic) => ExitCode::SUCCESS,
+        Err(panic) => std::panic::resume_unwind(panic),
     }
+}
+
+/// Whether a panic only says that whoever read our output has gone, as in `hdm status | head`: `println!` knows no
+/// other way to end.
+fn nobody_reads(panic: &(dyn Any + Send)) -> bool {
+    panic
+        .downcast_ref::<String>()
+        .is_some_and(|text| text.starts_with("failed printing to stdout") && text.contains("Broken pipe"))
 }
 
 /// What stays logs to standard error; commands only what `RUST_LOG` asks for.

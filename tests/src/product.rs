@@ -58,6 +58,13 @@ impl Spawned {
         .await;
     }
 
+    /// Stops listening, as `head` does once it has enough.
+    #[must_use]
+    pub fn unread(mut self) -> Self {
+        self.process.stdout.take();
+        self
+    }
+
     /// Waits for its end.
     pub async fn end(self) -> Outcome {
         let ended = tokio::time::timeout(wait::PATIENCE, self.process.wait_with_output());

@@ -332,3 +332,14 @@ async fn help_is_made_of_sentences() {
     }
     assert!(seen > 20, "{seen} commands were found");
 }
+
+/// As in `hdm events | head`: it ends without a word, however much was still to be told.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_has_to_read_to_the_end() {
+    let lab = Lab::start(json!([])).await;
+    let appliance = Appliance::start(&lab).await;
+
+    let ended = appliance.spawn_hdm(&["events"]).unread().end().await;
+
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{ended:?}");
+}
