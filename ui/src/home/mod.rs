@@ -38,7 +38,8 @@ pub fn Home(route: RwSignal<Route>) -> impl IntoView {
     let administration = move || matches!(tab.get(), HomeTab::Clouds | HomeTab::EventLogs);
     let health = move || tab.get() == HomeTab::EventLogs;
     view! {
-        <h1>"HDM"</h1>
+        // The Client draws the name above the frame.
+        <h1 class="clr-sr-only">"HDM"</h1>
         <Tabs label=t::home::tabs().to_owned() tabs=first belongs=of_first level=1 route/>
         <Show when=administration>
             <Tabs

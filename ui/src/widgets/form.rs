@@ -78,7 +78,7 @@ pub fn Select(
             .map(|choice| {
                 let selected = choice.value == chosen;
                 view! {
-                    <option value=choice.value selected=selected>
+                    <option value=choice.value prop:selected=selected>
                         {choice.label}
                     </option>
                 }
