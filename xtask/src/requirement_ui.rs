@@ -88,12 +88,16 @@ fn wasm_bindgen_version() -> Done<String> {
 }
 
 fn install(arguments: &[&str]) -> Done {
-    // A debug build: the tools run for seconds, and an optimised one takes several times as long to make.
+    // A debug build without what a debugger wants: the tools run for seconds, and an optimised one takes several
+    // times as long to make. What is left of the building is of no use to anybody afterwards.
+    let building = tools().join("building");
     run(cargo()
         .args(["install", "--debug", "--root"])
         .arg(tools())
         .args(arguments)
-        .env_remove("CARGO_TARGET_DIR"))
+        .env("CARGO_PROFILE_DEV_DEBUG", "0")
+        .env("CARGO_TARGET_DIR", &building))?;
+    std::fs::remove_dir_all(&building).map_err(|e| format!("{}: {e}", building.display()))
 }
 
 /// npm keeps a copy of the lock file it installed from.
