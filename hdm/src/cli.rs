@@ -240,6 +240,21 @@ pub enum Vcenter {
         #[arg(long)]
         thumbprint: Option<String>,
     },
+    /// Gives HDM another account, password or certificate of a vCenter. They are tried at once and kept only if they work;
+    /// migrations that wait for the vCenter go on with them.
+    Update {
+        /// Names the vCenter.
+        name: String,
+        /// Names another account; its password is needed, too.
+        #[arg(long)]
+        user: Option<String>,
+        /// Reads another password from standard input. Without it, `HDM_VCENTER_PASSWORD` may hold one.
+        #[arg(long)]
+        password_stdin: bool,
+        /// Gives the thumbprint of another certificate to trust. Without it, a certificate that changed is shown and refused.
+        #[arg(long)]
+        thumbprint: Option<String>,
+    },
     /// Lists the vCenters.
     List,
     /// Checks login, privileges and registration, and name, port and certificate of every host.
@@ -485,6 +500,13 @@ pub struct LabUp {
 pub struct Demo {
     #[command(flatten)]
     pub lab: LabUp,
+    /// Names the folder with the pages of the stand-in of the vSphere Client; with it HDM's plug-in is registered there, and
+    /// the address and login are shown.
+    #[arg(long, requires = "ui_dir")]
+    pub client_dir: Option<PathBuf>,
+    /// Names the folder with the plug-in's built pages.
+    #[arg(long)]
+    pub ui_dir: Option<PathBuf>,
     /// Ends after the migration, with 0 only if everything matched.
     #[arg(long)]
     pub once: bool,

@@ -34,6 +34,7 @@ pub struct Ready {
     pub sha256: String,
     pub admin_url: String,
     pub admin_token: String,
+    pub client_url: Option<String>,
 }
 
 /// One simulated vCenter with its hosts.

@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test harness ends with a panic that says where")]
 
+pub mod browser;
 pub mod dump;
 pub mod judge;
 pub mod lab;

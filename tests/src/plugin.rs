@@ -34,10 +34,16 @@ impl Answer {
     }
 }
 
+/// The plug-in's pages, where `cargo xtask ui` puts them.
+fn pages() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../ui/dist")
+}
+
 /// A plugin server while it runs.
 pub struct PluginServer {
     directory: PathBuf,
     url: String,
+    thumbprint: Thumbprint,
     http: reqwest::Client,
     process: Option<Child>,
 }
@@ -50,7 +56,7 @@ impl PluginServer {
         let mut init = Command::new(binary());
         init.args(["server", "init", "--name", "127.0.0.1", "--listen", &listen, "--loopback", &loopback]);
         init.arg("--appliance").arg(appliance.directory().join("plugin-server.toml"));
-        init.arg("--dir").arg(&directory);
+        init.arg("--dir").arg(&directory).arg("--ui-dir").arg(pages());
         if let Some(key) = key {
             init.arg("--signing-key").arg(key);
         }
@@ -60,7 +66,8 @@ impl PluginServer {
         let shown = said.lines().find_map(|line| line.strip_prefix("Its certificate's thumbprint: "));
         let thumbprint: Thumbprint = shown.expect("a thumbprint is printed").trim().parse().unwrap();
         let http = hdm_vsphere::client(thumbprint, std::time::Duration::from_secs(5)).unwrap();
-        let mut server = Self { directory, url: format!("https://{listen}"), http, process: None };
+        let mut server =
+            Self { directory, url: format!("https://{listen}"), thumbprint, http, process: None };
         server.start_process().await;
         server
     }
@@ -84,6 +91,13 @@ impl PluginServer {
         let mut process = self.process.take().expect("the plugin server runs");
         process.start_kill().unwrap();
         process.wait().await.unwrap();
+    }
+
+    /// Registers it with the vCenter that the appliance knows by this name.
+    pub async fn register(&self, appliance: &Appliance, vcenter: &str) {
+        let thumbprint = self.thumbprint.to_string();
+        let arguments = ["register", vcenter, "--url", &self.url, "--thumbprint", &thumbprint];
+        appliance.hdm(&arguments).await.ok();
     }
 
     /// Its signing key.

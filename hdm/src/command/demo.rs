@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 
 use hdm_appliance::appliance;
 use hdm_appliance::config::{Config, Folder};
+use hdm_server::config::{ApplianceFile, Config as ServerConfig, Folder as ServerFolder};
 use hdm_shared::migration::{ColdOptions, ColdRequest, MigrationState, MigrationView, TargetChoice};
+use hdm_shared::plugin::registration::{RegisterPlugin, RegistrationView};
 use hdm_shared::vcenter::{AddVcenter, VcenterRole, VcenterView};
 use serde_json::{Value, json};
 
 use super::lab::{self, Site};
-use super::vcenter_id;
+use super::{server, vcenter_id};
 use crate::cli::Demo;
 use crate::client::Client;
 use crate::failure::Failure;
@@ -19,8 +21,13 @@ use crate::{output, progress};
 /// The VM that boots, and the one whose disks are compared byte for byte.
 const GUEST: &str = "web-01";
 const FILES: &str = "files-01";
+/// The folders of what runs.
+const APPLIANCE: &str = "appliance";
+const SERVER: &str = "server";
 /// How long a guest may take to boot without hardware help.
 const BOOT: Duration = Duration::from_secs(120);
+/// How long a part of HDM may take until it answers.
+const START: Duration = Duration::from_secs(30);
 
 /// Shows one real migration.
 pub async fn run(asked: Demo) -> Result<(), Failure> {
@@ -31,13 +38,17 @@ pub async fn run(asked: Demo) -> Result<(), Failure> {
     }
     let begun = Instant::now();
     println!("Two simulated sites start: onprem, with VMs, and cloud, without.");
-    let [onprem, cloud] = lab::start(&asked.lab).await?;
+    let [onprem, cloud] = lab::start(&asked.lab, asked.client_dir.as_deref()).await?;
     // Only now: a demonstration that is running has its sites' folders locked, and the start has failed.
     clear(&asked.lab.dir)?;
     println!("An appliance starts and gets to know both.");
     let (client, profile) = start_appliance(&asked.lab.dir).await?;
     add(&client, &onprem, VcenterRole::Source).await?;
     add(&client, &cloud, VcenterRole::Cloud).await?;
+    if let Some(pages) = &asked.ui_dir {
+        println!("The plug-in is registered with the vSphere Client of onprem.");
+        register(&client, &asked.lab.dir, pages).await?;
+    }
 
     println!("{GUEST} boots on-premises and writes a marker into its disk.");
     let marker = uuid::Uuid::new_v4().to_string();
@@ -63,7 +74,15 @@ pub async fn run(asked: Demo) -> Result<(), Failure> {
     if asked.once {
         return Ok(());
     }
-    println!("\nBoth sites and the appliance stay up until Ctrl-C. In another terminal:");
+    if let Some(url) = &onprem.ready.client_url {
+        println!("\nThe vSphere Client, in a browser that may trust the certificate of a simulated vCenter:");
+        println!("  {url}");
+        println!("  user {}, password {}", onprem.ready.user, onprem.ready.password);
+        println!(
+            "  Menu > HDM shows what has moved; right-click wiki-01, then HDM > Migrate, moves the next."
+        );
+    }
+    println!("\nEverything stays up until Ctrl-C. In another terminal:");
     if let Some(folder) = std::env::current_exe()?.parent() {
         println!("  export PATH={}:$PATH", folder.display());
     }
@@ -78,17 +97,20 @@ pub async fn run(asked: Demo) -> Result<(), Failure> {
 
 /// What an earlier demonstration left would be in the way.
 fn clear(dir: &Path) -> Result<(), Failure> {
-    match std::fs::remove_dir_all(dir.join("appliance")) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-        _ => Ok(()),
+    for made in [APPLIANCE, SERVER] {
+        match std::fs::remove_dir_all(dir.join(made)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
     }
+    Ok(())
 }
 
 /// Makes an appliance and runs it in this process.
 async fn start_appliance(dir: &Path) -> Result<(Client, std::path::PathBuf), Failure> {
     let other = |error: &dyn std::error::Error| Failure::Other(format!("{error}."));
-    let free = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-    let folder = Folder::at(std::path::absolute(dir.join("appliance"))?);
+    let free = free_address()?;
+    let folder = Folder::at(std::path::absolute(dir.join(APPLIANCE))?);
     let config = Config { id: uuid::Uuid::new_v4(), listen: free, ..Config::default() };
     folder.init(&config).map_err(|error| other(&error))?;
     let profile = folder.file("client.toml");
@@ -99,7 +121,7 @@ async fn start_appliance(dir: &Path) -> Result<(Client, std::path::PathBuf), Fai
         }
     });
     let client = Client::open(Some(profile.clone()))?;
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + START;
     loop {
         match client.get::<Vec<VcenterView>>("/vcenters").await {
             Ok(_) => return Ok((client, profile)),
@@ -107,6 +129,43 @@ async fn start_appliance(dir: &Path) -> Result<(Client, std::path::PathBuf), Fai
             Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
         }
     }
+}
+
+/// Makes a plugin server, runs it in this process, and registers it with `onprem`.
+async fn register(client: &Client, dir: &Path, pages: &Path) -> Result<(), Failure> {
+    let other = |error: &dyn std::fmt::Display| Failure::Other(format!("{error}."));
+    let appliance = std::fs::read_to_string(dir.join(APPLIANCE).join("plugin-server.toml"))?;
+    let appliance = ApplianceFile::parse(&appliance).map_err(|error| other(&error))?;
+    let (listen, loopback) = (free_address()?, free_address()?);
+    let ui_dir = Some(std::path::absolute(pages)?);
+    let config = ServerConfig { listen, loopback, ui_dir, ..ServerConfig::default() };
+    let folder = ServerFolder::at(std::path::absolute(dir.join(SERVER))?);
+    let made = folder.init(&config, &[listen.ip().to_string()], &appliance, None);
+    let thumbprint = made.map_err(|error| other(&error))?;
+    tokio::spawn(async move {
+        if let Err(error) = hdm_server::server::run(&folder, server::plugin(), std::future::pending()).await {
+            eprintln!("hdm: the plugin server ended: {error}.");
+        }
+    });
+    let asked = RegisterPlugin {
+        url: format!("https://{listen}"),
+        thumbprint: Some(thumbprint.to_string()),
+        admin_email: None,
+    };
+    let deadline = Instant::now() + START;
+    loop {
+        let registered = client.put::<RegistrationView>("/vcenters/onprem/plugin", &asked).await;
+        match registered {
+            Ok(_) => return Ok(()),
+            Err(error) if Instant::now() > deadline => return Err(error),
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+/// An address where nobody listens yet.
+fn free_address() -> std::io::Result<std::net::SocketAddr> {
+    std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()
 }
 
 async fn add(client: &Client, site: &Site, role: VcenterRole) -> Result<(), Failure> {

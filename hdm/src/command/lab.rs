@@ -31,6 +31,8 @@ pub struct Ready {
     pub admin_url: String,
     /// For that.
     pub admin_token: String,
+    /// The login page of the stand-in of the vSphere Client, if the site serves one.
+    pub client_url: Option<String>,
 }
 
 /// A site while it runs; it ends with this value.
@@ -66,7 +68,7 @@ impl Site {
 
 /// Starts both sites, prints their addresses, and stays until Ctrl-C.
 pub async fn up(asked: LabUp) -> Result<(), Failure> {
-    let sites = start(&asked).await?;
+    let sites = start(&asked, None).await?;
     let printed: serde_json::Map<String, Value> =
         sites.iter().map(|site| (site.ready.name.clone(), site.printed.clone())).collect();
     crate::output::json(&printed)?;
@@ -74,14 +76,17 @@ pub async fn up(asked: LabUp) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Starts both sites: `onprem` with VMs, `cloud` without.
-pub async fn start(asked: &LabUp) -> Result<[Site; 2], Failure> {
+/// Starts both sites: `onprem` with VMs, `cloud` without; `client` are the pages of a vSphere Client that `onprem` serves.
+pub async fn start(asked: &LabUp, client: Option<&Path>) -> Result<[Site; 2], Failure> {
     std::fs::create_dir_all(&asked.dir)?;
     let given = given(asked.config.as_deref())?;
     let mut onprem = config("onprem", onprem_vms(asked), asked.vms);
     let mut cloud = config("cloud", json!([]), 0);
     // A link that shapes nothing yet; the lab's own API can make it thin, slow, or cut it.
     cloud["link"] = json!({});
+    if let Some(client) = client {
+        onprem["client"] = json!({"dir": std::path::absolute(client)?});
+    }
     overlay(&mut onprem, &given["onprem"]);
     overlay(&mut cloud, &given["cloud"]);
     let onprem = start_site(asked, onprem).await?;
@@ -148,6 +153,7 @@ fn onprem_vms(asked: &LabUp) -> Value {
             {"size_bytes": 256 << 20, "content": "sparse:2", "controller": "pvscsi"}
         ]
     })];
+    vms.extend([("db-01", 3), ("mail-01", 4), ("wiki-01", 5)].map(|(name, n)| idle_vm(name, n)));
     if let Some(image) = &asked.guest_image {
         let size = std::fs::metadata(image).map_or(0, |data| data.len());
         let image = std::path::absolute(image).unwrap_or_else(|_| image.clone());
@@ -158,6 +164,15 @@ fn onprem_vms(asked: &LabUp) -> Value {
         }));
     }
     Value::Array(vms)
+}
+
+/// A small VM that is off: something to move by hand.
+fn idle_vm(name: &str, n: u8) -> Value {
+    json!({
+        "name": name, "folder": "Test", "cluster": "C0", "datastore": "ds0", "cpu": 1, "memory_mib": 256,
+        "nics": [{"network": "VM Network", "type": "vmxnet3", "mac": format!("00:50:56:10:20:4{n}")}],
+        "disks": [{"size_bytes": 32 << 20, "content": format!("random:{n}"), "controller": "pvscsi"}]
+    })
 }
 
 async fn start_site(asked: &LabUp, mut config: Value) -> Result<Site, Failure> {

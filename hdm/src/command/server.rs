@@ -46,7 +46,7 @@ pub async fn run(command: Server) -> Result<(), Failure> {
 }
 
 /// What is served beside the pages.
-fn plugin() -> Plugin {
+pub(super) fn plugin() -> Plugin {
     let files = [
         (MANIFEST, manifest::plugin_json().into_bytes()),
         (manifest::SPRITE, sprite(Theme::Light)),

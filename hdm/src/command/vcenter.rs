@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use hdm_shared::problem::Finding;
-use hdm_shared::vcenter::{AddVcenter, VcenterCheck, VcenterRole, VcenterView};
+use hdm_shared::vcenter::{AddVcenter, EditVcenter, VcenterCheck, VcenterRole, VcenterView};
 
 use super::vcenter_id;
 use crate::cli::{Output, Role, Vcenter};
@@ -11,10 +11,12 @@ use crate::client::Client;
 use crate::failure::Failure;
 use crate::output;
 
+/// The variable that may hold a password.
+const PASSWORD: &str = "HDM_VCENTER_PASSWORD";
 /// The longest password that is read.
 const MAX_PASSWORD_BYTES: u64 = 4_096;
 
-/// Adds, lists, checks or removes.
+/// Adds, changes, lists, checks or removes.
 pub async fn run(client: &Client, output: Output, command: Vcenter) -> Result<(), Failure> {
     match command {
         Vcenter::Add { name, role, url, user, password_stdin, thumbprint } => {
@@ -38,6 +40,29 @@ pub async fn run(client: &Client, output: Output, command: Vcenter) -> Result<()
                 }
             }
         }
+        Vcenter::Update { name, user, password_stdin, thumbprint } => {
+            let given = password_stdin || std::env::var_os(PASSWORD).is_some();
+            let password = given.then(|| password(password_stdin)).transpose()?;
+            if user.is_none() && password.is_none() && thumbprint.is_none() {
+                return Err(Failure::NotAdmitted(format!(
+                    "Say what is new: --user, --thumbprint, or a password by --password-stdin or in {PASSWORD}."
+                )));
+            }
+            let request = EditVcenter { user, password, thumbprint };
+            let view: VcenterView =
+                client.put(&format!("/vcenters/{}", vcenter_id(&name)?), &request).await?;
+            match output {
+                Output::Json => output::json(&view),
+                Output::Table => {
+                    println!(
+                        "The vCenter '{}' is reached as you said: {}.",
+                        view.id,
+                        view.version.unwrap_or(view.url)
+                    );
+                    Ok(())
+                }
+            }
+        }
         Vcenter::List => list(client, output).await,
         Vcenter::Check { name } => check(client, output, &name).await,
         Vcenter::Remove { name } => {
@@ -56,8 +81,8 @@ pub async fn run(client: &Client, output: Output, command: Vcenter) -> Result<()
 
 fn password(stdin: bool) -> Result<String, Failure> {
     if !stdin {
-        return std::env::var("HDM_VCENTER_PASSWORD").map_err(|_| {
-            Failure::NotAdmitted("Give the password by --password-stdin or in HDM_VCENTER_PASSWORD.".into())
+        return std::env::var(PASSWORD).map_err(|_| {
+            Failure::NotAdmitted(format!("Give the password by --password-stdin or in {PASSWORD}."))
         });
     }
     let mut text = String::new();

@@ -1,0 +1,366 @@
+//! One Chromium at the stand-in of the vSphere Client. What a test does here a person could do: it clicks what is
+//! seen and types where the focus is.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use thirtyfour::prelude::*;
+use tokio::process::{Child, Command};
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::lab::Site;
+use crate::product::free_address;
+use crate::wait;
+
+/// The key of HDM's plug-in.
+const KEY: &str = "com.hdm.plugin";
+
+/// Two browsers at once would each be half as fast, and a page's patience is for fast ones.
+static ONE: Mutex<()> = Mutex::const_new(());
+
+/// The accessibility rules, where `npm ci` puts them.
+const AXE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../ui/node_modules/axe-core/axe.min.js");
+
+/// A browser with one window.
+pub struct Browser {
+    driver: WebDriver,
+    profile: TempDir,
+    /// Words of complaints in the console that a test brings about on purpose.
+    expected: Vec<&'static str>,
+    _process: Child,
+    _one: Option<MutexGuard<'static, ()>>,
+}
+
+impl Browser {
+    /// Starts the browser, with a window of 1280 × 900 pixels, once no other test has one.
+    pub async fn start() -> Self {
+        let one = ONE.lock().await;
+        Self::open_one(Some(one)).await
+    }
+
+    /// A second browser beside this one.
+    pub async fn beside(&self) -> Self {
+        Self::open_one(None).await
+    }
+
+    async fn open_one(one: Option<MutexGuard<'static, ()>>) -> Self {
+        let address = free_address();
+        let port = address.rsplit(':').next().unwrap_or_default().to_owned();
+        let mut command = Command::new("chromedriver");
+        command.arg(format!("--port={port}")).stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+        let process = command.spawn().expect("chromedriver starts (Debian: chromium-driver)");
+        let profile = tempfile::Builder::new().prefix("hdm-chromium-").tempdir().unwrap();
+        let mut wanted = DesiredCapabilities::chrome();
+        let folder = format!("--user-data-dir={}", profile.path().display());
+        for argument in [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--window-size=1280,900",
+            &folder,
+        ] {
+            wanted.add_arg(argument).unwrap();
+        }
+        wanted.accept_insecure_certs(true).unwrap();
+        wanted.set("goog:loggingPrefs", json!({"browser": "ALL"})).unwrap();
+        let url = format!("http://{address}");
+        let driver = wait::until("the browser starts", async || {
+            WebDriver::new(&url, wanted.clone()).await.map_err(|error| error.to_string())
+        })
+        .await;
+        Self { driver, profile, expected: Vec::new(), _process: process, _one: one }
+    }
+
+    /// The session, for what has no word of its own here.
+    pub fn driver(&self) -> &WebDriver {
+        &self.driver
+    }
+
+    /// Says that complaints with these words are part of the test.
+    pub fn expect(&mut self, words: &[&'static str]) {
+        self.expected.extend(words);
+    }
+
+    /// Opens the Client of a site and logs in.
+    pub async fn log_in(&self, site: &Site, user: &str, password: &str) {
+        let url = site.ready.client_url.clone().expect("the site serves a vSphere Client");
+        self.driver.goto(url).await.unwrap();
+        self.write(&id("login-user"), user).await;
+        self.write(&id("login-password"), password).await;
+        self.click(&id("login-submit")).await;
+        self.see(&id("main-menu")).await;
+    }
+
+    /// Takes a value in a submenu of the user's menu, such as `theme`, `dark`.
+    pub async fn choose(&self, menu: &str, value: &str) {
+        self.client().await;
+        self.click(&id("user-menu")).await;
+        self.click(&id(&format!("menu-{menu}"))).await;
+        self.click(&id(&format!("{menu}-{value}"))).await;
+    }
+
+    /// Opens a page of the Client by what stands behind `#`.
+    pub async fn go(&self, place: &str) {
+        self.client().await;
+        self.driver.execute("location.hash = arguments[0]", vec![json!(place)]).await.unwrap();
+    }
+
+    /// Back to the Client's own page.
+    pub async fn client(&self) {
+        self.driver.enter_default_frame().await.unwrap();
+    }
+
+    /// Goes into the plug-in's page that fills the view.
+    pub async fn view(&self) {
+        self.enter("[data-testid=view] [data-testid=plugin-frame], main > [data-testid=plugin-frame], main [data-testid=plugin-frame]").await;
+    }
+
+    /// Goes into the plug-in's page in a dialog.
+    pub async fn dialog(&self) {
+        self.enter("dialog [data-testid=plugin-frame]").await;
+    }
+
+    async fn enter(&self, frame: &str) {
+        wait::until(frame, async || {
+            self.client().await;
+            let found = self.driver.find(By::Css(frame)).await.map_err(said)?;
+            found.enter_frame().await.map_err(said)?;
+            // A page that is being replaced is no page.
+            self.driver.find(By::Css("#hdm main, main, body")).await.map(drop).map_err(said)
+        })
+        .await;
+    }
+
+    /// Chooses an entry of HDM's submenu in the menu of an object that is in the tree or the list.
+    pub async fn act_on(&self, object: &str, action: &str) {
+        let found = self.see(object).await;
+        self.driver.action_chain().context_click_element(&found).perform().await.unwrap();
+        self.click(&id(&format!("menu-{KEY}"))).await;
+        self.click(&id(&format!("action-{action}"))).await;
+    }
+
+    /// Opens an address of HDM's global view.
+    pub async fn home(&self) {
+        self.client().await;
+        self.click(&id("main-menu")).await;
+        self.click(&id(&format!("menu-global-{KEY}"))).await;
+    }
+
+    /// Waits until something is shown.
+    pub async fn see(&self, css: &str) -> WebElement {
+        wait::until(css, async || self.shown(&By::Css(css)).await).await
+    }
+
+    /// Waits until a text is shown.
+    pub async fn read(&self, text: &str) -> WebElement {
+        wait::until(text, async || self.shown(&By::XPath(containing(text))).await).await
+    }
+
+    /// Waits until nothing shows a text any more.
+    pub async fn gone(&self, text: &str) {
+        wait::until(text, async || match self.shown(&By::XPath(containing(text))).await {
+            Ok(_) => Err("it is still there"),
+            Err(_) => Ok(()),
+        })
+        .await;
+    }
+
+    /// Whether a text is shown now.
+    pub async fn reads(&self, text: &str) -> bool {
+        self.shown(&By::XPath(containing(text))).await.is_ok()
+    }
+
+    async fn shown(&self, by: &By) -> Result<WebElement, String> {
+        for found in self.driver.find_all(by.clone()).await.map_err(said)? {
+            if found.is_displayed().await.map_err(said)? {
+                return Ok(found);
+            }
+        }
+        Err(format!("nothing of the kind is shown; the page says: {}", self.words().await))
+    }
+
+    /// What the page that is looked at says.
+    pub async fn words(&self) -> String {
+        let body = self.driver.find(By::Tag("body")).await;
+        match body {
+            Ok(body) => body.text().await.unwrap_or_default().replace('\n', " | "),
+            Err(error) => said(error),
+        }
+    }
+
+    /// Clicks, as soon as that is possible.
+    pub async fn click(&self, css: &str) {
+        self.hit(&By::Css(css.to_owned())).await;
+    }
+
+    /// Presses the button or tab with this text.
+    pub async fn press(&self, text: &str) {
+        let button = format!(
+            "(//button|//*[@role='tab' or @role='menuitem'])[normalize-space(.)={0} or @aria-label={0}]",
+            quoted(text)
+        );
+        self.hit(&By::XPath(button)).await;
+    }
+
+    async fn hit(&self, by: &By) {
+        wait::until(&format!("{by:?}"), async || {
+            let found = self.shown(by).await?;
+            if found.attr("aria-disabled").await.map_err(said)?.as_deref() == Some("true")
+                || !found.is_enabled().await.map_err(said)?
+            {
+                return Err("it is disabled".to_owned());
+            }
+            found.click().await.map_err(said)
+        })
+        .await;
+    }
+
+    /// Whether the button with this text can be pressed.
+    pub async fn can_press(&self, text: &str) -> bool {
+        let button = format!("//button[normalize-space(.)={0} or @aria-label={0}]", quoted(text));
+        let found = wait::until(text, async || self.shown(&By::XPath(button.clone())).await).await;
+        found.is_enabled().await.unwrap()
+    }
+
+    /// Puts a text in the place of what a field holds.
+    pub async fn write(&self, css: &str, text: &str) {
+        let field = self.see(css).await;
+        field.clear().await.unwrap();
+        field.send_keys(text).await.unwrap();
+    }
+
+    /// Chooses the entry of a list of choices that begins with a text.
+    pub async fn pick(&self, css: &str, entry: &str) {
+        self.see(css).await;
+        let option = format!("{css} option");
+        wait::until(entry, async || {
+            for option in self.driver.find_all(By::Css(option.clone())).await.map_err(said)? {
+                if option.text().await.map_err(said)?.starts_with(entry) {
+                    return option.click().await.map_err(said);
+                }
+            }
+            Err("there is no such entry".to_owned())
+        })
+        .await;
+    }
+
+    /// Presses keys, one after the other, wherever the focus is.
+    pub async fn keys(&self, keys: &[Key]) {
+        for key in keys {
+            self.driver.action_chain().send_keys(key.value().to_string()).perform().await.unwrap();
+        }
+    }
+
+    /// Types a text wherever the focus is.
+    pub async fn type_text(&self, text: &str) {
+        self.driver.action_chain().send_keys(text).perform().await.unwrap();
+    }
+
+    /// Goes on with the tab key until the focus is on what is named: by its text, its label or its id.
+    pub async fn tab_to(&self, name: &str) {
+        const FOCUSED: &str = "const e = document.activeElement; if (!e) return ''; \
+            const label = e.labels?.[0]?.textContent; \
+            return [e.id, e.getAttribute('aria-label'), label, e.textContent].map(t => (t ?? '').trim()).join('\\n');";
+        let mut seen = Vec::new();
+        for _ in 0..120 {
+            let now = self.driver.execute(FOCUSED, vec![]).await.unwrap();
+            let now = now.json().as_str().unwrap_or_default().to_owned();
+            if now.lines().any(|line| line.trim() == name) {
+                return;
+            }
+            seen.push(now.lines().find(|line| !line.is_empty()).unwrap_or("").to_owned());
+            self.keys(&[Key::Tab]).await;
+        }
+        panic!("the tab key does not lead to '{name}', but to {seen:?}");
+    }
+
+    /// Looks for what a screen reader or a keyboard would stumble over in the page that is looked at; it must have
+    /// looked at this many elements at least.
+    pub async fn is_accessible(&self, what: &str, at_least: u64) {
+        let rules = std::fs::read_to_string(AXE).unwrap_or_else(|error| panic!("{AXE}: {error}"));
+        self.driver.execute(rules, vec![]).await.unwrap();
+        let run = "const done = arguments[0]; axe.run(document, {resultTypes: ['violations']}).then(r => done({ \
+            seen: document.querySelectorAll('body *').length, \
+            found: r.violations.flatMap(v => v.nodes.map(n => `${v.id}: ${n.html} ${n.failureSummary}`))}), e => done({failed: String(e)}));";
+        let result = self.driver.execute_async(run, vec![]).await.unwrap();
+        let result = result.json();
+        let found = result["found"].as_array().unwrap_or_else(|| panic!("{what}: {result}"));
+        assert!(found.is_empty(), "{what}: {found:#?}");
+        let seen = result["seen"].as_u64().unwrap_or_default();
+        assert!(seen >= at_least, "{what}: only {seen} elements were looked at");
+    }
+
+    /// A picture of the window, for people: kept in the folder that `HDM_PICTURES` names, if it does.
+    pub async fn picture(&self, name: &str) {
+        let Some(folder) = std::env::var_os("HDM_PICTURES").map(PathBuf::from) else { return };
+        std::fs::create_dir_all(&folder).unwrap();
+        self.driver.screenshot(Path::new(&folder.join(format!("{name}.png")))).await.unwrap();
+    }
+
+    /// Ends the browser; its console must have no complaint, of the pages' policy or of anything else.
+    pub async fn clean(self) {
+        let log = self.driver.get_log("browser").await.unwrap();
+        let complaints: Vec<_> = log
+            .iter()
+            .filter(|entry| entry.level == "SEVERE" || entry.message.contains("Content Security Policy"))
+            .filter(|entry| !self.expected.iter().any(|words| entry.message.contains(words)))
+            .collect();
+        assert!(complaints.is_empty(), "the console has {complaints:#?}");
+    }
+}
+
+impl Drop for Browser {
+    /// A browser outlives its driver: it is found by its profile.
+    fn drop(&mut self) {
+        let profile = self.profile.path().display().to_string();
+        for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            if String::from_utf8_lossy(&line).contains(&profile) {
+                let id = entry.file_name();
+                let _ = std::process::Command::new("kill").arg("-9").arg(id).stderr(Stdio::null()).status();
+            }
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// What has this test id.
+pub fn id(name: &str) -> String {
+    format!("[data-testid=\"{name}\"]")
+}
+
+/// The innermost elements that contain a text.
+fn containing(text: &str) -> String {
+    let text = quoted(text);
+    format!(
+        "//body//*[contains(normalize-space(.), {text}) and not(*[contains(normalize-space(.), {text})])]"
+    )
+}
+
+/// A text as XPath writes it.
+fn quoted(text: &str) -> String {
+    if text.contains('\'') { format!("\"{text}\"") } else { format!("'{text}'") }
+}
+
+fn said(error: WebDriverError) -> String {
+    error.to_string().chars().take(300).collect()
+}
+
+/// A row of a table of HDM's by its first words, as XPath.
+pub fn row(name: &str) -> String {
+    format!(
+        "//*[@role='row' and contains(@class, 'hdm-grid-row')][.//*[normalize-space(.)={}]]",
+        quoted(name)
+    )
+}
+
+/// Reads the numbers of a script's result.
+pub fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+}
