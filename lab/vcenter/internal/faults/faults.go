@@ -245,7 +245,7 @@ func (f *Faults) Outcome(ctx *simulator.Context, method string, _ types.ManagedO
 // Stream implements hook.NFC.
 func (f *Faults) Stream(stream hook.NFCStream) *hook.NFCFault {
 	after := int64(0)
-	do := f.book.fire(func(rule *Rule) bool {
+	do, fired := f.book.load(func(rule *Rule) bool {
 		matches := rule.On.NFC == stream.Kind && (rule.On.Disk == nil || *rule.On.Disk == stream.Disk) &&
 			rule.On.File == (stream.Disk < 0)
 		if matches {
@@ -265,11 +265,15 @@ func (f *Faults) Stream(stream hook.NFCStream) *hook.NFCFault {
 		AfterBytes: after, HTTPStatus: do.HTTPStatus, FlipLBA: do.FlipLBA, FlipBit: bit, Truncate: do.Truncate, Cut: do.Cut,
 		Stall: time.Duration(do.StallMS) * time.Millisecond, LoseAnswer: do.LoseAnswer,
 		Lost: func() {
+			fired()
 			if killsAfter {
 				kill(do.KillPID)
 			}
 		},
 		Act: func() {
+			if !do.LoseAnswer {
+				fired()
+			}
 			if do.KillPID != 0 && !killsAfter {
 				kill(do.KillPID)
 			}

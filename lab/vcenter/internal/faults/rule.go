@@ -10,12 +10,15 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/vmware/govmomi/vim25/types"
+
+	"hdm.dev/lab/vcenter/internal/hook"
 )
 
 // Rule is one fault as it is armed.
@@ -23,7 +26,8 @@ type Rule struct {
 	ID string `json:"id,omitempty"`
 	On On     `json:"on"`
 	Do Do     `json:"do"`
-	// Matched and Fired count; they are not part of what is armed.
+	// Matched and Fired count; they are not part of what is armed. A rule on a
+	// transfer matches when one starts, and has fired when its byte is reached.
 	Matched int `json:"matched"`
 	Fired   int `json:"fired"`
 }
@@ -115,6 +119,9 @@ func (r *Rule) validate() error {
 	if r.On.NFC != "" && r.Do.KillWhen == "after" && !r.Do.LoseAnswer {
 		return errors.New("after a transfer a process is killed only where its answer is lost")
 	}
+	if r.Do.Task != "" && !slices.Contains(hook.TaskMethods, r.On.Method) {
+		return fmt.Errorf("the task of %q always ends as it does; another outcome is for %s", r.On.Method, strings.Join(hook.TaskMethods, ", "))
+	}
 	switch r.Do.Task {
 	case "", "fail", "hang", "late":
 	case "ask":
@@ -188,23 +195,40 @@ func (b *book) disarm(id string) bool {
 	return found || id == ""
 }
 
-// fire counts a match with each rule and returns the first that fires.
+// fire counts a match with each rule and returns what the first does whose
+// turn it is, which has fired thereby.
 func (b *book) fire(matches func(*Rule) bool) *Do {
+	do, fired := b.load(matches)
+	if do != nil {
+		fired()
+	}
+	return do
+}
+
+// load counts a match with each rule and returns what the first does whose
+// turn it is. The rule has fired when that is told, which counts once.
+func (b *book) load(matches func(*Rule) bool) (*Do, func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var fired *Do
+	var loaded *Rule
 	for _, r := range b.rules {
 		if !matches(r) {
 			continue
 		}
 		r.Matched++
-		if fired == nil && r.Matched >= r.On.Nth && r.Matched < r.On.Nth+r.On.Times {
-			r.Fired++
-			do := r.Do
-			fired = &do
+		if loaded == nil && r.Matched >= r.On.Nth && r.Matched < r.On.Nth+r.On.Times {
+			loaded = r
 		}
 	}
-	return fired
+	if loaded == nil {
+		return nil, nil
+	}
+	do := loaded.Do
+	return &do, sync.OnceFunc(func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		loaded.Fired++
+	})
 }
 
 func (b *book) count(method string) {

@@ -27,6 +27,23 @@ func TestARuleFiresOnItsNthMatchAsOftenAsItMay(t *testing.T) {
 	}
 }
 
+func TestARuleOnATransferHasFiredWhenItsByteIsReached(t *testing.T) {
+	f := New(nil)
+	id, err := f.Arm(Rule{On: On{NFC: "export", AfterBytes: 10}, Do: Do{Cut: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fault := f.Stream(hook.NFCStream{Kind: "export"})
+	if rule := f.Rules()[0]; rule.ID != id || rule.Matched != 1 || rule.Fired != 0 {
+		t.Errorf("before the byte it counted %d matches and %d firings", rule.Matched, rule.Fired)
+	}
+	fault.Act()
+	fault.Act()
+	if fired := f.Rules()[0].Fired; fired != 1 {
+		t.Errorf("after the byte it counted %d firings", fired)
+	}
+}
+
 func TestOfTwoRulesTheFirstFiresAndBothCount(t *testing.T) {
 	var b book
 	first, _ := b.arm(Rule{On: On{Method: "M"}, Do: Do{HTTPStatus: 503}})
@@ -48,8 +65,10 @@ func TestWhatMakesNoSenseIsRefused(t *testing.T) {
 		"no side":                     {On: On{NFC: "sideways"}, Do: Do{Cut: true}},
 		"nothing happens":             {On: On{Method: "M"}},
 		"no such fault":               {On: On{Method: "M"}, Do: Do{Fault: "Toothache"}},
-		"no such outcome":             {On: On{Method: "M_Task"}, Do: Do{Task: "explode"}},
-		"a question without words":    {On: On{Method: "M_Task"}, Do: Do{Task: "ask"}},
+		"a task that ends as it does": {On: On{Method: "Rename_Task"}, Do: Do{Task: "fail"}},
+		"a transfer's task":           {On: On{NFC: "export"}, Do: Do{Task: "fail"}},
+		"no such outcome":             {On: On{Method: "PowerOnVM_Task"}, Do: Do{Task: "explode"}},
+		"a question without words":    {On: On{Method: "PowerOnVM_Task"}, Do: Do{Task: "ask"}},
 		"no such moment":              {On: On{Method: "M"}, Do: Do{KillPID: 1, KillWhen: "during"}},
 	}
 	var b book

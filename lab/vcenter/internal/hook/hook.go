@@ -103,6 +103,12 @@ type NFCStream struct {
 	Lease, VM string
 }
 
+// TaskMethods are the methods whose tasks can be given another outcome.
+var TaskMethods = []string{
+	"ConsolidateVMDisks_Task", "CreateSnapshot_Task", "Destroy_Task", "PowerOffVM_Task", "PowerOnVM_Task", "ReconfigVM_Task",
+	"RelocateVM_Task", "RemoveAllSnapshots_Task", "RemoveSnapshot_Task", "ResetVM_Task",
+}
+
 // NFCFault is what goes wrong with one transfer, once AfterBytes of its body
 // have passed. Everything that is set happens, in the order of the fields.
 type NFCFault struct {
