@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 use thirtyfour::prelude::*;
 use tokio::process::{Child, Command};
@@ -118,7 +118,7 @@ impl Browser {
 
     /// Goes into the plug-in's page that fills the view.
     pub async fn view(&self) {
-        self.enter("[data-testid=view] [data-testid=plugin-frame], main > [data-testid=plugin-frame], main [data-testid=plugin-frame]").await;
+        self.enter("main [data-testid=plugin-frame]").await;
     }
 
     /// Goes into the plug-in's page in a dialog.
@@ -132,7 +132,7 @@ impl Browser {
             let found = self.driver.find(By::Css(frame)).await.map_err(said)?;
             found.enter_frame().await.map_err(said)?;
             // A page that is being replaced is no page.
-            self.driver.find(By::Css("#hdm main, main, body")).await.map(drop).map_err(said)
+            self.driver.find(By::Css("body *")).await.map(drop).map_err(said)
         })
         .await;
     }
@@ -262,22 +262,27 @@ impl Browser {
         self.driver.action_chain().send_keys(text).perform().await.unwrap();
     }
 
-    /// Goes on with the tab key until the focus is on what is named: by its text, its label or its id.
-    pub async fn tab_to(&self, name: &str) {
-        const FOCUSED: &str = "const e = document.activeElement; if (!e) return ''; \
-            const label = e.labels?.[0]?.textContent; \
-            return [e.id, e.getAttribute('aria-label'), label, e.textContent].map(t => (t ?? '').trim()).join('\\n');";
+    /// Goes on with a key until the focus is on what is named: by its text, its label, its id or its test id.
+    pub async fn lead(&self, key: Key, name: &str) {
+        const FOCUSED: &str = "const e = document.activeElement; if (!e) return []; \
+            return [e.id, e.dataset.testid, e.getAttribute('aria-label'), e.labels?.[0]?.textContent, e.textContent] \
+                .map(t => (t ?? '').trim()).filter(t => t);";
         let mut seen = Vec::new();
         for _ in 0..120 {
             let now = self.driver.execute(FOCUSED, vec![]).await.unwrap();
-            let now = now.json().as_str().unwrap_or_default().to_owned();
-            if now.lines().any(|line| line.trim() == name) {
+            let now: Vec<String> = serde_json::from_value(now.json().clone()).unwrap();
+            if now.iter().any(|said| said == name) {
                 return;
             }
-            seen.push(now.lines().find(|line| !line.is_empty()).unwrap_or("").to_owned());
-            self.keys(&[Key::Tab]).await;
+            seen.push(now.first().map(|said| said.chars().take(30).collect::<String>()).unwrap_or_default());
+            self.keys(&[key]).await;
         }
-        panic!("the tab key does not lead to '{name}', but to {seen:?}");
+        panic!("{key:?} does not lead to '{name}', but to {seen:?}");
+    }
+
+    /// Goes on with the tab key; see [`Browser::lead`].
+    pub async fn tab_to(&self, name: &str) {
+        self.lead(Key::Tab, name).await;
     }
 
     /// Looks for what a screen reader or a keyboard would stumble over in the page that is looked at; it must have

@@ -23,6 +23,7 @@ Usage: cargo xtask <command>
                   migration, with 0 only if every byte matched.
   test [PART…]    Set up what is missing and run every test. Parts: fmt, tidy, lint, doc, ui, go, rust.
   ui              Set up what is missing and build the plug-in's pages into ui/dist, unless they are up to date.
+  screens         Make pictures of every page and step in .hdm/screens, from a live lab.
   setup           Set up what is missing, and nothing else.
   doctor          List what is present and what is missing; change nothing.
 ";
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         "demo" => demo::run(rest),
         "test" => test::run(rest),
         "ui" => ui::run(),
+        "screens" => test::screens(),
         "setup" => requirement::set_up(&requirement::all()),
         "doctor" => requirement::doctor(),
         "help" | "--help" | "-h" => {

@@ -119,6 +119,31 @@ fn test_rust() -> Done {
     run_command(with_lab(cargo().arg("test").args(features)).env("HDM_BIN", target().join("debug/hdm")))
 }
 
+/// `cargo xtask screens`: pictures of every page and step, in light and dark and two sizes, from a live lab.
+pub fn screens() -> Done {
+    requirement::set_up(&requirement::all())?;
+    build_ui()?;
+    let pictures = crate::shell::cache().join("screens");
+    let features = ["--features", "hdm/failpoints"];
+    run_command(cargo().args(["build", "--package", "hdm"]).args(features))?;
+    run_command(
+        with_lab(cargo().args([
+            "test",
+            "--package",
+            "hdm-tests",
+            "--test",
+            "browser",
+            "--",
+            "--ignored",
+            "screens",
+        ]))
+        .env("HDM_BIN", target().join("debug/hdm"))
+        .env("HDM_PICTURES", &pictures),
+    )?;
+    println!("xtask: the pictures are in {}.", pictures.display());
+    Ok(())
+}
+
 fn go() -> Command {
     let mut go = command("go");
     go.current_dir(root().join("lab/vcenter"));

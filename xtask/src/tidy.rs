@@ -49,7 +49,10 @@ const FENCES: [Fence; 8] = [
 pub fn run() -> Done {
     let listed = output(command("git").args(["ls-files", "--cached", "--others", "--exclude-standard"]))
         .ok_or("`git ls-files` could not be run".to_owned())?;
-    let mut broken = Vec::new();
+    let made = output(command("git").args(["ls-files", "--cached", "--ignored", "--exclude-standard"]))
+        .ok_or("`git ls-files` could not be run".to_owned())?;
+    let mut broken: Vec<String> =
+        made.lines().map(|path| format!("{path}: what is made or fetched is not committed")).collect();
     for path in listed.lines().map(PathBuf::from).filter(|path| is_source(path)) {
         let Ok(text) = std::fs::read_to_string(root().join(&path)) else { continue };
         check(&path, &text, &mut broken);

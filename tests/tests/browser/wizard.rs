@@ -1,0 +1,200 @@
+//! The Migrate wizard, from a right-click to a VM that runs in the cloud.
+
+use hdm_tests::browser::{Browser, id};
+use hdm_tests::judge::{Moved, Truth, judge};
+use hdm_tests::lab::{guest, vm};
+use serde_json::json;
+use thirtyfour::Key;
+
+use crate::{ADMINISTRATOR, Setting, node_of};
+
+const STEPS: [&str; 8] = [
+    "Migration instructions",
+    "Select a migration type",
+    "Select cloud",
+    "Select virtual machines",
+    "Select target in the cloud",
+    "Select network",
+    "Migration selection summary",
+    "Virtual machines migration status",
+];
+
+/// Goes on to a step by its number, with the mouse.
+async fn next_to(browser: &Browser, step: usize) {
+    browser.press("Next").await;
+    browser.read(STEPS[step - 1]).await;
+}
+
+/// From the first step to the summary, with what is offered.
+async fn to_summary(browser: &Browser) {
+    browser.read(STEPS[0]).await;
+    for step in [2, 3] {
+        next_to(browser, step).await;
+    }
+    browser.click("#hdm-cloud-cloud").await;
+    for step in [4, 5, 6] {
+        next_to(browser, step).await;
+    }
+    browser.pick("#hdm-network-VM-Network", "VM Network").await;
+    next_to(browser, 7).await;
+    browser.read("Admitted").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn moves_a_running_vm_by_mouse() {
+    let s = Setting::new(json!([guest("web"), vm("stays", &[1])])).await;
+    let before = Truth::of(&s.lab).await;
+    s.lab.onprem.exec("web", "echo from-onprem > /marker && sync").await;
+    let browser = s.browser(ADMINISTRATOR).await;
+    s.open_tree(&browser, "Prod").await;
+    browser.act_on(&node_of("web"), "vm-migrate").await;
+    browser.dialog().await;
+    to_summary(&browser).await;
+    browser.read("1 running VM will be shut down").await;
+    browser.press("Migrate").await;
+    browser.read("1 migration has been accepted").await;
+    browser.read("Migrated to cloud").await;
+    browser.press("Finish").await;
+    browser.client().await;
+    let open = || async { browser.driver().find_all(thirtyfour::By::Css(id("modal"))).await.unwrap().len() };
+    hdm_tests::wait::until(
+        "the dialog is closed",
+        async || if open().await == 0 { Ok(()) } else { Err("open") },
+    )
+    .await;
+    assert_eq!(s.lab.cloud.exec("web", "cat /marker").await.trim(), "from-onprem");
+    // It is told where one would look for it, and under the user's own name.
+    s.open_cluster(&browser).await;
+    browser.read("Migrated to cloud").await;
+    browser.press("Summary").await;
+    browser.read("Finished migrations").await;
+    browser.read("web").await;
+    browser.go(&s.place("VirtualMachine", "web", "monitor/com.hdm.plugin/vm-migrations").await).await;
+    browser.view().await;
+    browser.read("Checksums agree").await;
+    let told = s.migrations().await;
+    assert!(told[0]["requested_by"].as_str().unwrap().to_lowercase().contains("administrator"), "{told:?}");
+    judge(&s.lab, &before, &[Moved::on("web")]).await;
+    browser.clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn moves_a_vm_by_keyboard_alone() {
+    let s = Setting::new(json!([vm("mail", &[2]), vm("stays", &[1])])).await;
+    let before = Truth::of(&s.lab).await;
+    let browser = s.browser(ADMINISTRATOR).await;
+    browser.go(&s.place("VirtualMachine", "mail", "summary").await).await;
+    browser.read("mail").await;
+    browser.tab_to("Actions").await;
+    browser.keys(&[Key::Enter]).await;
+    browser.see(&id("actions-menu")).await;
+    browser.lead(Key::Down, "menu-com.hdm.plugin").await;
+    browser.keys(&[Key::Right]).await;
+    browser.see(&id("action-vm-migrate")).await;
+    browser.keys(&[Key::Enter]).await;
+    browser.dialog().await;
+    browser.read(STEPS[0]).await;
+    for step in [2, 3] {
+        on_by_key(&browser, step).await;
+    }
+    browser.tab_to("hdm-cloud-cloud").await;
+    browser.keys(&[Key::Space]).await;
+    for step in [4, 5, 6] {
+        on_by_key(&browser, step).await;
+    }
+    browser.tab_to("hdm-network-VM-Network").await;
+    browser.type_text("VM").await;
+    on_by_key(&browser, 7).await;
+    browser.read("Admitted").await;
+    browser.tab_to("Migrate").await;
+    browser.keys(&[Key::Enter]).await;
+    browser.read("Migrated to cloud").await;
+    browser.tab_to("Finish").await;
+    browser.keys(&[Key::Enter]).await;
+    judge(&s.lab, &before, &[Moved::off("mail")]).await;
+    browser.clean().await;
+}
+
+async fn on_by_key(browser: &Browser, step: usize) {
+    browser.tab_to("Next").await;
+    browser.keys(&[Key::Enter]).await;
+    browser.read(STEPS[step - 1]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn moves_several_as_asked_and_a_second_click_starts_nothing_more() {
+    let s = Setting::new(json!([vm("one", &[1]), vm("two", &[1, 1]), vm("stays", &[1])])).await;
+    let before = Truth::of(&s.lab).await;
+    let browser = s.browser(ADMINISTRATOR).await;
+    s.open_tree(&browser, "Prod").await;
+    browser.click(&node_of("one")).await;
+    let second = browser.see(&node_of("two")).await;
+    let both = browser.driver().action_chain().key_down(Key::Control.value()).click_element(&second);
+    both.key_up(Key::Control.value()).perform().await.unwrap();
+    browser.act_on(&node_of("two"), "vm-migrate").await;
+    browser.dialog().await;
+    browser.read(STEPS[0]).await;
+    for step in [2, 3] {
+        next_to(&browser, step).await;
+    }
+    browser.click("#hdm-cloud-cloud").await;
+    next_to(&browser, 4).await;
+    browser.read("2 of 3 selected").await;
+    // One gets another name in the cloud, and is powered on there.
+    browser.press("Settings of two").await;
+    browser.write("#hdm-vm-name", "two-moved").await;
+    browser.pick("#hdm-vm-power", "Yes").await;
+    browser.press("Apply").await;
+    browser.read("two-moved").await;
+    for step in [5, 6] {
+        next_to(&browser, step).await;
+    }
+    browser.pick("#hdm-network-VM-Network", "VM Network").await;
+    next_to(&browser, 7).await;
+    browser.read("Admitted").await;
+    let migrate = browser.driver().find(thirtyfour::By::XPath("//button[normalize-space(.)='Migrate']"));
+    let migrate = migrate.await.unwrap();
+    browser.driver().action_chain().double_click_element(&migrate).perform().await.unwrap();
+    browser.read("2 migrations have been accepted").await;
+    judge(&s.lab, &before, &[Moved::off("one"), Moved::on("two").named("two-moved")]).await;
+    assert_eq!(s.migrations().await.len(), 2);
+    browser.clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keeps_its_draft_and_says_what_stands_in_the_way() {
+    let mut rdm = vm("raw", &[1]);
+    rdm["snapshots"] = json!(["old"]);
+    let s = Setting::new(json!([vm("one", &[1]), rdm])).await;
+    let browser = s.browser(ADMINISTRATOR).await;
+    s.open_tree(&browser, "Prod").await;
+    browser.act_on(&node_of("one"), "vm-migrate").await;
+    browser.dialog().await;
+    browser.read(STEPS[0]).await;
+    next_to(&browser, 2).await;
+    next_to(&browser, 3).await;
+    // Nothing is chosen yet: the step says so and stays.
+    browser.press("Next").await;
+    browser.read("Select a cloud.").await;
+    browser.click("#hdm-cloud-cloud").await;
+    next_to(&browser, 4).await;
+    next_to(&browser, 5).await;
+    browser.client().await;
+    browser.click(&id("modal-close")).await;
+    browser.act_on(&node_of("one"), "vm-migrate").await;
+    browser.dialog().await;
+    browser.press("Continue the draft").await;
+    browser.read(STEPS[4]).await;
+    // What the cloud has no room for is refused by the appliance, and the summary leads back.
+    s.lab.cloud.post("/datastores/ds0/free", json!({"free_bytes": 1000})).await;
+    browser.pick("#hdm-target-all-datastore", "ds0").await;
+    next_to(&browser, 6).await;
+    browser.pick("#hdm-network-VM-Network", "VM Network").await;
+    next_to(&browser, 7).await;
+    browser.read("1 VM cannot be moved as asked.").await;
+    assert!(!browser.can_press("Migrate").await);
+    browser.press("Go to step 5").await;
+    browser.read(STEPS[4]).await;
+    assert!(s.migrations().await.is_empty());
+    browser.clean().await;
+}
