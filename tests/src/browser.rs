@@ -275,7 +275,7 @@ impl Browser {
                 return;
             }
             seen.push(now.first().map(|said| said.chars().take(30).collect::<String>()).unwrap_or_default());
-            self.keys(&[key]).await;
+            self.keys(&[key.clone()]).await;
         }
         panic!("{key:?} does not lead to '{name}', but to {seen:?}");
     }
@@ -355,17 +355,4 @@ fn quoted(text: &str) -> String {
 
 fn said(error: WebDriverError) -> String {
     error.to_string().chars().take(300).collect()
-}
-
-/// A row of a table of HDM's by its first words, as XPath.
-pub fn row(name: &str) -> String {
-    format!(
-        "//*[@role='row' and contains(@class, 'hdm-grid-row')][.//*[normalize-space(.)={}]]",
-        quoted(name)
-    )
-}
-
-/// Reads the numbers of a script's result.
-pub fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
 }

@@ -45,8 +45,8 @@ pub enum Error {
     #[error("{vcenter} answered {operation} with HTTP status {status}")]
     Busy { vcenter: String, operation: String, status: u16 },
     #[error(
-        "{host} presents a certificate with thumbprint {presented}, but {expected} is trusted. If the certificate was \
-         replaced on purpose, add it again with the new thumbprint"
+        "{host} presents a certificate with thumbprint {presented}, but {expected} is trusted: compare it \
+         with the server's own, and trust it if the certificate was replaced on purpose"
     )]
     Certificate { host: String, expected: Thumbprint, presented: String },
     #[error("{vcenter} refused the login of '{user}': check the user name and the password")]

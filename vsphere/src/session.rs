@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
@@ -85,7 +85,8 @@ struct Shared {
     http: Http,
     access: Access,
     content: OnceCell<Content>,
-    login: Mutex<()>,
+    /// When the last login was refused, for whoever logs in: one at a time.
+    login: Mutex<Option<Instant>>,
     state: RwLock<State>,
     user_agent: String,
     /// A login may have been opened whose key nobody knows: its answer was lost, or nobody waited for it.
@@ -116,6 +117,10 @@ impl std::fmt::Debug for Session {
     }
 }
 
+/// How long a login that was refused is not tried again with the same password. vCenter locks an account after five
+/// refusals within three minutes, unless it is configured otherwise.
+const AFTER_REFUSAL: Duration = Duration::from_secs(90);
+
 const SERVICE_INSTANCE: &str = "ServiceInstance";
 
 impl Session {
@@ -137,7 +142,7 @@ impl Session {
                 http,
                 access,
                 content: OnceCell::new(),
-                login: Mutex::new(()),
+                login: Mutex::new(None),
                 state: RwLock::default(),
                 user_agent,
                 stray: AtomicBool::new(false),
@@ -447,7 +452,7 @@ impl Session {
     /// Logs in, unless somebody has since `generation`.
     async fn log_in_after(&self, generation: u64) -> Result<String, Error> {
         let manager = self.content().await?.session_manager.clone();
-        let _one_at_a_time = self.shared.login.lock().await;
+        let mut refused = self.shared.login.lock().await;
         {
             let state = self.shared.state.read().await;
             if let Some(key) = state.key.as_ref().filter(|_| state.generation != generation) {
@@ -463,6 +468,10 @@ impl Session {
         let Access::Password(Credentials { user, password }) = &self.shared.access else {
             return Err(Error::SessionLost { vcenter: self.name().to_owned() });
         };
+        let invalid = || Error::InvalidLogin { vcenter: self.name().to_owned(), user: user.clone() };
+        if refused.is_some_and(|at| at.elapsed() < AFTER_REFUSAL) {
+            return Err(invalid());
+        }
         let body = envelope("Login", &manager, |w| {
             w.value("userName", user);
             w.value("password", password.reveal());
@@ -485,10 +494,12 @@ impl Session {
         }
         let (opened, node) = self.opened("Login", &manager, sent?).map_err(|e| match e.fault_kind() {
             Some("InvalidLogin" | "NoPermission") => {
-                Error::InvalidLogin { vcenter: self.name().to_owned(), user: user.clone() }
+                *refused = Some(Instant::now());
+                invalid()
             }
             _ => e,
         })?;
+        *refused = None;
         let mut state = self.shared.state.write().await;
         *state = State { generation: state.generation + 1, ..opened };
         self.shared.stray.store(was_stray || lost_one, Ordering::Relaxed);

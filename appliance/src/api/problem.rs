@@ -114,7 +114,9 @@ impl From<EngineError> for ApiError {
             | EngineError::Driven(_)
             | EngineError::Full
             | EngineError::Clock(..) => Self::conflict(error.to_string()),
-            EngineError::Step(StepError::Passing { why, .. }) => Self::vcenter(why),
+            EngineError::Step(StepError::Passing { why, .. } | StepError::Locked { why, .. }) => {
+                Self::vcenter(why)
+            }
             EngineError::Step(step) => Self::conflict(step.to_string()),
         }
     }

@@ -49,7 +49,7 @@ pub async fn disconnect_source(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), S
     if let Err(error) = vm::finish(&session, task, &cold.patience(cx)).await {
         // A refusal because the version is another one is told better by the seal. After a lost answer the
         // version may be another one because of ourselves: the next try looks first.
-        if !matches!(error, StepError::Passing { .. }) {
+        if !matches!(error, StepError::Passing { .. } | StepError::Locked { .. }) {
             seal::check(cold, cx).await?;
         }
         return Err(error);

@@ -3,6 +3,7 @@
 //! ```text
 //!  forward: step by step ──────────────────────────────────────► attempt's end ─► Done
 //!    │ Passing: wait for it; too long: as Retry
+//!    │ Locked: wait for a person, without limit
 //!    │ Retry: pause, next attempt; the last one: as Refused
 //!    │ Refused, cancel ──┬─ before the point of no return ─► unwind: undo step by step ─► Cancelled | Failed
 //!    │                   └─ from it on ─► NeedsOperator
@@ -189,7 +190,7 @@ impl<W: Workflow> Driver<W> {
                         return Ok(next);
                     }
                 }
-                Err(error @ StepError::Passing { .. }) => {
+                Err(error @ (StepError::Passing { .. } | StepError::Locked { .. })) => {
                     if let Some(error) = self.waited_too_long(&error) {
                         failures = 0;
                         if let Some(next) = self.attempt_failed(&error).await? {
@@ -456,7 +457,7 @@ impl<W: Workflow> Driver<W> {
         heed: Heed,
     ) -> Result<(), StepError> {
         let what = match error {
-            StepError::Passing { what, .. } => what.clone(),
+            StepError::Passing { what, .. } | StepError::Locked { what, .. } => what.clone(),
             _ => "the next try".to_owned(),
         };
         let unwinding = self.record.verdict.is_some();

@@ -18,6 +18,15 @@ pub enum StepError {
         /// What happened.
         why: String,
     },
+    /// A vCenter refuses HDM's login, or shows another certificate. It is waited for, however long, until a person has
+    /// told HDM what is new there, and costs no attempt.
+    #[error("{why}")]
+    Locked {
+        /// The vCenter.
+        what: String,
+        /// What happened, and what to do.
+        why: String,
+    },
     /// It may go well the next time: costs an attempt.
     #[error("{message}")]
     Retry {
@@ -93,8 +102,14 @@ impl From<hdm_vsphere::Error> for StepError {
             | E::Timeout { vcenter, .. }
             | E::Busy { vcenter, .. }
             | E::SessionLost { vcenter } => vcenter.clone(),
-            // Neither passes by itself, and each may be mended within the next attempts.
-            E::Certificate { .. } | E::InvalidLogin { .. } => return Self::retry(sentence(&error)),
+            E::Certificate { host, .. } => {
+                let why = format!("{} Do so with hdm vcenter update {host} --thumbprint.", sentence(&error));
+                return Self::Locked { what: host.clone(), why };
+            }
+            E::InvalidLogin { vcenter, .. } => {
+                let why = format!("{} Give the new one with hdm vcenter update {vcenter}.", sentence(&error));
+                return Self::Locked { what: vcenter.clone(), why };
+            }
             _ if error.fault_kind() == Some("NoPermission") => {
                 return Self::refused(format!(
                     "{} Give HDM's account the missing privilege.",

@@ -88,7 +88,7 @@ async fn send(
             Err(error) => error,
         };
         if matches!(error, Error::Damaged { .. } | Error::Certificate { .. }) {
-            return Err(error.into());
+            return Err(StepError::retry(format!("The transfer of {} broke: {error}.", file.label)));
         }
         // Why it broke matters: a vCenter that is away is waited for, a lease that ended is not.
         if let Some(ended) = leases::ended(leases).await? {
