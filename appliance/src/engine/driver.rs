@@ -68,6 +68,8 @@ pub(super) struct Driver<W: Workflow> {
     pub(super) memo: W::Memo,
     pub(super) record: Record,
     pub(super) books: Books,
+    /// Whether a person is waited for, rather than an outage.
+    pub(super) locked: bool,
 }
 
 impl<W: Workflow> Driver<W> {
@@ -461,7 +463,9 @@ impl<W: Workflow> Driver<W> {
             _ => "the next try".to_owned(),
         };
         let unwinding = self.record.verdict.is_some();
-        if self.record.waiting_for.as_ref() != Some(&what) {
+        let locked = matches!(error, StepError::Locked { .. });
+        let another = std::mem::replace(&mut self.locked, locked) != locked;
+        if another || self.record.waiting_for.as_ref() != Some(&what) {
             let now = self.shared.clock.now();
             let why = error.to_string();
             self.milestone(

@@ -67,7 +67,7 @@ async fn moves_a_running_vm_by_mouse() {
     s.open_cluster(&browser).await;
     browser.read("Migrated to cloud").await;
     browser.press("Summary").await;
-    browser.read("Finished migrations").await;
+    browser.read("Number of VMs in the cloud").await;
     browser.read("web").await;
     browser.go(&s.place("VirtualMachine", "web", "monitor/com.hdm.plugin/vm-migrations").await).await;
     browser.view().await;
