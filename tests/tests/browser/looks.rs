@@ -83,7 +83,7 @@ async fn wizard(s: &Setting, browser: &Browser, vm: &str, look: &impl AsyncFn(&s
     look("wizard-5-target").await;
     browser.press("Next").await;
     browser.read("Network adapters").await;
-    browser.pick("#hdm-network-VM-Network", "VM Network").await;
+    browser.pick("#hdm-network-1", "VM Network").await;
     look("wizard-6-network").await;
     browser.press("Next").await;
     browser.read("Admitted").await;

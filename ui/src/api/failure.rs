@@ -43,6 +43,15 @@ impl Failure {
         }
     }
 
+    /// Whether a request that failed so had no effect for sure.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Refused(problem) => problem.status < 500,
+            Self::Forbidden(_) => true,
+            _ => false,
+        }
+    }
+
     /// What to tell the user: what happened and what to do.
     pub fn words(&self) -> String {
         match self {
@@ -76,6 +85,13 @@ mod tests {
         let forbidden = Failure::of_answer(403, &problem(FORBIDDEN, 403));
         assert_eq!(forbidden.words(), "You lack HDM.Migrate on web-01.");
         assert!(matches!(Failure::of_answer(409, &problem("urn:x", 409)), Failure::Refused(_)));
+    }
+
+    #[test]
+    fn only_a_refusal_says_that_nothing_was_done() {
+        assert!(Failure::of_answer(422, &problem("urn:x", 422)).is_final());
+        assert!(!Failure::of_answer(504, &problem("urn:x", 504)).is_final());
+        assert!(!Failure::ServerAway.is_final());
     }
 
     #[test]
