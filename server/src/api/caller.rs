@@ -121,8 +121,16 @@ impl Caller {
         Err(Failure::forbidden(privilege, &self.named(object)))
     }
 
-    /// Refuses who lacks a privilege on the vCenter as a whole.
+    /// Whether the user holds a privilege over HDM as a whole: on the root folder of a vCenter that VMs are
+    /// moved from. Whoever runs a cloud has no say in HDM by that.
+    pub async fn may_everywhere(&self, privilege: Privilege) -> Result<bool, Failure> {
+        let root = self.root().await?;
+        Ok(self.must_be_source().is_ok() && self.may(privilege, &root).await?)
+    }
+
+    /// Refuses who lacks a privilege over HDM as a whole.
     pub async fn must_everywhere(&self, privilege: Privilege) -> Result<(), Failure> {
+        self.must_be_source()?;
         let root = self.root().await?;
         self.must(privilege, &root).await
     }
@@ -133,7 +141,10 @@ impl Caller {
         if vcenter.role == VcenterRole::Source {
             return Ok(());
         }
-        let detail = format!("VMs are not moved from the vCenter '{}', but to it.", vcenter.id);
+        let detail = format!(
+            "VMs are not moved from the vCenter '{}', but to it. Open HDM in a vCenter that they are moved from.",
+            vcenter.id
+        );
         Err(Failure::bad_request(detail))
     }
 

@@ -38,11 +38,12 @@ pub async fn show(caller: Caller, request: HeaderMap) -> Result<Response, Failur
     for card in &mut board.on_premise {
         card.vms = counts.get(card.id.as_str()).copied().unwrap_or(0);
     }
-    if !seen.contains(&root) {
+    let at_source = caller.must_be_source().is_ok();
+    if !at_source || !seen.contains(&root) {
         board.troubles.clear();
-        if page.vms.is_empty() && board.on_premise.is_empty() {
-            board.off_premise.clear();
-        }
+    }
+    if !at_source || page.vms.is_empty() && board.on_premise.is_empty() && !seen.contains(&root) {
+        board.off_premise.clear();
     }
     reply::json(&request, &board)
 }

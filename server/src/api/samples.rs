@@ -32,6 +32,7 @@ pub async fn series(
         }
     }
     let cloud = cloud.ok_or_else(|| Failure::bad_request("Name a cloud."))?;
+    caller.must_be_source()?;
     let object = caller.object().await?;
     caller.must(Privilege::View, &object).await?;
     let mut call = Call::get(&["samples"]).with("cloud", cloud);

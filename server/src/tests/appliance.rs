@@ -91,6 +91,11 @@ impl Appliance {
         world.asked.iter().filter(|asked| asked.method == *method && asked.path == path).cloned().collect()
     }
 
+    /// All that was asked of it.
+    pub fn all_asked(&self) -> Vec<Asked> {
+        self.world.lock().unwrap().asked.clone()
+    }
+
     async fn serve(&self, listener: std::net::TcpListener) {
         listener.set_nonblocking(true).unwrap();
         let (certificate, key) = self.certificate.clone();
