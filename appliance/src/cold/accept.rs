@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, TryStreamExt};
 use hdm_shared::admission::target::FolderFacts;
-use hdm_shared::admission::{self, Case, MacUser, Reservations, SourceVm, TargetFacts};
+use hdm_shared::admission::{self, Case, Reservations, SourceVm, TargetFacts};
 use hdm_shared::batch::{BatchItem, BatchRequest};
 use hdm_shared::cloud::ReleasedObjects;
 use hdm_shared::migration::{ColdOptions, ColdRequest, MAX_VMS_PER_REQUEST, MacPolicy, Plan, VmPlan};
@@ -73,7 +73,7 @@ enum Target {
     /// Every part is.
     Known(Box<Place>, Box<TargetFacts>),
     /// Some parts are not. What can be judged without them is.
-    Partly { folder: Option<Named>, names: Option<BTreeSet<String>>, macs_in_use: Vec<MacUser> },
+    Partly { folder: Option<Named>, names: Option<BTreeSet<String>>, macs_in_use: Vec<String> },
 }
 
 impl Found {
@@ -255,7 +255,7 @@ async fn look_up(
             Target::Known(Box::new(place), Box::new(facts))
         }
         None => Target::Partly {
-            macs_in_use: facts::macs_in_use(&cloud_view, &source.nics),
+            macs_in_use: facts::macs_in_use(&to.id, &cloud_view, &source.nics),
             names: resolved
                 .folder
                 .as_ref()
@@ -306,7 +306,7 @@ fn judge_without_target(
     cloud: &VcenterId,
     options: &ColdOptions,
     vm: &SourceVm,
-    (folder, names, macs_in_use): (Option<&Named>, Option<&BTreeSet<String>>, &[MacUser]),
+    (folder, names, macs_in_use): (Option<&Named>, Option<&BTreeSet<String>>, &[String]),
     reservations: &Reservations,
 ) -> Vec<Finding> {
     let mut findings = admission::admit_without_target(vm, options, reservations);
@@ -474,7 +474,7 @@ mod tests {
         (vm.power, vm.nics, vm.snapshots) = (PowerState::On, vec![nic], vec!["before".into()]);
         let folder = Named { object: MoRef::new("Folder", "group-v1"), name: "/DC0/vm".into() };
         let names = ["web-01".to_owned()].into();
-        let used = [MacUser { mac: "00:50:56:01:02:03".into(), vm: "/DC0/vm/other".into() }];
+        let used = ["00:50:56:01:02:03".to_owned()];
         let place = (Some(&folder), Some(&names), &used[..]);
 
         let found = judge_without_target(&input().cloud, &options, &vm, place, &Reservations::default());
