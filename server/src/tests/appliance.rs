@@ -38,6 +38,8 @@ pub struct World {
     pub dashboard: Value,
     pub offers: Vec<Value>,
     pub plan: Value,
+    /// What comes of each action on a migration.
+    pub outcome: Value,
     pub asked: Vec<Asked>,
 }
 
@@ -156,7 +158,7 @@ fn respond(world: &mut World, method: &Method, uri: &Uri, headers: &HeaderMap, b
         }
         ("GET", ["migrations", _, "log"]) => json!([]),
         ("POST", ["migrations", "actions"]) => {
-            let outcome = |id: &Value| json!({"migration": id, "problem": null});
+            let outcome = |id: &Value| json!({"migration": id, "problem": world.outcome});
             json!({"outcomes": asked["migrations"].as_array().unwrap().iter().map(outcome).collect::<Vec<_>>()})
         }
         ("GET", ["vms"]) => {

@@ -15,13 +15,15 @@ fn names(page: &Value) -> Vec<String> {
 #[tokio::test]
 async fn no_answer_holds_a_name_of_what_the_user_may_not_see() {
     let s = Setting::new().await;
+    let unknown = || {
+        json!({"code": "vm-unknown", "severity": "blocker", "object": "onprem:vm-1", "remedy": "",
+            "message": format!("There is no virtual machine 'vm-1'. There is '{HIDDEN}-2' (vm-2).")})
+    };
     s.appliance.change(|world| {
         world.plan = json!({"vms": [{"asked": "onprem:vm-1", "vm": null, "path": null, "target_name": null,
-            "target": {}, "capacity_bytes": 0, "findings": [
-                {"code": "mac-in-use", "severity": "blocker", "object": "shown-1", "remedy": "",
-                 "message": format!("It is used by '{HIDDEN}-2'.")},
-                {"code": "vm-unknown", "severity": "blocker", "object": "onprem:vm-1", "remedy": "",
-                 "message": format!("Did you mean '{HIDDEN}-2'?")}]}]});
+            "target": {}, "capacity_bytes": 0, "findings": [unknown()]}]});
+        world.outcome = json!({"type": "urn:hdm:problem:not-admitted", "title": "Not admitted", "status": 422,
+            "detail": "Something stands in the way of: vm-1.", "findings": [unknown()]});
     });
     s.of_one_folder();
     let grant = s.grant("olga", Some(&vm(1))).await;
@@ -54,7 +56,7 @@ async fn no_answer_holds_a_name_of_what_the_user_may_not_see() {
         ("/api/plan", json!({"cloud": "cloud", "items": [item(1), item(2)]})),
         ("/api/migrations", json!({"cloud": "cloud", "items": [item(1)]})),
         ("/api/migrations", json!({"cloud": "cloud", "items": [item(2)]})),
-        ("/api/migrations/actions", json!({"action": "cancel", "migrations": [id(1), id(2)]})),
+        ("/api/migrations/actions", json!({"action": "retry", "migrations": [id(1), id(2)]})),
     ] {
         let answer = s.call(&grant, Method::POST, path, Some(body)).await;
         assert!(!answer.text.contains(HIDDEN), "{path}: {answer:?}");
