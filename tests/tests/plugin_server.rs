@@ -163,10 +163,17 @@ async fn each_user_sees_and_does_what_vcenter_permits() {
     assert_eq!(names(&s.server.get(&olga, "api/migrations?since_ms=0").await.json()), ["shown-1"]);
     assert!(s.server.get(&admin, "api/events?limit=1000").await.text.contains(HIDDEN));
     assert!(s.server.get(&olga, "api/events?limit=1000").await.text.contains("shown-1"));
+    let shown_page = s.server.get(&olga, "api/changes?since=0").await.json();
     let body = json!({"action": "dismiss", "migrations": [secret, id]});
     let report = s.server.call(&olga, Method::POST, "api/migrations/actions", Some(&body)).await.ok().json();
     assert_eq!(report["outcomes"][0]["problem"]["status"], 404, "{report}");
     assert_eq!(report["outcomes"][1]["problem"], json!(null), "{report}");
+    wait::until("a page that shows it is told that it was dismissed", async || {
+        let path = format!("api/changes?since={}", shown_page["cursor"]);
+        let page = s.server.get(&olga, &path).await.ok().json();
+        if page["migrations"][0]["dismissed"] == true { Ok(()) } else { Err(page) }
+    })
+    .await;
     let refused = json!({"cloud": "cloud", "items": [{"vm": s.moid("secret-2")}]});
     for path in ["api/plan", "api/migrations"] {
         let answer = s.server.call(&olga, Method::POST, path, Some(&refused)).await;

@@ -1,6 +1,7 @@
 //! A user who sees one folder only.
 
 use axum::http::Method;
+use hdm_shared::migration::MigrationState;
 use hdm_shared::plugin::Privilege;
 use serde_json::{Value, json};
 
@@ -185,6 +186,25 @@ async fn a_privilege_that_is_taken_away_is_gone_within_a_minute_from_what_the_pa
     s.pass(30);
     let page = s.get(&grant, &next(&page)).await.json();
     assert_eq!((page["reset"].as_bool(), names(&page).len()), (Some(true), 5));
+}
+
+#[tokio::test]
+async fn that_a_migration_was_dismissed_is_told_to_those_who_saw_it() {
+    let s = Setting::new().await;
+    s.of_one_folder();
+    let grant = s.grant("olga", Some(&vm(1))).await;
+    let first = s.get(&grant, "/api/changes?since=0").await.json();
+    s.appliance.change(|world| {
+        world.cursor += 1;
+        world.migrations = vec![of_vm(1), of_vm(2)];
+        for view in &mut world.migrations {
+            (view.state, view.dismissed) = (MigrationState::Failed, true);
+        }
+    });
+    s.app.feed.round().await;
+    let next = s.get(&grant, &format!("/api/changes?since={}", first["cursor"])).await.json();
+    assert_eq!((names(&next), &next["migrations"][0]["dismissed"]), (vec!["shown-1".into()], &json!(true)));
+    assert_eq!(names(&s.get(&grant, "/api/changes?since=0").await.json()).len(), 4);
 }
 
 #[tokio::test]
