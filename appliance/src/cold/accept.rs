@@ -10,7 +10,6 @@ use futures_util::{StreamExt, TryStreamExt};
 use hdm_shared::admission::target::FolderFacts;
 use hdm_shared::admission::{self, Case, Reservations, SourceVm, TargetFacts};
 use hdm_shared::batch::{BatchItem, BatchRequest};
-use hdm_shared::cloud::ReleasedObjects;
 use hdm_shared::migration::{ColdOptions, ColdRequest, MAX_VMS_PER_REQUEST, MacPolicy, Plan, VmPlan};
 use hdm_shared::problem::Finding;
 use hdm_shared::vcenter::VcenterRole;
@@ -181,9 +180,11 @@ async fn prepare(cold: &Cold, request: &BatchRequest) -> Result<(Site, Site, Vec
         .iter()
         .map(|item| (item.clone(), pick(sought, &item.vm, &candidates).map(|c| c.object.clone())))
         .collect();
-    let released = cold.store.released(&to.id).await?;
+    let cloud = to.inventory.snapshot();
+    let offered = released::part(&cloud, &cold.store.released(&to.id).await?);
+    let sight = Sight { from: &from, to: &to, source: &view, cloud: &cloud, offered: &offered };
     let mut prepared: Vec<Prepared> = futures_util::stream::iter(picked)
-        .map(|(item, picked)| look_up(&from, &to, &view, &released, item, picked))
+        .map(|(item, picked)| look_up(sight, item, picked))
         .buffered(AT_ONCE)
         .try_collect()
         .await?;
@@ -224,14 +225,23 @@ fn twice(mut prepared: Vec<Prepared>) -> Vec<Prepared> {
     prepared
 }
 
+/// Both vCenters as a request sees them.
+#[derive(Clone, Copy)]
+struct Sight<'a> {
+    from: &'a Site,
+    to: &'a Site,
+    source: &'a InventoryView,
+    cloud: &'a InventoryView,
+    /// What is released of the cloud.
+    offered: &'a InventoryView,
+}
+
 async fn look_up(
-    from: &Site,
-    to: &Site,
-    view: &InventoryView,
-    released: &ReleasedObjects,
+    sight: Sight<'_>,
     item: BatchItem,
     picked: Result<MoRef, Finding>,
 ) -> Result<Prepared, AcceptError> {
+    let Sight { from, to, source: view, cloud, offered } = sight;
     let object = match picked {
         Ok(object) => object,
         Err(finding) => return Ok(Prepared { item, found: None, findings: vec![finding] }),
@@ -245,21 +255,20 @@ async fn look_up(
     let source = admit::source_facts(from, &details, &target_name).await.map_err(fail)?;
     let nics: Vec<(String, String)> =
         details.nics.iter().map(|nic| (nic.label.clone(), facts::network_name(view, nic))).collect();
-    let cloud_view = to.inventory.snapshot();
-    let resolved = place::resolve(&cloud_view, to.id.as_str(), &item.target, &nics);
+    let resolved = place::resolve(offered, to.id.as_str(), &item.target, &nics);
     let mut findings = resolved.findings;
+    released::explain(cloud, to.id.as_str(), &mut findings);
     let target = match resolved.place {
         Some(place) => {
-            findings.extend(released::check(released, to.id.as_str(), &place));
             let facts = admit::target_facts(to, &place, &source);
             Target::Known(Box::new(place), Box::new(facts))
         }
         None => Target::Partly {
-            macs_in_use: facts::macs_in_use(&to.id, &cloud_view, &source.nics),
+            macs_in_use: facts::macs_in_use(&to.id, cloud, &source.nics),
             names: resolved
                 .folder
                 .as_ref()
-                .map(|folder| cloud_view.vms_in(&folder.object).map(|vm| vm.name.clone()).collect()),
+                .map(|folder| cloud.vms_in(&folder.object).map(|vm| vm.name.clone()).collect()),
             folder: resolved.folder,
         },
     };
