@@ -265,6 +265,19 @@ async fn a_user_of_a_linked_cloud_has_a_session_there_too() {
     let folders = offers[0]["folders"].as_array().unwrap();
     let paths: Vec<&str> = folders.iter().map(|folder| folder["path"].as_str().unwrap()).collect();
     assert_eq!(paths, ["/DC0/vm", "/DC0/vm/Prod", "/DC0/vm/Prod/Web"]);
+    // Nor does she move anything to a cluster that she does not see, whatever she calls it.
+    let admin = s.grant(ADMINISTRATOR, None).await;
+    let whole = s.batch(&admin, "shown-1").await;
+    for cluster in [whole["items"][0]["target"]["cluster"].clone(), json!("C0"), json!(null)] {
+        let mut body = whole.clone();
+        body["items"][0]["target"]["cluster"] = cluster.clone();
+        let plan = s.server.call(&here, Method::POST, "api/plan", Some(&body)).await.ok().text;
+        let code = plan.contains("target-not-released") || plan.contains("cluster-unknown");
+        assert!(code || plan.contains("cluster-missing"), "{cluster}: {plan}");
+        assert!(!plan.contains("/DC0/host"), "{cluster}: {plan}");
+        let started = s.server.call(&here, Method::POST, "api/migrations", Some(&body)).await;
+        assert!(started.status == 422 && !started.text.contains("/DC0/host"), "{cluster}: {started:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -181,7 +181,10 @@ async fn prepare(cold: &Cold, request: &BatchRequest) -> Result<(Site, Site, Vec
         .map(|item| (item.clone(), pick(sought, &item.vm, &candidates).map(|c| c.object.clone())))
         .collect();
     let cloud = to.inventory.snapshot();
-    let offered = released::part(&cloud, &cold.store.released(&to.id).await?);
+    let mut offered = released::part(&cloud, &cold.store.released(&to.id).await?);
+    if let Some(within) = &request.within {
+        offered = released::part(&offered, within);
+    }
     let sight = Sight { from: &from, to: &to, source: &view, cloud: &cloud, offered: &offered };
     let mut prepared: Vec<Prepared> = futures_util::stream::iter(picked)
         .map(|(item, picked)| look_up(sight, item, picked))
@@ -232,7 +235,7 @@ struct Sight<'a> {
     to: &'a Site,
     source: &'a InventoryView,
     cloud: &'a InventoryView,
-    /// What is released of the cloud.
+    /// What of the cloud may be chosen and named.
     offered: &'a InventoryView,
 }
 

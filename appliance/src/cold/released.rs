@@ -46,7 +46,7 @@ pub fn explain(whole: &InventoryView, cloud: &str, findings: &mut [Finding]) {
             *finding = Finding::blocker(
                 "target-not-released",
                 &finding.object,
-                format!("The {what} {asked} of {cloud} is not released for migrations."),
+                format!("The {what} {asked} of {cloud} is not released for your migrations."),
                 format!("Choose another {what}, or let an administrator release this one."),
             );
         }
@@ -201,6 +201,14 @@ mod tests {
                 assert!(!finding.code.ends_with("-released"), "{finding:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_request_may_be_limited_to_less_than_what_is_released() {
+        let within = ReleasedObjects { datastores: Some(Vec::new()), ..ReleasedObjects::default() };
+        let offered = part(&part(&cloud(), &released()), &within);
+        assert_eq!((offered.clusters.len(), offered.datastores.len()), (1, 0));
+        assert!(part(&cloud(), &ReleasedObjects::none()).pools.is_empty());
     }
 
     #[test]

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use hdm_shared::ObjectId;
-use hdm_shared::plugin::{CLIENT_TOKEN_HEADER, Privilege};
+use hdm_shared::plugin::{CLIENT_TOKEN_HEADER, Privilege, SESSION_UNKNOWN};
 use hdm_shared::vcenter::VcenterRole;
+use hdm_shared::{ObjectId, VcenterId};
 use hdm_vsphere::{Error, MoRef, Secret};
 
 use crate::app::App;
@@ -135,6 +135,23 @@ impl Caller {
         self.must(privilege, &root).await
     }
 
+    /// The user's session at a cloud that is linked with the vCenter the user is logged in to.
+    pub fn linked(&self, cloud: &VcenterId) -> Option<InUse> {
+        let cloud = self.app.vcenters.named(cloud)?;
+        self.app.table.linked(&self.session, &cloud.guid)
+    }
+
+    /// What the user sees in that session.
+    pub async fn seen(&self, session: &InUse, objects: &[MoRef]) -> Result<HashSet<MoRef>, Failure> {
+        session.session.seen(objects).await.map_err(|error| {
+            let failure = Failure::from(error);
+            if failure.is(SESSION_UNKNOWN) {
+                self.app.table.end(session.id);
+            }
+            failure
+        })
+    }
+
     /// Refuses requests about a vCenter that VMs are not moved from.
     pub fn must_be_source(&self) -> Result<(), Failure> {
         let vcenter = &self.session.vcenter;
@@ -161,7 +178,7 @@ impl Caller {
     /// A failure of vCenter. A session that it has ended is not kept.
     fn failed(&self, error: Error) -> Failure {
         let failure = Failure::from(error);
-        if failure.is(hdm_shared::plugin::SESSION_UNKNOWN) {
+        if failure.is(SESSION_UNKNOWN) {
             self.app.table.end(self.session.id);
         }
         failure

@@ -104,15 +104,22 @@ async fn somebody_who_may_see_everything_sees_everything() {
     assert_eq!((board["on_premise"][0]["vms"].as_u64(), &board["troubles"][0]), (Some(10), &json!(HIDDEN)));
 }
 
-#[tokio::test]
-async fn of_a_linked_cloud_the_user_is_offered_what_he_sees_there() {
+/// A cloud with two of everything, and Lena, who is logged in to a vCenter that is linked with it and sees the
+/// first of each.
+async fn linked() -> Setting {
     let s = Setting::new().await;
     let object = |id: &str| json!({"id": id, "name": id, "path": format!("/DC0/{id}"), "datacenter": "DC0"});
+    let datastore = |id: &str| {
+        let mut datastore = object(id);
+        datastore["capacity_bytes"] = json!(1);
+        datastore["available_bytes"] = json!(1);
+        datastore
+    };
     let cluster = |id: &str| {
         let mut cluster = object(id);
         let parts = json!({"drs": true, "cpus_total": 1, "cpus_used": 0, "memory_total_mib": 1, "memory_used_mib": 0,
             "hosts": [object("host-1"), object("host-2")], "pools": [object("resgroup-1")],
-            "datastores": [], "networks": [object("network-1"), object("dvportgroup-2")]});
+            "datastores": [datastore("datastore-1"), datastore("datastore-2")], "networks": [object("network-1"), object("dvportgroup-2")]});
         cluster.as_object_mut().unwrap().extend(parts.as_object().unwrap().clone());
         cluster
     };
@@ -127,10 +134,17 @@ async fn of_a_linked_cloud_the_user_is_offered_what_he_sees_there() {
         ("ClusterComputeResource", "domain-c2"),
         ("Folder", "group-v2"),
         ("HostSystem", "host-2"),
+        ("Datastore", "datastore-2"),
         ("DistributedVirtualPortgroup", "dvportgroup-2"),
     ] {
         linked.remove(&hdm_vsphere::MoRef::new(kind, id));
     }
+    s
+}
+
+#[tokio::test]
+async fn of_a_linked_cloud_the_user_is_offered_what_he_sees_there() {
+    let s = linked().await;
     let grant = s.grant("lena", Some(&vm(1))).await;
     let offer = &s.get(&grant, "/api/clouds").await.json()[0];
     let ids = |list: &Value| -> Vec<String> {
@@ -149,6 +163,38 @@ async fn of_a_linked_cloud_the_user_is_offered_what_he_sees_there() {
     let whole = s.grant("olga", Some(&vm(1))).await;
     let answer = s.get(&whole, "/api/clouds").await.json();
     assert_eq!(ids(&answer[0]["clusters"]).len(), 2, "whoever is not linked is offered what is released");
+}
+
+#[tokio::test]
+async fn in_a_linked_cloud_a_place_lies_within_what_the_user_sees_there() {
+    let s = linked().await;
+    let grant = s.grant("lena", Some(&vm(1))).await;
+    let ask = async |path: &str, target: Value, within: Value| {
+        let item = json!({"vm": "vm-1", "target": target});
+        let body = json!({"cloud": "cloud", "items": [item], "within": within});
+        s.call(&grant, Method::POST, path, Some(body)).await
+    };
+    let seen = json!({"clusters": ["domain-c1"], "folders": ["group-v1"], "datastores": ["datastore-1"],
+        "networks": ["network-1"]});
+    for (path, relayed) in [("/api/plan", "/batches/plan"), ("/api/migrations", "/batches")] {
+        // Whatever the page says, and also for what is named or left out.
+        ask(path, json!({"cluster": "domain-c2"}), json!(null)).await;
+        ask(path, json!({"pool": "resgroup-1"}), json!({"clusters": ["domain-c2"]})).await;
+        for asked in s.appliance.asked(&Method::POST, relayed) {
+            assert_eq!(asked.body["within"], seen, "{path}");
+        }
+        for hidden in [json!({"host": "host-2"}), json!({"pool": "Secret"}), json!({"host": "host-77"})] {
+            let answer = ask(path, hidden, json!(null)).await;
+            assert_eq!(answer.status, 400, "{answer:?}");
+        }
+        assert_eq!(s.appliance.asked(&Method::POST, relayed).len(), 2, "nothing else was passed on");
+    }
+    s.of_one_folder();
+    let olga = s.grant("olga", None).await;
+    let body = json!({"cloud": "cloud", "items": [{"vm": "vm-1"}], "within": seen});
+    s.call(&olga, Method::POST, "/api/plan", Some(body)).await;
+    let asked = s.appliance.asked(&Method::POST, "/batches/plan");
+    assert_eq!(asked[2].body.get("within"), None, "whoever is not linked may choose what is released");
 }
 
 #[tokio::test]
