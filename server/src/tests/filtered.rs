@@ -166,6 +166,29 @@ async fn of_a_linked_cloud_the_user_is_offered_what_he_sees_there() {
 }
 
 #[tokio::test]
+async fn of_a_linked_cloud_the_dashboard_and_the_charts_show_what_the_user_sees_there() {
+    let s = linked().await;
+    s.appliance.change(|world| {
+        let mut hidden = world.dashboard["off_premise"][0].clone();
+        (hidden["id"], hidden["name"]) = (json!("domain-c2"), json!(HIDDEN));
+        world.dashboard["off_premise"].as_array_mut().unwrap().push(hidden);
+    });
+    let grant = s.grant("lena", Some(&vm(1))).await;
+    let board = s.get(&grant, "/api/dashboard").await.json();
+    assert_eq!(
+        (&board["off_premise"][0]["id"], &board["off_premise"][1]),
+        (&json!("domain-c1"), &json!(null))
+    );
+    for (cluster, status) in [("domain-c1", 200), ("domain-c2", 404), ("C0", 400)] {
+        let path = format!("/api/samples?cloud=cloud&cluster={cluster}");
+        assert_eq!(s.get(&grant, &path).await.status, status, "{cluster}");
+    }
+    assert_eq!(s.get(&grant, "/api/samples?cloud=cloud").await.status, 200);
+    assert_eq!(s.get(&grant, "/api/samples?cloud=onprem").await.status, 404);
+    assert_eq!(s.appliance.asked(&Method::GET, "/samples").len(), 2, "nothing else was asked");
+}
+
+#[tokio::test]
 async fn in_a_linked_cloud_a_place_lies_within_what_the_user_sees_there() {
     let s = linked().await;
     let grant = s.grant("lena", Some(&vm(1))).await;
