@@ -169,7 +169,8 @@ mod tests {
         let old = ExtensionInfo { plugin: Some(plugin), ..old };
         assert!(renewed(&old).is_none(), "its types are there");
         let lacking = ExtensionInfo { event_ids: Vec::new(), ..old };
-        let spec = renewed(&lacking).map(|spec| (spec.version, spec.plugin.is_some(), spec.events.is_empty()));
+        let spec =
+            renewed(&lacking).map(|spec| (spec.version, spec.plugin.is_some(), spec.events.is_empty()));
         assert_eq!(spec, Some(("0.0.1".into(), true, false)));
     }
 

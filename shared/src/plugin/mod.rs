@@ -46,6 +46,8 @@ use crate::ids::VcenterId;
 /// The extension's key.
 pub const EXTENSION_KEY: &str = "com.hdm.plugin";
 
+/// What the appliance calls itself when it reads a plugin server's manifest.
+pub const APPLIANCE_AGENT: &str = "HDM-appliance";
 /// The header in which the vSphere Client's session token travels.
 pub const CLIENT_TOKEN_HEADER: &str = "vmware-api-session-id";
 
