@@ -1,5 +1,7 @@
 //! Registering the plug-in with a vCenter, and what can be checked of it from here.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::Json;
@@ -59,7 +61,7 @@ pub async fn register(
         thumbprint: presented.sha256.to_string(),
         certificate_pem: takes_certificate(&about).then(|| presented.pem.clone()),
     };
-    let mut found = (Vec::new(), Vec::new());
+    let mut found = Found::default();
     check_certificate(&url, &plugin, &presented, &mut found);
     check_manifest(&url, presented.sha256, &mut found).await;
     check_rights(&site, &mut found).await?;
@@ -76,7 +78,7 @@ pub async fn register(
     let done = extension::set_plugin(&site.session, Some(plugin)).await?;
     tracing::info!(vcenter = %id, ?done, %url, "the plug-in is registered");
     let known = site.session.find_extension(KEY).await?;
-    Ok(Json(view(known, found)))
+    Ok(Json(view(&site, known, found).await))
 }
 
 /// Takes the plug-in away. The types of tasks and events stay: migrations need them.
@@ -90,7 +92,7 @@ pub async fn unregister(
     let site = site(&api, &id)?;
     extension::set_plugin(&site.session, None).await?;
     let known = site.session.find_extension(KEY).await?;
-    Ok(Json(view(known, (Vec::new(), Vec::new()))))
+    Ok(Json(view(&site, known, Found::default()).await))
 }
 
 /// How the vCenter knows HDM, and whether what it knows is still so.
@@ -103,7 +105,7 @@ pub async fn status(
     let Path(id) = id?;
     let site = site(&api, &id)?;
     let known = site.session.find_extension(KEY).await?;
-    let mut found = (Vec::new(), Vec::new());
+    let mut found = Found::default();
     if let Some(known) = &known {
         check_types(known, &mut found);
         if let Some(plugin) = &known.plugin {
@@ -111,7 +113,7 @@ pub async fn status(
         }
     }
     check_rights(&site, &mut found).await?;
-    Ok(Json(view(known, found)))
+    Ok(Json(view(&site, known, found).await))
 }
 
 /// What was found to be well, and what was not.
@@ -310,7 +312,15 @@ async fn check_server(plugin: &ExtensionPlugin, found: &mut Found) {
     }
 }
 
-fn view(known: Option<ExtensionInfo>, (passed, findings): Found) -> RegistrationView {
+async fn view(site: &Site, known: Option<ExtensionInfo>, (passed, findings): Found) -> RegistrationView {
+    let host = Endpoint::host_port(&site.session.endpoint().url);
+    let resolved = tokio::time::timeout(PROBE, tokio::net::lookup_host(host)).await;
+    // A name that cannot be resolved now is as good as one without addresses.
+    let addresses: BTreeSet<IpAddr> = resolved
+        .ok()
+        .and_then(Result::ok)
+        .map(|all| all.map(|address| address.ip().to_canonical()).collect())
+        .unwrap_or_default();
     let plugin = known.as_ref().and_then(|known| known.plugin.clone());
     RegistrationView {
         version: known.as_ref().map(|known| known.version.clone()),
@@ -318,6 +328,7 @@ fn view(known: Option<ExtensionInfo>, (passed, findings): Found) -> Registration
         thumbprint: plugin.as_ref().map(|plugin| plugin.thumbprint.clone()),
         certificate: plugin.is_some_and(|plugin| plugin.certificate_pem.is_some()),
         written_at: known.and_then(|known| known.written_at),
+        vcenter_addresses: addresses.iter().map(IpAddr::to_string).collect(),
         passed,
         findings,
     }

@@ -87,6 +87,7 @@ async fn the_policy_names_the_vcenters_and_the_manifests_fetches_are_noted() {
          font-src 'self' data:; connect-src 'self'; base-uri 'self'; form-action 'none'; frame-ancestors 'self' \
          https://onprem.example.org https://cloud.example.org"
     );
+    s.send(Method::HEAD, "/plugin.json", &[("user-agent", "curl")], None).await;
     let fetches = s.app.fetches.all();
     assert_eq!((fetches.version.as_str(), fetches.fetches.len()), ("0.9.0", 1));
     assert_eq!(fetches.fetches[0].agent, "vCenter");

@@ -35,6 +35,8 @@ pub struct RegistrationView {
     pub certificate: bool,
     /// When the registration was last written.
     pub written_at: Option<Timestamp>,
+    /// The addresses of the vCenter, by which it is known among those who fetch the manifest.
+    pub vcenter_addresses: Vec<String>,
     /// What was checked and is well, a sentence each.
     pub passed: Vec<String>,
     /// What is not.
