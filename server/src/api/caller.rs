@@ -6,9 +6,9 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use hdm_shared::ObjectId;
-use hdm_shared::plugin::{CLIENT_TOKEN_HEADER, Privilege};
+use hdm_shared::plugin::{CLIENT_TOKEN_HEADER, Privilege, SESSION_UNKNOWN};
 use hdm_shared::vcenter::VcenterRole;
+use hdm_shared::{ObjectId, VcenterId};
 use hdm_vsphere::{Error, MoRef, Secret};
 
 use crate::app::App;
@@ -121,10 +121,35 @@ impl Caller {
         Err(Failure::forbidden(privilege, &self.named(object)))
     }
 
-    /// Refuses who lacks a privilege on the vCenter as a whole.
+    /// Whether the user holds a privilege over HDM as a whole: on the root folder of a vCenter that VMs are
+    /// moved from. Whoever runs a cloud has no say in HDM by that.
+    pub async fn may_everywhere(&self, privilege: Privilege) -> Result<bool, Failure> {
+        let root = self.root().await?;
+        Ok(self.must_be_source().is_ok() && self.may(privilege, &root).await?)
+    }
+
+    /// Refuses who lacks a privilege over HDM as a whole.
     pub async fn must_everywhere(&self, privilege: Privilege) -> Result<(), Failure> {
+        self.must_be_source()?;
         let root = self.root().await?;
         self.must(privilege, &root).await
+    }
+
+    /// The user's session at a cloud that is linked with the vCenter the user is logged in to.
+    pub fn linked(&self, cloud: &VcenterId) -> Option<InUse> {
+        let cloud = self.app.vcenters.named(cloud)?;
+        self.app.table.linked(&self.session, &cloud.guid)
+    }
+
+    /// What the user sees in that session.
+    pub async fn seen(&self, session: &InUse, objects: &[MoRef]) -> Result<HashSet<MoRef>, Failure> {
+        session.session.seen(objects).await.map_err(|error| {
+            let failure = Failure::from(error);
+            if failure.is(SESSION_UNKNOWN) {
+                self.app.table.end(session.id);
+            }
+            failure
+        })
     }
 
     /// Refuses requests about a vCenter that VMs are not moved from.
@@ -133,7 +158,10 @@ impl Caller {
         if vcenter.role == VcenterRole::Source {
             return Ok(());
         }
-        let detail = format!("VMs are not moved from the vCenter '{}', but to it.", vcenter.id);
+        let detail = format!(
+            "VMs are not moved from the vCenter '{}', but to it. Open HDM in a vCenter that they are moved from.",
+            vcenter.id
+        );
         Err(Failure::bad_request(detail))
     }
 
@@ -150,7 +178,7 @@ impl Caller {
     /// A failure of vCenter. A session that it has ended is not kept.
     fn failed(&self, error: Error) -> Failure {
         let failure = Failure::from(error);
-        if failure.is(hdm_shared::plugin::SESSION_UNKNOWN) {
+        if failure.is(SESSION_UNKNOWN) {
             self.app.table.end(self.session.id);
         }
         failure

@@ -1,7 +1,5 @@
 //! `GET api/clouds`: what a wizard offers of the clouds.
 
-use std::collections::HashSet;
-
 use axum::extract::RawQuery;
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -38,17 +36,23 @@ pub async fn list(
     }
     let mut offers: Vec<CloudOffer> = caller.app.upstream.ask(Call::get(&["offers"])).await?;
     for offer in &mut offers {
-        let cloud = caller.app.vcenters.named(&offer.vcenter);
-        let session = cloud.and_then(|cloud| caller.app.table.linked(&caller.session, &cloud.guid));
-        if let Some(session) = session {
-            narrow(&caller, &session, offer).await?;
+        if let Some(session) = caller.linked(&offer.vcenter)
+            && let Err(failure) = narrow(&caller, &session, offer).await
+        {
+            if failure.is(SESSION_UNKNOWN) {
+                return Err(failure);
+            }
+            // Nobody knows what the user sees, so nothing is shown.
+            offer.unavailable = Some(failure.problem.detail.clone());
+            offer.clusters.clear();
+            offer.folders.clear();
         }
     }
     reply::json(&request, &offers)
 }
 
 /// Leaves of a cloud that is linked what the user sees there.
-async fn narrow(caller: &Caller, session: &InUse, offer: &mut CloudOffer) -> Result<(), Failure> {
+pub async fn narrow(caller: &Caller, session: &InUse, offer: &mut CloudOffer) -> Result<(), Failure> {
     let mut objects: Vec<MoRef> = offer.folders.iter().map(of_cloud).collect();
     for cluster in &offer.clusters {
         let datastores = cluster.datastores.iter().map(|datastore| &datastore.object);
@@ -57,19 +61,7 @@ async fn narrow(caller: &Caller, session: &InUse, offer: &mut CloudOffer) -> Res
     }
     objects.sort();
     objects.dedup();
-    let seen = match session.session.seen(&objects).await {
-        Ok(seen) => seen,
-        Err(error) => {
-            let failure = Failure::from(error);
-            if failure.is(SESSION_UNKNOWN) {
-                caller.app.table.end(session.id);
-                return Err(failure);
-            }
-            // Nobody knows what the user sees, so nothing is shown.
-            offer.unavailable = Some(failure.problem.detail.clone());
-            HashSet::new()
-        }
-    };
+    let seen = caller.seen(session, &objects).await?;
     let sees = |object: &OfferedObject| seen.contains(&of_cloud(object));
     offer.folders.retain(sees);
     offer.clusters.retain(|cluster| sees(&cluster.object));

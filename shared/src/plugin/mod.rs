@@ -14,7 +14,7 @@
 //! | `GET api/clouds?vm=ID&cluster=ID` | | `[`[`CloudOffer`](crate::cloud::CloudOffer)`]` |
 //! | `POST api/plan` | [`BatchRequest`](crate::batch::BatchRequest) | [`Plan`](crate::migration::Plan) |
 //! | `POST api/migrations` | [`BatchRequest`](crate::batch::BatchRequest), `Idempotency-Key` | `[MigrationView]` or a [`Problem`](crate::problem::Problem) with findings |
-//! | `GET api/samples?cloud=ID&cluster=NAME&from_ms=T` | | [`SampleSeries`](crate::sample::SampleSeries) |
+//! | `GET api/samples?cloud=ID&cluster=ID&from_ms=T` | | [`SampleSeries`](crate::sample::SampleSeries) |
 //! | `GET api/events?before=N&limit=N` | | [`EventPage`](crate::event::EventPage) |
 //! | `GET api/dashboard` | | [`Dashboard`](crate::dashboard::Dashboard) |
 //! | `GET`, `PUT`, `DELETE api/preferences` | [`Preferences`] | [`Preferences`] |
@@ -46,6 +46,8 @@ use crate::ids::VcenterId;
 /// The extension's key.
 pub const EXTENSION_KEY: &str = "com.hdm.plugin";
 
+/// What the appliance calls itself when it reads a plugin server's manifest.
+pub const APPLIANCE_AGENT: &str = "HDM-appliance";
 /// The header in which the vSphere Client's session token travels.
 pub const CLIENT_TOKEN_HEADER: &str = "vmware-api-session-id";
 
