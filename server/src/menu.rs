@@ -28,7 +28,7 @@ use hdm_shared::plugin::{CLIENT_SESSION, EXTENSION_KEY, MAX_SELECTED, Privilege}
 use hdm_shared::vcenter::VcenterRole;
 use hdm_vsphere::{Error, MoRef, Secret, VmKind};
 
-use crate::api::client_token;
+use crate::api::{client, client_token};
 use crate::app::{App, Shared};
 use crate::problem::Failure;
 use crate::session::rights::{Answer, Mask};
@@ -81,7 +81,8 @@ async fn answer(
     let selected = Selection::read(&question, kind);
     app.feed.look();
     // Goes on when the deadline has passed, so that the next menu finds it in memory.
-    let deciding = tokio::spawn(decide(app, token, selected));
+    let client = client(headers, &app.vcenters);
+    let deciding = tokio::spawn(decide(app, token, client, selected));
     let shown = match tokio::time::timeout(DEADLINE, deciding).await {
         Ok(Ok(Err(failure))) if failure.is(CLIENT_SESSION) => return Err(failure),
         Ok(Ok(Ok(shown))) => shown,
@@ -128,7 +129,12 @@ impl Selection {
     }
 }
 
-async fn decide(app: Arc<App>, token: Secret, selected: Selection) -> Result<Shown, Failure> {
+async fn decide(
+    app: Arc<App>,
+    token: Secret,
+    client: Option<Arc<Vcenter>>,
+    selected: Selection,
+) -> Result<Shown, Failure> {
     let Selection::Of(guid, objects) = selected else { return Ok(Shown::Enabled) };
     let vcenter = match guid {
         Some(guid) => app.vcenters.get(&guid),
@@ -138,7 +144,7 @@ async fn decide(app: Arc<App>, token: Secret, selected: Selection) -> Result<Sho
         // The table may not have been read yet; the wizard says so.
         return Ok(if app.vcenters.all().is_empty() { Shown::Enabled } else { Shown::Absent });
     };
-    let session = enter(&app, &vcenter, token).await?;
+    let session = enter(&app, &vcenter, token, client).await?;
     if vcenter.role != VcenterRole::Source {
         return Ok(Shown::Absent);
     }
@@ -169,14 +175,19 @@ async fn decide(app: Arc<App>, token: Secret, selected: Selection) -> Result<Sho
 }
 
 /// The user's session: the one that is held, or a new one.
-async fn enter(app: &Arc<App>, vcenter: &Arc<Vcenter>, token: Secret) -> Result<InUse, Failure> {
+async fn enter(
+    app: &Arc<App>,
+    vcenter: &Arc<Vcenter>,
+    token: Secret,
+    client: Option<Arc<Vcenter>>,
+) -> Result<InUse, Failure> {
     let Some((session, prove_soon)) = app.table.warm(vcenter, &token) else {
-        return app.table.exchange(vcenter, &token).await;
+        return app.table.exchange(vcenter, &token, client.as_ref()).await;
     };
     if prove_soon {
         let (app, vcenter) = (app.clone(), vcenter.clone());
         tokio::spawn(async move {
-            if let Err(failure) = app.table.exchange(&vcenter, &token).await {
+            if let Err(failure) = app.table.exchange(&vcenter, &token, client.as_ref()).await {
                 tracing::debug!(detail = failure.problem.detail, "a session could not be proved");
             }
         });

@@ -15,11 +15,18 @@ use crate::app::App;
 use crate::problem::Failure;
 use crate::session::InUse;
 use crate::session::rights::{Answer, Mask};
+use crate::vcenters::{Vcenter, Vcenters};
 
 /// The vSphere Client's token in a request.
 pub fn client_token(headers: &HeaderMap) -> Result<Secret, Failure> {
     let token = headers.get(CLIENT_TOKEN_HEADER).and_then(|token| token.to_str().ok()).unwrap_or_default();
     if token.is_empty() { Err(Failure::client_session()) } else { Ok(Secret::new(token)) }
+}
+
+/// The vCenter in whose Client a page is, by the origin that the browser tells. It chooses nothing but who of
+/// the vCenters that HDM knows is shown the page's own token.
+pub fn client(headers: &HeaderMap, vcenters: &Vcenters) -> Option<Arc<Vcenter>> {
+    vcenters.of_origin(headers.get(header::ORIGIN)?.to_str().ok()?)
 }
 
 /// A user with a session, for one request.

@@ -60,8 +60,6 @@ impl Default for Limits {
 const MAX_REFUSED: usize = 4_096;
 /// How many exchanges can be under way, each for another token.
 const STRIPES: usize = 64;
-/// At how many vCenters a token is shown to find the one that knows it.
-const MAX_ASKED: usize = 4;
 /// At how many clouds a user is given a session.
 const MAX_LINKED: usize = 8;
 /// How long all sessions together may take to end when the process ends.
@@ -105,8 +103,12 @@ pub struct Held {
 }
 
 impl Held {
-    fn remember_home(&self, guid: String) {
-        *self.home.lock().unwrap_or_else(PoisonError::into_inner) = Some(guid);
+    fn home(&self) -> Option<String> {
+        self.home.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn remember_home(&self, guid: &str) {
+        *self.home.lock().unwrap_or_else(PoisonError::into_inner) = Some(guid.to_owned());
     }
 }
 
@@ -172,18 +174,24 @@ impl Table {
     }
 
     /// The session for a token, which is made if there is none. It is certain that the Client's session
-    /// lived at most [`Limits::proof`] ago.
-    pub async fn exchange(&self, vcenter: &Arc<Vcenter>, token: &Secret) -> Result<InUse, Failure> {
-        self.exchange_at(vcenter, token, &self.places(vcenter)).await
+    /// lived at most [`Limits::proof`] ago. `client` is the vCenter in whose Client the page is, if that is
+    /// known.
+    pub async fn exchange(
+        &self,
+        vcenter: &Arc<Vcenter>,
+        token: &Secret,
+        client: Option<&Arc<Vcenter>>,
+    ) -> Result<InUse, Failure> {
+        self.exchange_at(vcenter, token, &self.home(vcenter, token, client)).await
     }
 
-    /// Opens sessions at the clouds that are linked with the Client's vCenter. Only vCenters that VMs are
-    /// moved from are asked whether one is: no cloud sees a token that may not be meant for it.
-    pub async fn link(&self, token: &Secret) {
-        let all = self.vcenters.all();
-        let (sources, clouds): (Vec<_>, Vec<_>) =
-            all.into_iter().partition(|vcenter| vcenter.role == VcenterRole::Source);
-        let links = clouds.iter().take(MAX_LINKED).map(|cloud| self.exchange_at(cloud, token, &sources));
+    /// Opens sessions at the clouds that are linked with the Client's vCenter, which has just proved the
+    /// token. Nobody else is asked whether one is: no cloud sees a token that may not be meant for it.
+    pub async fn link(&self, session: &Held, token: &Secret) {
+        let Some(home) = session.home().and_then(|guid| self.vcenters.get(&guid)) else { return };
+        let clouds = self.vcenters.all().into_iter().filter(|vcenter| vcenter.role == VcenterRole::Cloud);
+        let clouds: Vec<_> = clouds.take(MAX_LINKED).collect();
+        let links = clouds.iter().map(|cloud| self.exchange_at(cloud, token, &home));
         for failure in futures_util::future::join_all(links).await.into_iter().filter_map(Result::err) {
             tracing::debug!(detail = failure.problem.detail, "a cloud is not linked");
         }
@@ -272,25 +280,24 @@ impl Table {
         }
     }
 
-    /// Where the token may come from, the most likely first. The vCenter itself knows it if the user is logged
-    /// in there; if not, another one that it is linked with does. A token is shown to a cloud only when it is
-    /// the cloud that is asked for, and last.
-    fn places(&self, vcenter: &Arc<Vcenter>) -> Vec<Arc<Vcenter>> {
-        let is_source = |vcenter: &Vcenter| vcenter.role == VcenterRole::Source;
-        let others = self.vcenters.all().into_iter().filter(|other| is_source(other) && *other != *vcenter);
-        let others = others.take(MAX_ASKED - 1);
-        if is_source(vcenter) {
-            std::iter::once(vcenter.clone()).chain(others).collect()
-        } else {
-            others.chain([vcenter.clone()]).collect()
-        }
+    /// The vCenter whose Client the token comes from, the only one that it is shown to: the one that has
+    /// proved it before, or else the one in whose Client the page is. If neither is known it is the one that
+    /// the page is about, which that Client shows, and which is linked with it if it is not the same.
+    fn home(&self, vcenter: &Arc<Vcenter>, token: &Secret, client: Option<&Arc<Vcenter>>) -> Arc<Vcenter> {
+        let token = Key::new(token, "").token;
+        let proved = {
+            let inner = self.lock();
+            inner.by_id.values().filter(|held| held.key.token == token).find_map(|held| held.home())
+        };
+        let proved = proved.and_then(|guid| self.vcenters.get(&guid));
+        proved.or_else(|| client.cloned()).unwrap_or_else(|| vcenter.clone())
     }
 
     async fn exchange_at(
         &self,
         vcenter: &Arc<Vcenter>,
         token: &Secret,
-        places: &[Arc<Vcenter>],
+        home: &Arc<Vcenter>,
     ) -> Result<InUse, Failure> {
         let key = Key::new(token, &vcenter.guid);
         let _one_at_a_time = self.stripes[usize::from(key.token[0]) % STRIPES].lock().await;
@@ -308,46 +315,23 @@ impl Table {
             return Err(Failure::busy("Many sessions are being opened. The page asks again by itself."));
         }
         // Asked for even if the session is there: the answer says whether the Client's session still lives.
-        let (ticket, home) = match self.ticket(vcenter, token, places, held.as_deref()).await {
-            Ok(given) => given,
+        let ticket = match self.gate.ticket(home, &vcenter.guid, token).await {
+            Ok(ticket) => ticket,
             Err(error) => return Err(self.refuse(key, held, error)),
         };
         if let Some(held) = held {
-            held.remember_home(home);
+            held.remember_home(&home.guid);
             held.proved_ms.store(millis(self.clock.uptime()), Ordering::Release);
             return Ok(held);
         }
         match self.gate.open(vcenter, &ticket).await {
             Ok((session, user)) => {
                 let held = self.insert(key, vcenter, session, user)?;
-                held.remember_home(home);
+                held.remember_home(&home.guid);
                 Ok(held)
             }
             Err(error) => Err(self.refuse(key, None, error)),
         }
-    }
-
-    /// A ticket, and the vCenter that gave it. The one that gave the last is asked first.
-    async fn ticket(
-        &self,
-        vcenter: &Vcenter,
-        token: &Secret,
-        places: &[Arc<Vcenter>],
-        held: Option<&Held>,
-    ) -> Result<(Secret, String), Error> {
-        let home = held.and_then(|held| held.home.lock().ok()?.clone());
-        let mut places: Vec<&Arc<Vcenter>> = places.iter().collect();
-        places.sort_by_key(|place| home.as_deref() != Some(place.guid.as_str()));
-        let mut failed = Error::TokenRefused { vcenter: vcenter.id.to_string() };
-        for place in places {
-            match self.gate.ticket(place, &vcenter.guid, token).await {
-                Ok(ticket) => return Ok((ticket, place.guid.clone())),
-                Err(Error::TokenRefused { .. }) => {}
-                // Somebody who cannot be asked may be the one who knows.
-                Err(error) => failed = error,
-            }
-        }
-        Err(failed)
     }
 
     /// The Client's session has ended, or cannot be asked about now.

@@ -135,6 +135,8 @@ struct GateState {
     /// Where tickets were asked for.
     asked: Vec<String>,
     opened: usize,
+    /// Cannot be reached.
+    down: HashSet<String>,
 }
 
 impl FakeGate {
@@ -155,6 +157,11 @@ impl FakeGate {
 
     pub fn log_out(&self, token: &str) {
         self.state.lock().unwrap().good.remove(token);
+    }
+
+    /// Nobody reaches a vCenter any more.
+    pub fn take_down(&self, vcenter: &str) {
+        self.state.lock().unwrap().down.insert(vcenter.into());
     }
 
     /// How many tickets were asked for, and how many were used.
@@ -180,6 +187,9 @@ impl Gate for FakeGate {
             tokio::task::yield_now().await;
             let mut state = self.state.lock().unwrap();
             state.asked.push(at.id.to_string());
+            if state.down.contains(at.id.as_str()) {
+                return Err(Error::Timeout { vcenter: at.id.to_string(), operation: "ticket".into() });
+            }
             let knows = state.good.get(token.reveal()).is_some_and(|login| match &login.home {
                 None => at.guid == guid,
                 Some(home) => at.guid == *home && (guid == home || login.linked.iter().any(|g| g == guid)),
@@ -198,6 +208,9 @@ impl Gate for FakeGate {
         async move {
             tokio::task::yield_now().await;
             let mut state = self.state.lock().unwrap();
+            if state.down.contains(vcenter.id.as_str()) {
+                return Err(Error::Timeout { vcenter: vcenter.id.to_string(), operation: "open".into() });
+            }
             state.opened += 1;
             let refused = || Error::TokenRefused { vcenter: vcenter.id.to_string() };
             let (token, guid) = state.tickets.remove(ticket.reveal()).ok_or_else(refused)?;

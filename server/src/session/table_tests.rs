@@ -17,6 +17,7 @@ struct Setting {
     clock: Arc<ManualClock>,
     table: Arc<Table>,
     onprem: Arc<Vcenter>,
+    second: Arc<Vcenter>,
     cloud: Arc<Vcenter>,
 }
 
@@ -24,10 +25,11 @@ fn setting(limits: Limits) -> Setting {
     let (gate, clock) = (Arc::new(FakeGate::default()), Arc::new(ManualClock::default()));
     let vcenters = Arc::new(Vcenters::default());
     let onprem = vcenter("onprem", "guid-1", VcenterRole::Source);
+    let second = vcenter("second", "guid-3", VcenterRole::Source);
     let cloud = vcenter("cloud", "guid-2", VcenterRole::Cloud);
-    vcenters.put([onprem.clone(), vcenter("second", "guid-3", VcenterRole::Source), cloud.clone()]);
+    vcenters.put([onprem.clone(), second.clone(), cloud.clone()]);
     let table = Arc::new(Table::new(gate.clone(), vcenters, clock.clone(), limits));
-    Setting { gate, clock, table, onprem, cloud }
+    Setting { gate, clock, table, onprem, second, cloud }
 }
 
 fn token(text: &str) -> Secret {
@@ -37,10 +39,12 @@ fn token(text: &str) -> Secret {
 #[tokio::test]
 async fn all_frames_of_a_user_share_one_session() {
     let s = setting(Limits::default());
-    s.gate.log_in("t1", "ann");
+    s.gate.log_in_at("t1", "ann", Some("guid-1"), &["guid-2"]);
     let ask = || {
         let (table, onprem) = (s.table.clone(), s.onprem.clone());
-        tokio::spawn(async move { table.exchange(&onprem, &token("t1")).await.map(|held| held.id).unwrap() })
+        tokio::spawn(
+            async move { table.exchange(&onprem, &token("t1"), None).await.map(|held| held.id).unwrap() },
+        )
     };
     let frames: Vec<_> = (0..8).map(|_| ask()).collect();
     let mut ids = Vec::new();
@@ -51,8 +55,8 @@ async fn all_frames_of_a_user_share_one_session() {
     assert_eq!((ids.len(), s.table.len(), s.gate.count()), (1, 1, (1, 1)));
     // Another token of the same user, or another vCenter, is another session.
     s.gate.log_in("t2", "ann");
-    s.table.exchange(&s.onprem, &token("t2")).await.map(drop).unwrap();
-    s.table.exchange(&s.cloud, &token("t1")).await.map(drop).unwrap();
+    s.table.exchange(&s.onprem, &token("t2"), None).await.map(drop).unwrap();
+    s.table.exchange(&s.cloud, &token("t1"), None).await.map(drop).unwrap();
     assert_eq!(s.table.len(), 3);
 }
 
@@ -60,12 +64,12 @@ async fn all_frames_of_a_user_share_one_session() {
 async fn renewal_needs_a_client_that_is_still_logged_in() {
     let s = setting(Limits::default());
     let session = s.gate.log_in("t1", "ann");
-    let id = s.table.exchange(&s.onprem, &token("t1")).await.map(|held| held.id).unwrap();
+    let id = s.table.exchange(&s.onprem, &token("t1"), None).await.map(|held| held.id).unwrap();
     s.gate.log_out("t1");
     s.clock.advance(Duration::from_secs(29));
-    assert!(s.table.exchange(&s.onprem, &token("t1")).await.is_ok(), "it was proved just now");
+    assert!(s.table.exchange(&s.onprem, &token("t1"), None).await.is_ok(), "it was proved just now");
     s.clock.advance(Duration::from_secs(1));
-    let failure = s.table.exchange(&s.onprem, &token("t1")).await.map(|_| ()).unwrap_err();
+    let failure = s.table.exchange(&s.onprem, &token("t1"), None).await.map(|_| ()).unwrap_err();
     assert!(failure.is(CLIENT_SESSION));
     assert!(s.table.enter(id).is_none(), "its session is gone too");
     until(|| session.ended() == 1).await;
@@ -78,20 +82,20 @@ async fn renewal_needs_a_client_that_is_still_logged_in() {
 async fn a_session_in_use_is_never_evicted_and_what_is_evicted_is_logged_out() {
     let s = setting(Limits { sessions: 2, ..Limits::default() });
     let sessions: Vec<_> = (0..4).map(|n| s.gate.log_in(&format!("t{n}"), "ann")).collect();
-    let first = s.table.exchange(&s.onprem, &token("t0")).await.map_err(drop).unwrap();
+    let first = s.table.exchange(&s.onprem, &token("t0"), None).await.map_err(drop).unwrap();
     s.clock.advance(Duration::from_secs(1));
-    let second = s.table.exchange(&s.onprem, &token("t1")).await.map(|held| held.id).unwrap();
+    let second = s.table.exchange(&s.onprem, &token("t1"), None).await.map(|held| held.id).unwrap();
     s.clock.advance(Duration::from_secs(1));
     // The first is older, but it answers a request.
-    let third = s.table.exchange(&s.onprem, &token("t2")).await.map_err(drop).unwrap();
+    let third = s.table.exchange(&s.onprem, &token("t2"), None).await.map_err(drop).unwrap();
     assert!(s.table.enter(second).is_none() && s.table.enter(first.id).is_some());
     until(|| sessions[1].ended() == 1).await;
-    let full = s.table.exchange(&s.onprem, &token("t3")).await.map(|_| ()).unwrap_err();
+    let full = s.table.exchange(&s.onprem, &token("t3"), None).await.map(|_| ()).unwrap_err();
     assert_eq!(full.problem.status, 429, "both are in use");
     until(|| sessions[3].ended() == 1).await;
     let oldest = first.id;
     drop((first, third));
-    s.table.exchange(&s.onprem, &token("t3")).await.map(drop).unwrap();
+    s.table.exchange(&s.onprem, &token("t3"), None).await.map(drop).unwrap();
     assert_eq!(s.table.len(), 2);
     assert!(s.table.enter(oldest).is_none() || sessions[0].ended() == 0);
 }
@@ -105,12 +109,14 @@ async fn the_least_recently_used_goes_first() {
     let mut ids = Vec::new();
     for n in 0..2 {
         s.clock.advance(Duration::from_secs(1));
-        ids.push(s.table.exchange(&s.onprem, &token(&format!("t{n}"))).await.map(|held| held.id).unwrap());
+        ids.push(
+            s.table.exchange(&s.onprem, &token(&format!("t{n}")), None).await.map(|held| held.id).unwrap(),
+        );
     }
     s.clock.advance(Duration::from_secs(1));
     drop(s.table.enter(ids[0]));
     s.clock.advance(Duration::from_secs(1));
-    s.table.exchange(&s.onprem, &token("t2")).await.map(drop).unwrap();
+    s.table.exchange(&s.onprem, &token("t2"), None).await.map(drop).unwrap();
     assert!(s.table.enter(ids[0]).is_some(), "it was used a second ago");
     assert!(s.table.enter(ids[1]).is_none());
 }
@@ -119,8 +125,8 @@ async fn the_least_recently_used_goes_first() {
 async fn an_idle_session_and_one_at_a_changed_vcenter_are_ended() {
     let s = setting(Limits::default());
     let (a, b) = (s.gate.log_in("a", "ann"), s.gate.log_in("b", "bob"));
-    let ann = s.table.exchange(&s.onprem, &token("a")).await.map_err(drop).unwrap();
-    let bob = s.table.exchange(&s.onprem, &token("b")).await.map(|held| held.id).unwrap();
+    let ann = s.table.exchange(&s.onprem, &token("a"), None).await.map_err(drop).unwrap();
+    let bob = s.table.exchange(&s.onprem, &token("b"), None).await.map(|held| held.id).unwrap();
     s.clock.advance(Duration::from_secs(599));
     s.table.sweep(|_| true);
     assert_eq!(s.table.len(), 2);
@@ -138,13 +144,13 @@ async fn an_idle_session_and_one_at_a_changed_vcenter_are_ended() {
 async fn a_refused_token_is_not_asked_about_again_and_again() {
     let s = setting(Limits::default());
     for _ in 0..50 {
-        let failure = s.table.exchange(&s.onprem, &token("guess")).await.map(|_| ()).unwrap_err();
+        let failure = s.table.exchange(&s.onprem, &token("guess"), None).await.map(|_| ()).unwrap_err();
         assert!(failure.is(CLIENT_SESSION));
     }
-    assert_eq!(s.gate.asked(), ["onprem", "second"]);
+    assert_eq!(s.gate.asked(), ["onprem"]);
     s.clock.advance(Duration::from_secs(10));
-    let _ = s.table.exchange(&s.onprem, &token("guess")).await;
-    assert_eq!(s.gate.count().0, 4);
+    let _ = s.table.exchange(&s.onprem, &token("guess"), None).await;
+    assert_eq!(s.gate.count().0, 2);
 }
 
 #[tokio::test]
@@ -153,11 +159,11 @@ async fn guessing_tokens_does_not_load_vcenter_without_limit() {
     s.clock.advance(Duration::from_secs(60));
     let mut busy = 0;
     for n in 0..20 {
-        let failure = s.table.exchange(&s.onprem, &token(&format!("g{n}"))).await.map(|_| ()).unwrap_err();
+        let failure =
+            s.table.exchange(&s.onprem, &token(&format!("g{n}")), None).await.map(|_| ()).unwrap_err();
         busy += usize::from(failure.problem.status == 429);
     }
-    // Two vCenters could know each.
-    assert_eq!((busy, s.gate.count().0), (15, 10));
+    assert_eq!((busy, s.gate.count().0), (15, 5));
 }
 
 #[tokio::test]
@@ -165,7 +171,7 @@ async fn a_menu_is_answered_from_memory_until_it_is_to_be_proved() {
     let s = setting(Limits::default());
     s.gate.log_in("t1", "ann");
     assert!(s.table.warm(&s.onprem, &token("t1")).is_none());
-    s.table.exchange(&s.onprem, &token("t1")).await.map(drop).unwrap();
+    s.table.exchange(&s.onprem, &token("t1"), None).await.map(drop).unwrap();
     let warm = |after: u64| {
         s.clock.advance(Duration::from_secs(after));
         s.table.warm(&s.onprem, &token("t1")).map(|(_, soon)| soon)
@@ -180,7 +186,7 @@ async fn a_menu_is_answered_from_memory_until_it_is_to_be_proved() {
 async fn a_lost_session_is_a_session_unknown() {
     let s = setting(Limits::default());
     let fake = s.gate.log_in("t1", "ann");
-    let held = s.table.exchange(&s.onprem, &token("t1")).await.map_err(drop).unwrap();
+    let held = s.table.exchange(&s.onprem, &token("t1"), None).await.map_err(drop).unwrap();
     fake.lose();
     let root = held.session.root().await.unwrap();
     let mask = super::super::rights::Mask::of(|p| p == Privilege::View);
@@ -189,30 +195,49 @@ async fn a_lost_session_is_a_session_unknown() {
 }
 
 #[tokio::test]
-async fn a_token_of_a_linked_vcenter_is_good_and_a_cloud_sees_no_other_vcenters_token() {
+async fn a_token_is_shown_to_the_vcenter_whose_client_it_comes_from_and_to_nobody_else() {
     let s = setting(Limits::default());
     s.gate.log_in_at("t1", "ann", Some("guid-3"), &["guid-1"]);
     s.gate.log_in_at("t2", "bob", Some("guid-1"), &["guid-2"]);
-    assert_eq!(s.table.exchange(&s.onprem, &token("t1")).await.map(|held| held.user.clone()).unwrap(), "ann");
-    assert_eq!(s.gate.asked(), ["onprem", "second"]);
+    let ann = s.table.exchange(&s.onprem, &token("t1"), Some(&s.second)).await.map_err(drop).unwrap();
+    assert_eq!((ann.user.as_str(), s.gate.asked()), ("ann", vec!["second".to_owned()]));
     s.clock.advance(Duration::from_secs(60));
-    s.table.exchange(&s.onprem, &token("t1")).await.map(drop).unwrap();
-    assert_eq!(s.gate.asked()[2..], ["second"], "the one that knows it is asked first");
-    let ann = s.table.exchange(&s.onprem, &token("t1")).await.map_err(drop).unwrap();
-    s.table.link(&token("t1")).await;
+    s.table.exchange(&s.onprem, &token("t1"), None).await.map(drop).unwrap();
+    assert_eq!(s.gate.asked()[1..], ["second"], "the one that has proved it is asked again");
+    s.table.link(&ann, &token("t1")).await;
     assert!(s.table.linked(&ann, "guid-2").is_none(), "not linked");
-    let bob = s.table.exchange(&s.onprem, &token("t2")).await.map_err(drop).unwrap();
-    s.table.link(&token("t2")).await;
+    assert_eq!(s.gate.asked()[2..], ["second"]);
+    let bob = s.table.exchange(&s.onprem, &token("t2"), None).await.map_err(drop).unwrap();
+    s.table.link(&bob, &token("t2")).await;
     let linked = s.table.linked(&bob, "guid-2").map(|held| held.vcenter.id.to_string());
     assert_eq!(linked.as_deref(), Some("cloud"));
-    assert!(!s.gate.asked().iter().any(|at| at == "cloud"), "{:?}", s.gate.asked());
+    assert_eq!(s.gate.asked()[3..], ["onprem", "onprem"], "neither the other vCenter nor the cloud");
+}
+
+#[tokio::test]
+async fn whoever_has_logged_out_is_told_so_although_another_vcenter_is_down() {
+    let s = setting(Limits::default());
+    let fake = s.gate.log_in_at("t1", "ann", Some("guid-1"), &[]);
+    s.table.exchange(&s.onprem, &token("t1"), None).await.map(drop).unwrap();
+    s.gate.take_down("second");
+    s.gate.log_out("t1");
+    s.clock.advance(Duration::from_secs(60));
+    let failure = s.table.exchange(&s.onprem, &token("t1"), None).await.map(drop).unwrap_err();
+    assert!(failure.is(CLIENT_SESSION) && s.table.is_empty());
+    until(|| fake.ended() == 1).await;
+    s.gate.log_in_at("t2", "bob", Some("guid-1"), &[]);
+    s.table.exchange(&s.onprem, &token("t2"), None).await.map(drop).unwrap();
+    s.gate.take_down("onprem");
+    s.clock.advance(Duration::from_secs(60));
+    let failure = s.table.exchange(&s.onprem, &token("t2"), None).await.map(drop).unwrap_err();
+    assert_eq!((failure.problem.status, s.table.len()), (502, 1), "nobody has said that it has ended");
 }
 
 #[tokio::test]
 async fn a_token_of_an_unlinked_vcenter_is_refused() {
     let s = setting(Limits::default());
     s.gate.log_in_at("t1", "ann", Some("guid-3"), &[]);
-    let failure = s.table.exchange(&s.onprem, &token("t1")).await.map(|_| ()).unwrap_err();
+    let failure = s.table.exchange(&s.onprem, &token("t1"), None).await.map(|_| ()).unwrap_err();
     assert!(failure.is(CLIENT_SESSION) && s.table.is_empty());
 }
 

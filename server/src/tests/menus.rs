@@ -83,7 +83,8 @@ async fn what_is_in_flight_opens_at_its_status() {
 #[tokio::test]
 async fn what_the_wizard_refuses_with_words_is_enabled() {
     let s = quiet().await;
-    s.log_in("olga");
+    s.gate.log_in_at("token-of-olga", "olga", Some(ONPREM), &[CLOUD]);
+    assert_eq!(vms(&s, "olga", &[1]).await, DISABLED);
     let two = [urn(1, ONPREM), urn(2, CLOUD)];
     assert_eq!(shown(&ask(&s, "/dyn/vm/menu", "olga", &two).await), ENABLED);
     let many: Vec<u32> = (1..=501).collect();
@@ -91,7 +92,6 @@ async fn what_the_wizard_refuses_with_words_is_enabled() {
     assert_eq!(shown(&ask(&s, "/dyn/vm/menu", "olga", &[urn(1, CLOUD)]).await), ABSENT, "a cloud's VM");
     let elsewhere = urn(1, "33333333-cccc-4000-8000-000000000003");
     assert_eq!(shown(&ask(&s, "/dyn/vm/menu", "olga", &[elsewhere]).await), ABSENT, "not ours");
-    assert_eq!(vms(&s, "olga", &[1]).await, DISABLED);
 }
 
 #[tokio::test]
