@@ -11,7 +11,7 @@ use hdm_vsphere::MoRef;
 
 use super::{Caller, cluster, no_parameter, parameters, reply, vm};
 use crate::problem::Failure;
-use crate::session::InUse;
+use crate::session::{InUse, Link};
 use crate::upstream::Call;
 
 /// What an administrator released of each cloud, for a user who may migrate the VM or from the cluster named;
@@ -39,12 +39,24 @@ pub async fn list(
     let mut offers: Vec<CloudOffer> = caller.app.upstream.ask(Call::get(&["offers"])).await?;
     for offer in &mut offers {
         let cloud = caller.app.vcenters.named(&offer.vcenter);
-        let session = cloud.and_then(|cloud| caller.app.table.linked(&caller.session, &cloud.guid));
-        if let Some(session) = session {
-            narrow(&caller, &session, offer).await?;
+        let link = cloud.map_or(Link::Unknown, |cloud| caller.app.table.link_of(&caller.session, &cloud));
+        match link {
+            Link::Linked(session) => narrow(&caller, &session, offer).await?,
+            Link::Unlinked => {}
+            // Nobody knows what the user sees, so nothing is shown.
+            Link::Unknown => withhold(offer),
         }
     }
     reply::json(&request, &offers)
+}
+
+/// Leaves nothing of a cloud.
+fn withhold(offer: &mut CloudOffer) {
+    offer.clusters.clear();
+    offer.folders.clear();
+    let reason =
+        "HDM could not find out what you may see there. Close this window and open it again in a moment.";
+    offer.unavailable.get_or_insert_with(|| reason.into());
 }
 
 /// Leaves of a cloud that is linked what the user sees there.

@@ -10,6 +10,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use hdm_shared::vcenter::VcenterRole;
 use hdm_vsphere::{Endpoint, Error, MoRef, Secret, Thumbprint, VmKind};
+use tokio::sync::Notify;
 
 use crate::session::rights::{Answer, Mask};
 use crate::session::user::{Gate, Opened, UserSession};
@@ -134,9 +135,12 @@ struct GateState {
     tickets: HashMap<String, (String, String)>,
     /// Where tickets were asked for.
     asked: Vec<String>,
+    given: usize,
     opened: usize,
     /// Cannot be reached.
     down: HashSet<String>,
+    /// Does not answer until it is heard again.
+    silent: HashMap<String, Arc<Notify>>,
 }
 
 impl FakeGate {
@@ -164,6 +168,26 @@ impl FakeGate {
         self.state.lock().unwrap().down.insert(vcenter.into());
     }
 
+    /// A vCenter takes requests and does not answer them until [`Self::speak`].
+    pub fn silence(&self, vcenter: &str) {
+        self.state.lock().unwrap().silent.insert(vcenter.into(), Arc::default());
+    }
+
+    /// It answers again, what it was asked before too.
+    pub fn speak(&self, vcenter: &str) {
+        if let Some(silent) = self.state.lock().unwrap().silent.remove(vcenter) {
+            silent.notify_waiters();
+        }
+    }
+
+    async fn answered(&self, vcenter: &Vcenter) {
+        let silent = self.state.lock().unwrap().silent.get(vcenter.id.as_str()).cloned();
+        match silent {
+            Some(silent) => silent.notified().await,
+            None => tokio::task::yield_now().await,
+        }
+    }
+
     /// How many tickets were asked for, and how many were used.
     pub fn count(&self) -> (usize, usize) {
         let state = self.state.lock().unwrap();
@@ -184,9 +208,9 @@ impl Gate for FakeGate {
         token: &'a Secret,
     ) -> BoxFuture<'a, Result<Secret, Error>> {
         async move {
-            tokio::task::yield_now().await;
+            self.state.lock().unwrap().asked.push(at.id.to_string());
+            self.answered(at).await;
             let mut state = self.state.lock().unwrap();
-            state.asked.push(at.id.to_string());
             if state.down.contains(at.id.as_str()) {
                 return Err(Error::Timeout { vcenter: at.id.to_string(), operation: "ticket".into() });
             }
@@ -197,7 +221,8 @@ impl Gate for FakeGate {
             if !knows {
                 return Err(Error::TokenRefused { vcenter: at.id.to_string() });
             }
-            let ticket = format!("ticket-{}", state.asked.len());
+            state.given += 1;
+            let ticket = format!("ticket-{}", state.given);
             state.tickets.insert(ticket.clone(), (token.reveal().to_owned(), guid.to_owned()));
             Ok(Secret::new(ticket))
         }
@@ -206,7 +231,7 @@ impl Gate for FakeGate {
 
     fn open<'a>(&'a self, vcenter: &'a Vcenter, ticket: &'a Secret) -> BoxFuture<'a, Result<Opened, Error>> {
         async move {
-            tokio::task::yield_now().await;
+            self.answered(vcenter).await;
             let mut state = self.state.lock().unwrap();
             if state.down.contains(vcenter.id.as_str()) {
                 return Err(Error::Timeout { vcenter: vcenter.id.to_string(), operation: "open".into() });

@@ -8,7 +8,7 @@ use hdm_shared::vcenter::VcenterRole;
 use hdm_vsphere::Secret;
 
 use super::testing::{FakeGate, vcenter};
-use super::{Limits, Table};
+use super::{Limits, Link, Table};
 use crate::clock::ManualClock;
 use crate::vcenters::{Vcenter, Vcenters};
 
@@ -16,6 +16,7 @@ struct Setting {
     gate: Arc<FakeGate>,
     clock: Arc<ManualClock>,
     table: Arc<Table>,
+    vcenters: Arc<Vcenters>,
     onprem: Arc<Vcenter>,
     second: Arc<Vcenter>,
     cloud: Arc<Vcenter>,
@@ -28,8 +29,8 @@ fn setting(limits: Limits) -> Setting {
     let second = vcenter("second", "guid-3", VcenterRole::Source);
     let cloud = vcenter("cloud", "guid-2", VcenterRole::Cloud);
     vcenters.put([onprem.clone(), second.clone(), cloud.clone()]);
-    let table = Arc::new(Table::new(gate.clone(), vcenters, clock.clone(), limits));
-    Setting { gate, clock, table, onprem, second, cloud }
+    let table = Arc::new(Table::new(gate.clone(), vcenters.clone(), clock.clone(), limits));
+    Setting { gate, clock, table, vcenters, onprem, second, cloud }
 }
 
 fn token(text: &str) -> Secret {
@@ -239,6 +240,103 @@ async fn a_token_of_an_unlinked_vcenter_is_refused() {
     s.gate.log_in_at("t1", "ann", Some("guid-3"), &[]);
     let failure = s.table.exchange(&s.onprem, &token("t1"), None).await.map(|_| ()).unwrap_err();
     assert!(failure.is(CLIENT_SESSION) && s.table.is_empty());
+}
+
+#[tokio::test]
+async fn a_session_that_nobody_waits_for_any_more_is_kept_or_ended_but_not_lost() {
+    let s = setting(Limits::default());
+    let fake = s.gate.log_in_at("t1", "ann", Some("guid-3"), &["guid-1"]);
+    s.gate.silence("onprem");
+    let (table, onprem, second) = (s.table.clone(), s.onprem.clone(), s.second.clone());
+    let page =
+        tokio::spawn(async move { table.exchange(&onprem, &token("t1"), Some(&second)).await.map(drop) });
+    // The ticket is there, and vCenter is opening the session.
+    until(|| s.gate.count().0 == 1).await;
+    tokio::task::yield_now().await;
+    page.abort();
+    assert!(page.await.unwrap_err().is_cancelled());
+    s.gate.speak("onprem");
+    until(|| s.table.len() == 1).await;
+    assert_eq!((s.gate.count(), fake.ended()), ((1, 1), 0));
+    s.table.exchange(&s.onprem, &token("t1"), None).await.map(drop).unwrap();
+    assert_eq!(s.gate.count(), (1, 1), "the next one finds it");
+}
+
+#[tokio::test]
+async fn one_vcenter_that_hangs_holds_up_nobody_at_another() {
+    let s = setting(Limits::default());
+    s.gate.log_in("t1", "ann");
+    s.gate.silence("second");
+    let (table, second) = (s.table.clone(), s.second.clone());
+    let hanging = tokio::spawn(async move { table.exchange(&second, &token("t1"), None).await.map(drop) });
+    until(|| s.gate.count().0 == 1).await;
+    s.table.exchange(&s.onprem, &token("t1"), None).await.map(drop).unwrap();
+    for n in 0..100 {
+        let (table, second) = (s.table.clone(), s.second.clone());
+        tokio::spawn(
+            async move { table.exchange(&second, &token(&format!("guess-{n}")), None).await.map(drop) },
+        );
+    }
+    until(|| s.gate.count().0 == super::MAX_UNDER_WAY + 1).await;
+    let full = s.table.exchange(&s.second, &token("one more"), None).await.map(drop).unwrap_err();
+    assert_eq!(full.problem.status, 429);
+    s.gate.speak("second");
+    hanging.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn not_linked_and_not_known_are_told_apart() {
+    let s = setting(Limits::default());
+    let is = |link: Link| match link {
+        Link::Linked(_) => "linked",
+        Link::Unlinked => "unlinked",
+        Link::Unknown => "unknown",
+    };
+    s.gate.log_in_at("ann", "ann", Some("guid-1"), &["guid-2"]);
+    s.gate.log_in_at("bob", "bob", Some("guid-1"), &[]);
+    let ann = s.table.exchange(&s.onprem, &token("ann"), None).await.map_err(drop).unwrap();
+    let bob = s.table.exchange(&s.onprem, &token("bob"), None).await.map_err(drop).unwrap();
+    assert_eq!(is(s.table.link_of(&ann, &s.cloud)), "unknown", "nobody has asked yet");
+    s.gate.take_down("cloud");
+    s.table.link(&ann, &token("ann")).await;
+    s.table.link(&bob, &token("bob")).await;
+    assert_eq!(is(s.table.link_of(&ann, &s.cloud)), "unknown", "there was a ticket, but no session");
+    assert_eq!(is(s.table.link_of(&bob, &s.cloud)), "unlinked");
+    s.clock.advance(Duration::from_secs(601));
+    assert_eq!(is(s.table.link_of(&bob, &s.cloud)), "unknown");
+}
+
+#[tokio::test]
+async fn a_cloud_that_hangs_does_not_keep_the_next_one_from_being_linked() {
+    let s = setting(Limits::default());
+    let other = vcenter("other", "guid-4", VcenterRole::Cloud);
+    s.vcenters.put([s.onprem.clone(), s.cloud.clone(), other.clone()]);
+    s.gate.log_in_at("t1", "ann", Some("guid-1"), &["guid-2", "guid-4"]);
+    s.gate.silence("cloud");
+    let ann = s.table.exchange(&s.onprem, &token("t1"), None).await.map_err(drop).unwrap();
+    let (table, session) = (s.table.clone(), ann.clone());
+    let linking = tokio::spawn(async move { table.link(&session, &token("t1")).await });
+    until(|| matches!(s.table.link_of(&ann, &other), Link::Linked(_))).await;
+    assert!(matches!(s.table.link_of(&ann, &s.cloud), Link::Unknown));
+    // The page does not wait for ever; what it has begun goes on.
+    linking.abort();
+    s.gate.speak("cloud");
+    until(|| matches!(s.table.link_of(&ann, &s.cloud), Link::Linked(_))).await;
+}
+
+#[tokio::test]
+async fn ending_an_old_session_leaves_the_new_one_of_its_key() {
+    let s = setting(Limits::default());
+    s.gate.log_in("t1", "ann");
+    let old = s.table.exchange(&s.onprem, &token("t1"), None).await.map(|held| held.id).unwrap();
+    let changed =
+        std::sync::Arc::new(Vcenter { id: "renamed".parse().unwrap(), ..Vcenter::clone(&s.onprem) });
+    s.vcenters.put([changed.clone()]);
+    let new = s.table.exchange(&changed, &token("t1"), None).await.map(|held| held.id).unwrap();
+    s.table.sweep(|vcenter| *vcenter == *changed);
+    assert!(s.table.enter(old).is_none() && s.table.enter(new).is_some());
+    let again = s.table.exchange(&changed, &token("t1"), None).await.map(|held| held.id).unwrap();
+    assert_eq!((again, s.gate.count().1), (new, 2), "it is not opened again");
 }
 
 /// Waits until something that happens by itself has happened.

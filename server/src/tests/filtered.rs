@@ -146,6 +146,17 @@ async fn of_a_linked_cloud_the_user_is_offered_what_he_sees_there() {
     let whole = s.grant("olga", Some(&vm(1))).await;
     let answer = s.get(&whole, "/api/clouds").await.json();
     assert_eq!(ids(&answer[0]["clusters"]).len(), 2, "whoever is not linked is offered what is released");
+    let nina = s.gate.log_in_at("token-of-nina", "nina", Some(ONPREM), &[CLOUD]);
+    nina.grant(&vm(1), only(&[Privilege::View, Privilege::Migrate]));
+    s.gate.take_down("cloud");
+    let nina = s.grant("nina", Some(&vm(1))).await;
+    let offer = &s.get(&nina, "/api/clouds").await.json()[0];
+    assert_eq!(
+        (&offer["clusters"], &offer["folders"]),
+        (&json!([]), &json!([])),
+        "nobody knows what she sees"
+    );
+    assert!(offer["unavailable"].as_str().unwrap().contains("could not find out"), "{offer}");
 }
 
 #[tokio::test]
