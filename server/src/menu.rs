@@ -19,7 +19,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use hdm_shared::ObjectId;
 use hdm_shared::plugin::menu::{
     CLUSTER_MIGRATE, ClientObject, MAX_OBJECTS, MenuAnswer, MenuItem, MenuQuestion, VM_MIGRATE,
@@ -48,7 +48,7 @@ pub async fn vm(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<MenuAnswer>, Failure> {
-    answer(app, &headers, &body?, VM_MIGRATE, "VirtualMachine").await
+    answer(app, &headers, body, VM_MIGRATE, "VirtualMachine").await
 }
 
 /// `POST dyn/cluster/menu`.
@@ -57,7 +57,7 @@ pub async fn cluster(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<MenuAnswer>, Failure> {
-    answer(app, &headers, &body?, CLUSTER_MIGRATE, "ClusterComputeResource").await
+    answer(app, &headers, body, CLUSTER_MIGRATE, "ClusterComputeResource").await
 }
 
 /// How an action is shown.
@@ -71,30 +71,57 @@ enum Shown {
 async fn answer(
     app: Arc<App>,
     headers: &HeaderMap,
-    body: &[u8],
+    body: Result<Bytes, BytesRejection>,
     item: &'static str,
     kind: &'static str,
 ) -> Result<Json<MenuAnswer>, Failure> {
     let token = client_token(headers)?;
-    let question: MenuQuestion = serde_json::from_slice(body)
+    let body = match body {
+        // So many objects that the question is not even read: the wizard refuses them with words.
+        Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => return Ok(enabled(item)),
+        body => body?,
+    };
+    let question: MenuQuestion = serde_json::from_slice(&body)
         .map_err(|error| Failure::bad_request(format!("The question cannot be read: {error}.")))?;
     let selected = Selection::read(&question, kind);
     app.feed.look();
-    // Goes on when the deadline has passed, so that the next menu finds it in memory.
+    let Ok(permit) = app.permits.deciding.clone().try_acquire_owned() else { return Ok(enabled(item)) };
     let client = client(headers, &app.vcenters);
-    let deciding = tokio::spawn(decide(app, token, client, selected));
+    // Goes on when the deadline has passed, so that the next menu finds it in memory.
+    let deciding = tokio::spawn(async move {
+        let _permit = permit;
+        decide(app, token, client, selected).await
+    });
     let shown = match tokio::time::timeout(DEADLINE, deciding).await {
         Ok(Ok(Err(failure))) if failure.is(CLIENT_SESSION) => return Err(failure),
         Ok(Ok(Ok(shown))) => shown,
         _ => Shown::Enabled,
     };
+    Ok(told(item, shown))
+}
+
+fn told(item: &str, shown: Shown) -> Json<MenuAnswer> {
     let (visible, relevant) = match shown {
         Shown::Enabled => (true, true),
         Shown::Disabled => (false, true),
         Shown::Absent => (false, false),
     };
     let items = vec![MenuItem { id: item.into(), visible, relevant }];
-    Ok(Json(MenuAnswer { api_version: "1.0.0".into(), dynamic_items: items }))
+    Json(MenuAnswer { api_version: "1.0.0".into(), dynamic_items: items })
+}
+
+/// The answer to a question that nobody has looked at.
+pub fn enabled(item: &str) -> Json<MenuAnswer> {
+    told(item, Shown::Enabled)
+}
+
+/// The item that an address is asked about.
+pub fn item_at(path: &str) -> Option<&'static str> {
+    match path {
+        "/dyn/vm/menu" => Some(VM_MIGRATE),
+        "/dyn/cluster/menu" => Some(CLUSTER_MIGRATE),
+        _ => None,
+    }
 }
 
 /// What is selected.

@@ -17,6 +17,11 @@ use crate::session::InUse;
 use crate::session::rights::{Answer, Mask};
 use crate::vcenters::{Vcenter, Vcenters};
 
+/// Our own token in a request.
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+}
+
 /// The vSphere Client's token in a request.
 pub fn client_token(headers: &HeaderMap) -> Result<Secret, Failure> {
     let token = headers.get(CLIENT_TOKEN_HEADER).and_then(|token| token.to_str().ok()).unwrap_or_default();
@@ -43,8 +48,7 @@ impl FromRequestParts<Arc<App>> for Caller {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Failure> {
-        let given = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let token = given.and_then(|text| text.strip_prefix("Bearer ")).unwrap_or_default();
+        let token = bearer(&parts.headers).unwrap_or_default();
         let claims = app.keys.check(token, app.clock.now()).ok_or_else(Failure::session_unknown)?;
         let session = app.table.enter(claims.clone).ok_or_else(Failure::session_unknown)?;
         // The same by construction; a token that says otherwise is not to be trusted.

@@ -38,10 +38,14 @@ pub struct Limits {
     pub menu_proof: Duration,
     /// How long a token that was refused is refused without asking.
     pub refused: Duration,
-    /// How often a second vCenters are asked for tickets.
+    /// How often a second vCenters are asked for tickets for tokens of which nothing is known.
     pub tickets_per_second: u32,
     /// How often at once.
     pub tickets_at_once: u32,
+    /// How often a second for tokens that have a session: guessing others must not keep their users out.
+    pub renewals_per_second: u32,
+    /// How often at once.
+    pub renewals_at_once: u32,
 }
 
 impl Default for Limits {
@@ -54,13 +58,15 @@ impl Default for Limits {
             refused: Duration::from_secs(10),
             tickets_per_second: 20,
             tickets_at_once: 100,
+            renewals_per_second: 100,
+            renewals_at_once: 1_000,
         }
     }
 }
 
 /// How many refused tokens are remembered.
 const MAX_REFUSED: usize = 4_096;
-/// How many exchanges are under way at once.
+/// How many exchanges are under way at once for tokens of which nothing is known.
 const MAX_UNDER_WAY: usize = 64;
 /// How many clouds are linked at once for one user.
 const LINKED_AT_ONCE: usize = 8;
@@ -207,15 +213,17 @@ pub struct Table {
     vcenters: Arc<Vcenters>,
     clock: Arc<dyn Clock>,
     limits: Limits,
-    budget: Budget,
+    strangers: Budget,
+    renewals: Budget,
     inner: Mutex<Inner>,
 }
 
 impl Table {
     /// An empty table.
     pub fn new(gate: Arc<dyn Gate>, vcenters: Arc<Vcenters>, clock: Arc<dyn Clock>, limits: Limits) -> Self {
-        let budget = Budget::new(limits.tickets_per_second, limits.tickets_at_once);
-        Self { gate, vcenters, clock, limits, budget, inner: Mutex::default() }
+        let strangers = Budget::new(limits.tickets_per_second, limits.tickets_at_once);
+        let renewals = Budget::new(limits.renewals_per_second, limits.renewals_at_once);
+        Self { gate, vcenters, clock, limits, strangers, renewals, inner: Mutex::default() }
     }
 
     /// The session for a token, which is made if there is none. It is certain that the Client's session
@@ -267,6 +275,11 @@ impl Table {
         let age = self.since_proof(&held);
         let soon = age >= self.limits.menu_proof * 4 / 5;
         (age < self.limits.menu_proof).then_some((held, soon))
+    }
+
+    /// Whether there is a session of a token.
+    pub fn knows(&self, token: &Secret) -> bool {
+        self.lock().knows(&Key::new(token, "").token)
     }
 
     /// The session that a token of ours names.
@@ -375,7 +388,12 @@ impl Table {
         if inner.refused.get(&key).is_some_and(|until| *until > now) {
             return Err(Failure::client_session());
         }
-        if inner.under_way.len() >= MAX_UNDER_WAY || !self.budget.take(now) {
+        let admitted = if inner.knows(&key.token) {
+            self.renewals.take(now)
+        } else {
+            inner.under_way.len() < MAX_UNDER_WAY && self.strangers.take(now)
+        };
+        if !admitted {
             return Err(Failure::busy("Many sessions are being opened. The page asks again by itself."));
         }
         let ending = Ending { table: self.clone(), key: key.clone() };

@@ -168,6 +168,28 @@ async fn guessing_tokens_does_not_load_vcenter_without_limit() {
 }
 
 #[tokio::test]
+async fn guessing_tokens_keeps_nobody_out_who_has_a_session() {
+    let s = setting(Limits { tickets_per_second: 1, tickets_at_once: 5, ..Limits::default() });
+    s.gate.log_in_at("t1", "ann", Some("guid-1"), &["guid-2"]);
+    let ann = s.table.exchange(&s.onprem, &token("t1"), None).await.map_err(drop).unwrap();
+    for _ in 0..3 {
+        s.clock.advance(Duration::from_secs(30));
+        let mut n = 0;
+        while s
+            .table
+            .exchange(&s.onprem, &token(&format!("g{n}")), None)
+            .await
+            .is_err_and(|f| f.problem.status != 429)
+        {
+            n += 1;
+        }
+        s.table.exchange(&s.onprem, &token("t1"), None).await.map(drop).unwrap();
+    }
+    s.table.link(&ann, &token("t1")).await;
+    assert!(s.table.linked(&ann, "guid-2").is_some());
+}
+
+#[tokio::test]
 async fn a_menu_is_answered_from_memory_until_it_is_to_be_proved() {
     let s = setting(Limits::default());
     s.gate.log_in("t1", "ann");

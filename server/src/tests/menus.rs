@@ -124,6 +124,23 @@ async fn a_menu_needs_the_clients_session_and_is_answered_from_memory_with_it() 
 }
 
 #[tokio::test]
+async fn a_menu_that_is_too_much_is_enabled() {
+    let s = quiet().await;
+    s.log_in("olga");
+    assert_eq!(vms(&s, "olga", &[1]).await, DISABLED);
+    let many: Vec<u32> = (1..=10_000).collect();
+    assert_eq!(vms(&s, "olga", &many).await, ENABLED, "more than a body may hold");
+    let tickets = s.gate.count().0;
+    let all = s.app.permits.deciding.try_acquire_many(64).unwrap();
+    assert_eq!(vms(&s, "nobody", &[1]).await, ENABLED, "as many are being decided as may be");
+    assert_eq!(s.gate.count().0, tickets);
+    drop(all);
+    let _all = s.app.permits.strangers.try_acquire_many(128).unwrap();
+    assert_eq!(vms(&s, "nobody", &[1]).await, ENABLED, "as many strangers ask as may");
+    assert_eq!(vms(&s, "olga", &[1]).await, DISABLED);
+}
+
+#[tokio::test]
 async fn a_menu_works_while_the_appliance_is_away() {
     let s = quiet().await;
     s.of_one_folder();
