@@ -30,6 +30,11 @@ struct FakeState {
     asked: Vec<Vec<MoRef>>,
     ended: usize,
     lost: bool,
+    /// After how many more questions it is lost.
+    losing: Option<usize>,
+    /// What happens after the next question.
+    then: Option<Box<dyn FnOnce() + Send>>,
+    silent: Option<Arc<Notify>>,
 }
 
 impl FakeSession {
@@ -47,6 +52,31 @@ impl FakeSession {
 
     pub fn lose(&self) {
         self.state.lock().unwrap().lost = true;
+    }
+
+    pub fn lose_after(&self, questions: usize) {
+        self.state.lock().unwrap().losing = Some(questions);
+    }
+
+    pub fn find(&self) {
+        let mut state = self.state.lock().unwrap();
+        (state.lost, state.losing) = (false, None);
+    }
+
+    /// Something that happens while the next question is answered.
+    pub fn then(&self, happens: impl FnOnce() + Send + 'static) {
+        self.state.lock().unwrap().then = Some(Box::new(happens));
+    }
+
+    /// Questions about rights are not answered until [`Self::speak`].
+    pub fn silence(&self) {
+        self.state.lock().unwrap().silent = Some(Arc::default());
+    }
+
+    pub fn speak(&self) {
+        if let Some(silent) = self.state.lock().unwrap().silent.take() {
+            silent.notify_waiters();
+        }
     }
 
     pub fn asked(&self) -> Vec<Vec<MoRef>> {
@@ -69,10 +99,20 @@ impl UserSession for FakeSession {
         privileges: Mask,
     ) -> BoxFuture<'a, Result<Vec<(MoRef, Answer)>, Error>> {
         async move {
+            let silent = self.state.lock().unwrap().silent.clone();
+            if let Some(silent) = silent {
+                silent.notified().await;
+            }
+            let then = self.state.lock().unwrap().then.take();
+            if let Some(happens) = then {
+                happens();
+            }
             let mut state = self.state.lock().unwrap();
+            state.lost |= state.losing == Some(0);
             if state.lost {
                 return Err(Error::SessionLost { vcenter: "fake".into() });
             }
+            state.losing = state.losing.map(|left| left - 1);
             state.asked.push(objects.to_vec());
             let answer = |object: &MoRef| {
                 if state.gone.contains(object) {

@@ -197,6 +197,36 @@ async fn a_privilege_that_is_taken_away_is_gone_within_a_minute_from_what_the_pa
 }
 
 #[tokio::test]
+async fn a_privilege_that_goes_while_a_page_is_made_is_gone_from_that_page() {
+    let s = Setting::new().await;
+    let olga = s.of_one_folder();
+    olga.remove(&vm(3));
+    let grant = s.grant("olga", Some(&vm(1))).await;
+    let first = s.get(&grant, "/api/changes?since=0").await.json();
+    assert_eq!(names(&first), ["shown-1", "shown-5", "shown-7", "shown-9"]);
+    s.pass(30);
+    // First the VMs are asked about. While the root is, for the one that is gone, another frame finds out
+    // that the user sees vm-1 no more.
+    let onprem = s.app.vcenters.get(ONPREM).unwrap();
+    let (frame, _) = s.app.table.warm(&onprem, &hdm_vsphere::Secret::new("token-of-olga")).unwrap();
+    let now = s.app.clock.uptime();
+    let fake = olga.clone();
+    olga.then(move || {
+        let other = fake.clone();
+        fake.then(move || {
+            other.grant(&vm(1), Mask::NONE);
+            let answers = vec![(vm(1), crate::session::rights::Answer::Holds(Mask::NONE))];
+            frame.rights.learn(vec![vm(1)], answers, Mask::ALL, now, &mut Default::default());
+        });
+    });
+    let page = s.get(&grant, &format!("/api/changes?since={}", first["cursor"])).await.json();
+    assert_eq!(
+        (page["reset"].as_bool(), names(&page)),
+        (Some(true), vec!["shown-5".into(), "shown-7".into(), "shown-9".to_owned()])
+    );
+}
+
+#[tokio::test]
 async fn a_migration_of_a_vm_that_is_gone_is_for_those_who_see_all() {
     let s = Setting::new().await;
     let (admin, olga) = (s.administrator(), s.of_one_folder());
