@@ -1,7 +1,8 @@
 //! The answer to the vSphere Client's question which items of a menu to show.
 //!
 //! The browser waits for it with the menu open, so it comes from memory: the user's session, what the user
-//! may do, what kind of VM it is, what is in flight. What has to be asked first gets a deadline; past it the
+//! may do, what kind of VM it is, what is in flight. What is old is told and asked anew, for the next menu.
+//! What has to be asked first gets a deadline; past it the
 //! action is enabled, and the wizard says what is wrong. Nothing is allowed here: whoever opens the wizard is
 //! checked again.
 //!
@@ -24,7 +25,7 @@ use hdm_shared::ObjectId;
 use hdm_shared::plugin::menu::{
     CLUSTER_MIGRATE, ClientObject, MAX_OBJECTS, MenuAnswer, MenuItem, MenuQuestion, VM_MIGRATE,
 };
-use hdm_shared::plugin::{CLIENT_SESSION, EXTENSION_KEY, MAX_SELECTED, Privilege};
+use hdm_shared::plugin::{CLIENT_SESSION, EXTENSION_KEY, MAX_SELECTED, Privilege, SESSION_UNKNOWN};
 use hdm_shared::vcenter::VcenterRole;
 use hdm_vsphere::{Error, MoRef, Secret, VmKind};
 
@@ -171,24 +172,45 @@ async fn decide(
         // The table may not have been read yet; the wizard says so.
         return Ok(if app.vcenters.all().is_empty() { Shown::Enabled } else { Shown::Absent });
     };
-    let session = enter(&app, &vcenter, token, client).await?;
+    let objects: Vec<MoRef> = objects.into_iter().collect();
+    let session = enter(&app, &vcenter, token.clone(), client.clone()).await?;
+    match decide_in(&app, &session, &objects).await {
+        // vCenter was restarted, or somebody ended the session: another one knows.
+        Err(failure) if failure.is(SESSION_UNKNOWN) => {
+            app.table.end(session.id);
+            drop(session);
+            let session = enter(&app, &vcenter, token, client).await?;
+            decide_in(&app, &session, &objects).await
+        }
+        decided => decided,
+    }
+}
+
+async fn decide_in(app: &Arc<App>, session: &InUse, objects: &[MoRef]) -> Result<Shown, Failure> {
+    let vcenter = &session.vcenter;
     if vcenter.role != VcenterRole::Source {
         return Ok(Shown::Absent);
     }
     let now = app.clock.uptime();
-    let vms: Vec<MoRef> = objects.into_iter().collect();
-    let movable: Vec<&MoRef> = if vms.iter().all(|object| object.kind == "VirtualMachine") {
+    let movable: Vec<&MoRef> = if objects.iter().all(|object| object.kind == "VirtualMachine") {
         // Not knowing the kind is no reason to hide the action.
-        let kinds = session.kinds.of(session.session.as_ref(), &vms, now).await.unwrap_or_default();
-        vms.iter().filter(|vm| kinds.get(vm).is_none_or(is_movable)).collect()
+        let kinds = session.kinds.of(session.session.as_ref(), objects, now).await.unwrap_or_default();
+        objects.iter().filter(|vm| kinds.get(vm).is_none_or(is_movable)).collect()
     } else {
-        vms.iter().collect()
+        objects.iter().collect()
     };
     if movable.is_empty() {
         return Ok(Shown::Absent);
     }
-    let wanted = Mask::of(|p| p == Privilege::View || p == Privilege::Migrate);
-    let rights = session.rights.of(session.session.as_ref(), movable.iter().copied(), wanted, now).await?;
+    let rights = match session.rights.lately(&movable, wanted(), now) {
+        Some((rights, old)) => {
+            if old {
+                ask_anew(app, session, movable.iter().map(|&object| object.clone()).collect());
+            }
+            rights
+        }
+        None => session.rights.of(session.session.as_ref(), movable.iter().copied(), wanted(), now).await?,
+    };
     let holds =
         |vm: &MoRef, privilege| matches!(rights.get(vm), Some(Answer::Holds(mask)) if mask.has(privilege));
     if let [one] = movable.as_slice() {
@@ -199,6 +221,27 @@ async fn decide(
     }
     let permitted = movable.iter().all(|vm| holds(vm, Privilege::Migrate));
     Ok(if permitted { Shown::Enabled } else { Shown::Disabled })
+}
+
+/// Asks what the user may do, for the next menu.
+fn ask_anew(app: &Arc<App>, session: &InUse, objects: Vec<MoRef>) {
+    let Ok(permit) = app.permits.deciding.clone().try_acquire_owned() else { return };
+    let (app, session) = (app.clone(), session.clone());
+    tokio::spawn(async move {
+        let _permit = permit;
+        let now = app.clock.uptime();
+        let asked = session.rights.of(session.session.as_ref(), &objects, wanted(), now).await;
+        if let Err(failure) = asked.map_err(Failure::from)
+            && failure.is(SESSION_UNKNOWN)
+        {
+            app.table.end(session.id);
+        }
+    });
+}
+
+/// What is asked about the objects of a menu.
+fn wanted() -> Mask {
+    Mask::of(|p| p == Privilege::View || p == Privilege::Migrate)
 }
 
 /// The user's session: the one that is held, or a new one.

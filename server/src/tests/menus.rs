@@ -5,7 +5,7 @@ use hdm_shared::plugin::Privilege;
 use hdm_vsphere::VmKind;
 use serde_json::{Value, json};
 
-use super::setting::{Answer, CLOUD, ONPREM, Setting, cluster, of_vm, only, vm};
+use super::setting::{Answer, CLOUD, ONPREM, Setting, cluster, of_vm, only, until, vm};
 use crate::session::rights::Mask;
 
 async fn ask(s: &Setting, path: &str, user: &str, ids: &[String]) -> Answer {
@@ -101,12 +101,57 @@ async fn a_cluster_has_the_action_too() {
     let id = format!("urn:vmomi:ClusterComputeResource:domain-c1:{ONPREM}");
     assert_eq!(shown(&ask(&s, "/dyn/cluster/menu", "olga", std::slice::from_ref(&id)).await), DISABLED);
     olga.grant(&cluster(), Mask::ALL);
-    s.pass(30);
+    s.pass(300);
     let answer = ask(&s, "/dyn/cluster/menu", "olga", &[id]).await;
     assert_eq!(
         (shown(&answer), &answer.json()["dynamicItems"][0]["id"]),
         (ENABLED, &json!("cluster-migrate"))
     );
+}
+
+#[tokio::test]
+async fn a_menu_does_not_wait_for_what_it_knew_lately_and_the_next_one_knows_it_anew() {
+    let s = quiet().await;
+    let olga = s.of_one_folder();
+    assert_eq!(vms(&s, "olga", &[1]).await, ENABLED);
+    olga.grant(&vm(1), Mask::NONE);
+    s.pass(31);
+    olga.silence();
+    assert_eq!(vms(&s, "olga", &[1]).await, ENABLED, "from memory");
+    olga.speak();
+    until(|| olga.asked().len() == 2).await;
+    assert_eq!(vms(&s, "olga", &[1]).await, DISABLED);
+    assert_eq!(olga.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn a_menu_finds_a_session_again_that_vcenter_has_lost() {
+    let s = quiet().await;
+    s.of_one_folder().lose_after(1);
+    assert_eq!(vms(&s, "olga", &[1]).await, ENABLED);
+    let after_restart = s.log_in("olga");
+    assert_eq!(vms(&s, "olga", &[2]).await, DISABLED, "the new session is asked");
+    assert_eq!((s.gate.count().1, after_restart.asked().len(), s.app.table.len()), (2, 1, 1));
+    // What is asked beside a menu finds it out too.
+    after_restart.lose();
+    s.log_in("olga");
+    s.pass(31);
+    assert_eq!(vms(&s, "olga", &[2]).await, DISABLED);
+    until(|| s.app.table.is_empty()).await;
+}
+
+#[tokio::test]
+async fn menus_end_with_the_clients_session() {
+    let s = quiet().await;
+    s.of_one_folder();
+    assert_eq!(vms(&s, "olga", &[1]).await, ENABLED);
+    s.gate.log_out("token-of-olga");
+    let mut passed = 0;
+    while ask(&s, "/dyn/vm/menu", "olga", &[urn(1, ONPREM)]).await.status == 200 {
+        s.pass(20);
+        passed += 20;
+        assert!(passed < 360, "after {passed} s a menu is still answered");
+    }
 }
 
 #[tokio::test]

@@ -251,3 +251,13 @@ impl Setting {
         self.clock.advance(Duration::from_secs(seconds));
     }
 }
+
+/// Waits until something that happens by itself has happened.
+pub async fn until(happened: impl Fn() -> bool) {
+    let waited = tokio::time::timeout(Duration::from_secs(10), async {
+        while !happened() {
+            tokio::task::yield_now().await;
+        }
+    });
+    waited.await.expect("it happens in time");
+}
