@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, State};
 use axum::handler::Handler;
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
@@ -32,8 +32,12 @@ const MAX_BODY_BYTES: usize = MAX_PREFERENCES_BYTES;
 const MAX_MENU_BYTES: usize = 512 << 10;
 /// Of a request for migrations: 500 VMs, each with a target and a network for each adapter.
 const MAX_BATCH_BYTES: usize = 4 << 20;
-/// How many requests are answered at once.
+/// How many requests of callers who have a session are answered at once.
 const MAX_REQUESTS: usize = 512;
+/// How many requests of callers who want one.
+const MAX_STRANGERS: usize = 128;
+/// How many menus are decided at once, those included that nobody waits for any more.
+const MAX_DECIDING: usize = 64;
 
 /// What the handlers share.
 pub struct App {
@@ -61,19 +65,32 @@ pub struct App {
     pub metrics: Metrics,
     /// Which VM a migration is of: that never changes.
     pub subjects: api::Subjects,
-    /// How many more requests may be answered at once.
-    pub requests: Semaphore,
+    /// How much more may be done at once.
+    pub permits: Permits,
+}
+
+/// How much more may be done at once.
+pub struct Permits {
+    /// Requests of callers who have a session.
+    pub known: Semaphore,
+    /// Requests of callers who want one.
+    pub strangers: Semaphore,
+    /// Menus being decided.
+    pub deciding: Arc<Semaphore>,
+}
+
+impl Default for Permits {
+    fn default() -> Self {
+        Self {
+            known: Semaphore::new(MAX_REQUESTS),
+            strangers: Semaphore::new(MAX_STRANGERS),
+            deciding: Arc::new(Semaphore::new(MAX_DECIDING)),
+        }
+    }
 }
 
 /// The state of every handler.
 pub type Shared = State<Arc<App>>;
-
-impl App {
-    /// Permits for requests.
-    pub fn permits() -> Semaphore {
-        Semaphore::new(MAX_REQUESTS)
-    }
-}
 
 /// All routes but those of the loopback listener.
 pub fn router(app: Arc<App>) -> Router {
@@ -106,9 +123,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/{*name}", get(file))
         .merge(pages)
         .fallback(async || Failure::not_found("There is nothing at this address."))
-        .method_not_allowed_fallback(async || {
-            (StatusCode::METHOD_NOT_ALLOWED, Failure::bad_request("This address does not take this method."))
-        })
+        .method_not_allowed_fallback(async || Failure::no_such_method())
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn_with_state(app.clone(), metrics::count))
         .layer(middleware::from_fn_with_state(app.clone(), headers::add))

@@ -1,7 +1,8 @@
 //! The answer to the vSphere Client's question which items of a menu to show.
 //!
 //! The browser waits for it with the menu open, so it comes from memory: the user's session, what the user
-//! may do, what kind of VM it is, what is in flight. What has to be asked first gets a deadline; past it the
+//! may do, what kind of VM it is, what is in flight. What is old is told and asked anew, for the next menu.
+//! What has to be asked first gets a deadline; past it the
 //! action is enabled, and the wizard says what is wrong. Nothing is allowed here: whoever opens the wizard is
 //! checked again.
 //!
@@ -19,16 +20,16 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use hdm_shared::ObjectId;
 use hdm_shared::plugin::menu::{
     CLUSTER_MIGRATE, ClientObject, MAX_OBJECTS, MenuAnswer, MenuItem, MenuQuestion, VM_MIGRATE,
 };
-use hdm_shared::plugin::{CLIENT_SESSION, EXTENSION_KEY, MAX_SELECTED, Privilege};
+use hdm_shared::plugin::{CLIENT_SESSION, EXTENSION_KEY, MAX_SELECTED, Privilege, SESSION_UNKNOWN};
 use hdm_shared::vcenter::VcenterRole;
 use hdm_vsphere::{Error, MoRef, Secret, VmKind};
 
-use crate::api::client_token;
+use crate::api::{client, client_token};
 use crate::app::{App, Shared};
 use crate::problem::Failure;
 use crate::session::rights::{Answer, Mask};
@@ -48,7 +49,7 @@ pub async fn vm(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<MenuAnswer>, Failure> {
-    answer(app, &headers, &body?, VM_MIGRATE, "VirtualMachine").await
+    answer(app, &headers, body, VM_MIGRATE, "VirtualMachine").await
 }
 
 /// `POST dyn/cluster/menu`.
@@ -57,7 +58,7 @@ pub async fn cluster(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<MenuAnswer>, Failure> {
-    answer(app, &headers, &body?, CLUSTER_MIGRATE, "ClusterComputeResource").await
+    answer(app, &headers, body, CLUSTER_MIGRATE, "ClusterComputeResource").await
 }
 
 /// How an action is shown.
@@ -71,29 +72,57 @@ enum Shown {
 async fn answer(
     app: Arc<App>,
     headers: &HeaderMap,
-    body: &[u8],
+    body: Result<Bytes, BytesRejection>,
     item: &'static str,
     kind: &'static str,
 ) -> Result<Json<MenuAnswer>, Failure> {
     let token = client_token(headers)?;
-    let question: MenuQuestion = serde_json::from_slice(body)
+    let body = match body {
+        // So many objects that the question is not even read: the wizard refuses them with words.
+        Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => return Ok(enabled(item)),
+        body => body?,
+    };
+    let question: MenuQuestion = serde_json::from_slice(&body)
         .map_err(|error| Failure::bad_request(format!("The question cannot be read: {error}.")))?;
     let selected = Selection::read(&question, kind);
     app.feed.look();
+    let Ok(permit) = app.permits.deciding.clone().try_acquire_owned() else { return Ok(enabled(item)) };
+    let client = client(headers, &app.vcenters);
     // Goes on when the deadline has passed, so that the next menu finds it in memory.
-    let deciding = tokio::spawn(decide(app, token, selected));
+    let deciding = tokio::spawn(async move {
+        let _permit = permit;
+        decide(app, token, client, selected).await
+    });
     let shown = match tokio::time::timeout(DEADLINE, deciding).await {
         Ok(Ok(Err(failure))) if failure.is(CLIENT_SESSION) => return Err(failure),
         Ok(Ok(Ok(shown))) => shown,
         _ => Shown::Enabled,
     };
+    Ok(told(item, shown))
+}
+
+fn told(item: &str, shown: Shown) -> Json<MenuAnswer> {
     let (visible, relevant) = match shown {
         Shown::Enabled => (true, true),
         Shown::Disabled => (false, true),
         Shown::Absent => (false, false),
     };
     let items = vec![MenuItem { id: item.into(), visible, relevant }];
-    Ok(Json(MenuAnswer { api_version: "1.0.0".into(), dynamic_items: items }))
+    Json(MenuAnswer { api_version: "1.0.0".into(), dynamic_items: items })
+}
+
+/// The answer to a question that nobody has looked at.
+pub fn enabled(item: &str) -> Json<MenuAnswer> {
+    told(item, Shown::Enabled)
+}
+
+/// The item that an address is asked about.
+pub fn item_at(path: &str) -> Option<&'static str> {
+    match path {
+        "/dyn/vm/menu" => Some(VM_MIGRATE),
+        "/dyn/cluster/menu" => Some(CLUSTER_MIGRATE),
+        _ => None,
+    }
 }
 
 /// What is selected.
@@ -128,7 +157,12 @@ impl Selection {
     }
 }
 
-async fn decide(app: Arc<App>, token: Secret, selected: Selection) -> Result<Shown, Failure> {
+async fn decide(
+    app: Arc<App>,
+    token: Secret,
+    client: Option<Arc<Vcenter>>,
+    selected: Selection,
+) -> Result<Shown, Failure> {
     let Selection::Of(guid, objects) = selected else { return Ok(Shown::Enabled) };
     let vcenter = match guid {
         Some(guid) => app.vcenters.get(&guid),
@@ -138,24 +172,45 @@ async fn decide(app: Arc<App>, token: Secret, selected: Selection) -> Result<Sho
         // The table may not have been read yet; the wizard says so.
         return Ok(if app.vcenters.all().is_empty() { Shown::Enabled } else { Shown::Absent });
     };
-    let session = enter(&app, &vcenter, token).await?;
+    let objects: Vec<MoRef> = objects.into_iter().collect();
+    let session = enter(&app, &vcenter, token.clone(), client.clone()).await?;
+    match decide_in(&app, &session, &objects).await {
+        // vCenter was restarted, or somebody ended the session: another one knows.
+        Err(failure) if failure.is(SESSION_UNKNOWN) => {
+            app.table.end(session.id);
+            drop(session);
+            let session = enter(&app, &vcenter, token, client).await?;
+            decide_in(&app, &session, &objects).await
+        }
+        decided => decided,
+    }
+}
+
+async fn decide_in(app: &Arc<App>, session: &InUse, objects: &[MoRef]) -> Result<Shown, Failure> {
+    let vcenter = &session.vcenter;
     if vcenter.role != VcenterRole::Source {
         return Ok(Shown::Absent);
     }
     let now = app.clock.uptime();
-    let vms: Vec<MoRef> = objects.into_iter().collect();
-    let movable: Vec<&MoRef> = if vms.iter().all(|object| object.kind == "VirtualMachine") {
+    let movable: Vec<&MoRef> = if objects.iter().all(|object| object.kind == "VirtualMachine") {
         // Not knowing the kind is no reason to hide the action.
-        let kinds = session.kinds.of(session.session.as_ref(), &vms, now).await.unwrap_or_default();
-        vms.iter().filter(|vm| kinds.get(vm).is_none_or(is_movable)).collect()
+        let kinds = session.kinds.of(session.session.as_ref(), objects, now).await.unwrap_or_default();
+        objects.iter().filter(|vm| kinds.get(vm).is_none_or(is_movable)).collect()
     } else {
-        vms.iter().collect()
+        objects.iter().collect()
     };
     if movable.is_empty() {
         return Ok(Shown::Absent);
     }
-    let wanted = Mask::of(|p| p == Privilege::View || p == Privilege::Migrate);
-    let rights = session.rights.of(session.session.as_ref(), movable.iter().copied(), wanted, now).await?;
+    let rights = match session.rights.lately(&movable, wanted(), now) {
+        Some((rights, old)) => {
+            if old {
+                ask_anew(app, session, movable.iter().map(|&object| object.clone()).collect());
+            }
+            rights
+        }
+        None => session.rights.of(session.session.as_ref(), movable.iter().copied(), wanted(), now).await?,
+    };
     let holds =
         |vm: &MoRef, privilege| matches!(rights.get(vm), Some(Answer::Holds(mask)) if mask.has(privilege));
     if let [one] = movable.as_slice() {
@@ -168,15 +223,41 @@ async fn decide(app: Arc<App>, token: Secret, selected: Selection) -> Result<Sho
     Ok(if permitted { Shown::Enabled } else { Shown::Disabled })
 }
 
+/// Asks what the user may do, for the next menu.
+fn ask_anew(app: &Arc<App>, session: &InUse, objects: Vec<MoRef>) {
+    let Ok(permit) = app.permits.deciding.clone().try_acquire_owned() else { return };
+    let (app, session) = (app.clone(), session.clone());
+    tokio::spawn(async move {
+        let _permit = permit;
+        let now = app.clock.uptime();
+        let asked = session.rights.of(session.session.as_ref(), &objects, wanted(), now).await;
+        if let Err(failure) = asked.map_err(Failure::from)
+            && failure.is(SESSION_UNKNOWN)
+        {
+            app.table.end(session.id);
+        }
+    });
+}
+
+/// What is asked about the objects of a menu.
+fn wanted() -> Mask {
+    Mask::of(|p| p == Privilege::View || p == Privilege::Migrate)
+}
+
 /// The user's session: the one that is held, or a new one.
-async fn enter(app: &Arc<App>, vcenter: &Arc<Vcenter>, token: Secret) -> Result<InUse, Failure> {
+async fn enter(
+    app: &Arc<App>,
+    vcenter: &Arc<Vcenter>,
+    token: Secret,
+    client: Option<Arc<Vcenter>>,
+) -> Result<InUse, Failure> {
     let Some((session, prove_soon)) = app.table.warm(vcenter, &token) else {
-        return app.table.exchange(vcenter, &token).await;
+        return app.table.exchange(vcenter, &token, client.as_ref()).await;
     };
     if prove_soon {
         let (app, vcenter) = (app.clone(), vcenter.clone());
         tokio::spawn(async move {
-            if let Err(failure) = app.table.exchange(&vcenter, &token).await {
+            if let Err(failure) = app.table.exchange(&vcenter, &token, client.as_ref()).await {
                 tracing::debug!(detail = failure.problem.detail, "a session could not be proved");
             }
         });

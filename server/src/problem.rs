@@ -54,6 +54,12 @@ impl Failure {
         Self::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail)
     }
 
+    /// The address is there, and not for this.
+    pub fn no_such_method() -> Self {
+        let detail = "This address does not take this method.";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method", "Method not allowed", detail)
+    }
+
     /// The page has no session here.
     pub fn session_unknown() -> Self {
         let detail =

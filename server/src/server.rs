@@ -8,7 +8,7 @@ use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 
 use crate::api::Subjects;
-use crate::app::{App, router};
+use crate::app::{App, Permits, router};
 use crate::assets::{AssetError, Assets};
 use crate::changes::Feed;
 use crate::clock::{Clock, SystemClock};
@@ -144,6 +144,6 @@ fn prepare(folder: &Folder, plugin: Plugin) -> Result<Arc<App>, RunError> {
         fetches,
         metrics: Metrics::default(),
         subjects: Subjects::default(),
-        requests: App::permits(),
+        permits: Permits::default(),
     }))
 }

@@ -99,6 +99,11 @@ impl Vcenters {
         self.known.read().ok()?.get(&guid.to_ascii_lowercase()).cloned()
     }
 
+    /// The vCenter whose Client's pages have an origin, as browsers tell it (RFC 6454, section 7).
+    pub fn of_origin(&self, origin: &str) -> Option<Arc<Vcenter>> {
+        self.all().into_iter().find(|vcenter| vcenter.endpoint.url.origin().ascii_serialization() == origin)
+    }
+
     /// All.
     pub fn all(&self) -> Vec<Arc<Vcenter>> {
         self.known.read().map(|known| known.values().cloned().collect()).unwrap_or_default()
@@ -143,6 +148,10 @@ mod tests {
         assert_eq!(table.get("AB-2").unwrap().id.as_str(), "cloud");
         assert!(table.get("").is_none() && table.get("ab-3").is_none());
         assert_eq!(table.only_source().unwrap().id.as_str(), "onprem");
+        assert_eq!(table.of_origin("https://cloud.example.org").unwrap().id.as_str(), "cloud");
+        assert!(
+            table.of_origin("https://cloud.example.org:444").is_none() && table.of_origin("null").is_none()
+        );
         assert_eq!(table.origins(), ["https://onprem.example.org", "https://cloud.example.org"]);
     }
 

@@ -255,11 +255,11 @@ async fn a_user_of_a_linked_cloud_has_a_session_there_too() {
     let listed = known.as_array().unwrap().iter().find(|one| one["id"] == "cloud").unwrap();
     let guid = listed["instance_uuid"].as_str().unwrap();
     let token = s.token(OLGA).await;
+    let shown = s.moid("shown-1");
+    let here = s.server.exchange(&token, &s.guid, Some(("VirtualMachine", &shown))).await.ok().json();
     let there = s.server.exchange(&token, guid, None).await.ok().json();
     assert_eq!(there["vcenter"], "cloud");
     // Olga sees one folder of the cloud, with what is above it, and no cluster.
-    let shown = s.moid("shown-1");
-    let here = s.server.exchange(&token, &s.guid, Some(("VirtualMachine", &shown))).await.ok().json();
     let offers = s.server.get(&here, "api/clouds").await.ok().json();
     assert_eq!(offers[0]["clusters"], json!([]), "{offers}");
     let folders = offers[0]["folders"].as_array().unwrap();

@@ -15,11 +15,23 @@ use crate::app::App;
 use crate::problem::Failure;
 use crate::session::InUse;
 use crate::session::rights::{Answer, Mask};
+use crate::vcenters::{Vcenter, Vcenters};
+
+/// Our own token in a request.
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+}
 
 /// The vSphere Client's token in a request.
 pub fn client_token(headers: &HeaderMap) -> Result<Secret, Failure> {
     let token = headers.get(CLIENT_TOKEN_HEADER).and_then(|token| token.to_str().ok()).unwrap_or_default();
     if token.is_empty() { Err(Failure::client_session()) } else { Ok(Secret::new(token)) }
+}
+
+/// The vCenter in whose Client a page is, by the origin that the browser tells. It chooses nothing but who of
+/// the vCenters that HDM knows is shown the page's own token.
+pub fn client(headers: &HeaderMap, vcenters: &Vcenters) -> Option<Arc<Vcenter>> {
+    vcenters.of_origin(headers.get(header::ORIGIN)?.to_str().ok()?)
 }
 
 /// A user with a session, for one request.
@@ -36,8 +48,7 @@ impl FromRequestParts<Arc<App>> for Caller {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Failure> {
-        let given = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let token = given.and_then(|text| text.strip_prefix("Bearer ")).unwrap_or_default();
+        let token = bearer(&parts.headers).unwrap_or_default();
         let claims = app.keys.check(token, app.clock.now()).ok_or_else(Failure::session_unknown)?;
         let session = app.table.enter(claims.clone).ok_or_else(Failure::session_unknown)?;
         // The same by construction; a token that says otherwise is not to be trusted.

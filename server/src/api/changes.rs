@@ -1,6 +1,6 @@
 //! `GET api/changes`: what has changed since the page asked last.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +18,9 @@ use crate::problem::Failure;
 
 /// How long a page waits for a change that another instance has told it of already.
 const CATCH_UP: Duration = Duration::from_secs(2);
+
+/// How often it is asked what the user sees when that changes meanwhile.
+const MAX_ASKED: u32 = 3;
 
 /// What a page wants to follow.
 #[derive(Debug, Default)]
@@ -58,6 +61,22 @@ pub async fn show(
     reply::conditional(&request, &page)
 }
 
+/// Which of the VMs the user sees, and the scope of that. While it is found out, another frame may find out that
+/// a privilege has gone: what was told before must not go under the scope from then on.
+async fn seen(caller: &Caller, vms: &BTreeSet<MoRef>) -> Result<(HashSet<MoRef>, i64), Failure> {
+    let rights = &caller.session.rights;
+    let mut asked = 0;
+    loop {
+        let before = rights.scope();
+        let seen = caller.holding(vms, Privilege::View).await?;
+        asked += 1;
+        // The scope from before is never wrong: at worst the page is told everything once more.
+        if rights.scope() == before || asked == MAX_ASKED {
+            return Ok((seen, Cursor::new(0, before).scope));
+        }
+    }
+}
+
 async fn page(caller: &Caller, wanted: &Wanted) -> Result<ChangePage, Failure> {
     let feed = &caller.app.feed;
     feed.look();
@@ -73,8 +92,7 @@ async fn page(caller: &Caller, wanted: &Wanted) -> Result<ChangePage, Failure> {
     };
     // Asked about all, not only what is new: a privilege that is gone is noticed by that.
     let vms: BTreeSet<MoRef> = ours.iter().map(|view| MoRef::new("VirtualMachine", &view.vm.moid)).collect();
-    let seen = caller.holding(&vms, Privilege::View).await?;
-    let scope = Cursor::new(0, caller.session.rights.scope()).scope;
+    let (seen, scope) = seen(caller, &vms).await?;
     let visible = |view: &MigrationView| {
         view.vm.vcenter == caller.session.vcenter.id
             && wanted.is_about(view)

@@ -9,7 +9,7 @@ use hdm_vsphere::MoRef;
 
 use super::{Caller, cluster, no_parameter, parameters, reply, vm};
 use crate::problem::Failure;
-use crate::session::InUse;
+use crate::session::{InUse, Link};
 use crate::upstream::Call;
 
 /// What an administrator released of each cloud, for a user who may migrate the VM or from the cluster named;
@@ -36,19 +36,33 @@ pub async fn list(
     }
     let mut offers: Vec<CloudOffer> = caller.app.upstream.ask(Call::get(&["offers"])).await?;
     for offer in &mut offers {
-        if let Some(session) = caller.linked(&offer.vcenter)
-            && let Err(failure) = narrow(&caller, &session, offer).await
-        {
-            if failure.is(SESSION_UNKNOWN) {
-                return Err(failure);
+        let cloud = caller.app.vcenters.named(&offer.vcenter);
+        let link = cloud.map_or(Link::Unknown, |cloud| caller.app.table.link_of(&caller.session, &cloud));
+        match link {
+            Link::Linked(session) => {
+                if let Err(failure) = narrow(&caller, &session, offer).await {
+                    if failure.is(SESSION_UNKNOWN) {
+                        return Err(failure);
+                    }
+                    // Nobody knows what the user sees, so nothing is shown.
+                    withhold(offer, failure.problem.detail.clone());
+                }
             }
-            // Nobody knows what the user sees, so nothing is shown.
-            offer.unavailable = Some(failure.problem.detail.clone());
-            offer.clusters.clear();
-            offer.folders.clear();
+            Link::Unlinked => {}
+            Link::Unknown => withhold(offer, UNKNOWN.to_owned()),
         }
     }
     reply::json(&request, &offers)
+}
+
+const UNKNOWN: &str =
+    "HDM could not find out what you may see there. Close this window and open it again in a moment.";
+
+/// Leaves nothing of a cloud.
+fn withhold(offer: &mut CloudOffer, reason: String) {
+    offer.clusters.clear();
+    offer.folders.clear();
+    offer.unavailable.get_or_insert(reason);
 }
 
 /// Leaves of a cloud that is linked what the user sees there.

@@ -24,7 +24,7 @@ mod subjects;
 pub mod vcenters;
 pub mod vms;
 
-pub use caller::{Caller, client_token};
+pub use caller::{Caller, bearer, client, client_token};
 pub use subjects::Subjects;
 
 use hdm_vsphere::MoRef;

@@ -10,7 +10,7 @@ use hdm_shared::plugin::{SessionGrant, SessionRequest};
 use hdm_shared::vcenter::VcenterRole;
 use hdm_vsphere::MoRef;
 
-use super::{Caller, client_token, object};
+use super::{Caller, client, client_token, object};
 use crate::app::Shared;
 use crate::problem::Failure;
 use crate::session::rights::{Answer, Mask};
@@ -36,20 +36,21 @@ pub async fn exchange(
         vcenter = app.vcenters.get(&request.vc_guid);
     }
     let vcenter = vcenter.ok_or_else(Failure::unknown_vcenter)?;
-    let session = app.table.exchange(&vcenter, &token).await?;
-    let caller = Caller::new(app.clone(), session, about.clone());
+    let client = client(&headers, &app.vcenters);
+    let session = app.table.exchange(&vcenter, &token, client.as_ref()).await?;
+    let caller = Caller::new(app.clone(), session.clone(), about.clone());
     let object = caller.object().await?;
     let linking = async {
         if vcenter.role == VcenterRole::Source {
             // A cloud that is slow to answer must not keep the page waiting.
-            let _ = tokio::time::timeout(LINKING, app.table.link(&token)).await;
+            let _ = tokio::time::timeout(LINKING, app.table.link(&session, &token)).await;
         }
     };
     let (held, ()) = tokio::join!(caller.rights([&object], Mask::ALL), linking);
     let held = match held {
         // It was lost since it was last used: vCenter restarted, or somebody ended it.
         Err(failure) if failure.is(hdm_shared::plugin::SESSION_UNKNOWN) => {
-            let session = app.table.exchange(&vcenter, &token).await?;
+            let session = app.table.exchange(&vcenter, &token, client.as_ref()).await?;
             let again = Caller::new(app.clone(), session, about.clone());
             let held = again.rights([&object], Mask::ALL).await?;
             return grant(&again, about, held.get(&object).copied(), vcenter.id.clone());

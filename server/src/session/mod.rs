@@ -19,5 +19,5 @@ pub mod table;
 pub mod user;
 
 pub use rights::Rights;
-pub use table::{InUse, Limits, Table};
+pub use table::{InUse, Limits, Link, Table};
 pub use user::{Gate, LiveGate, UserSession};

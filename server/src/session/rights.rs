@@ -12,6 +12,10 @@ use super::user::UserSession;
 
 /// How long an answer is believed. A privilege that is taken away is gone within this, and the time it takes to ask.
 pub const BELIEVED: Duration = Duration::from_secs(30);
+/// How long an answer is good enough for a menu.
+const LATELY: Duration = Duration::from_secs(300);
+/// About how many objects vCenter is asked before somebody else has a turn.
+const PART: usize = 1_000;
 /// How long it is believed that an object is gone: ids are not used again.
 const GONE_BELIEVED: Duration = Duration::from_secs(300);
 /// How many objects are remembered; then what is old is forgotten.
@@ -106,48 +110,76 @@ impl Rights {
     ) -> Result<HashMap<MoRef, Answer>, Error> {
         let objects: Vec<&MoRef> = objects.into_iter().collect();
         let mut found = HashMap::with_capacity(objects.len());
-        if self.recall(&objects, wanted, now, &mut found).is_empty() {
-            return Ok(found);
-        }
-        // Two frames of one user ask for the same; the second finds it answered.
-        let _one_at_a_time = self.asking.lock().await;
-        let missing = self.recall(&objects, wanted, now, &mut found);
-        if missing.is_empty() {
-            return Ok(found);
-        }
-        let answers = session.held(&missing, wanted).await?;
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() + missing.len() > MAX_KNOWN {
-            known.retain(|_, known| known.is_good(Mask::NONE, now));
-        }
-        if known.len() + missing.len() > MAX_KNOWN {
-            known.clear();
-        }
-        let mut answers: HashMap<MoRef, Answer> = answers.into_iter().collect();
-        for object in missing {
-            // What vCenter does not speak of is not permitted.
-            let answer = answers.remove(&object).unwrap_or(Answer::Holds(Mask::NONE));
-            let new = Known { asked: wanted, answer, at: now };
-            if let Some(old) = known.insert(object.clone(), new)
-                && sees(old) != sees(new)
-                && old.asked.has(Privilege::View)
-            {
-                self.scope.fetch_add(1, Ordering::Relaxed);
+        let mut missing = self.recall(&objects, wanted, now, &mut found);
+        while !missing.is_empty() {
+            // Two frames of one user ask for the same; the second finds it answered. After each part whoever
+            // waits has a turn, so that a menu does not wait for a long list.
+            let _turn = self.asking.lock().await;
+            let wanting: Vec<&MoRef> = missing.iter().collect();
+            missing = self.recall(&wanting, wanted, now, &mut found);
+            let rest = missing.split_off(missing.len().min(PART));
+            let part = std::mem::replace(&mut missing, rest);
+            if !part.is_empty() {
+                let answers = session.held(&part, wanted).await?;
+                self.learn(part, answers, wanted, now, &mut found);
             }
-            found.insert(object, answer);
         }
         Ok(found)
     }
 
-    /// What is known already, if it is known of all of them.
-    pub fn remembered(
+    /// Takes in what vCenter has answered about objects.
+    pub(crate) fn learn(
+        &self,
+        objects: Vec<MoRef>,
+        answers: Vec<(MoRef, Answer)>,
+        wanted: Mask,
+        now: Duration,
+        found: &mut HashMap<MoRef, Answer>,
+    ) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = known.len();
+        if known.len() + objects.len() > MAX_KNOWN {
+            known.retain(|_, known| known.is_good(Mask::NONE, now));
+        }
+        if known.len() + objects.len() > MAX_KNOWN {
+            known.clear();
+        }
+        // Of what is forgotten nobody could tell any more that it has changed.
+        let mut moved = known.len() < before;
+        let mut answers: HashMap<MoRef, Answer> = answers.into_iter().collect();
+        for object in objects {
+            // What vCenter does not speak of is not permitted.
+            let answer = answers.remove(&object).unwrap_or(Answer::Holds(Mask::NONE));
+            let new = Known { asked: wanted, answer, at: now };
+            let old = known.insert(object.clone(), new);
+            moved |= old.is_some_and(|old| sees(old) != sees(new) && old.asked.has(Privilege::View));
+            found.insert(object, answer);
+        }
+        if moved {
+            self.scope.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// What was known lately, if it was of all of them, for a menu, which allows nothing. The flag says that
+    /// it is to be asked anew.
+    pub fn lately(
         &self,
         objects: &[&MoRef],
         wanted: Mask,
         now: Duration,
-    ) -> Option<HashMap<MoRef, Answer>> {
+    ) -> Option<(HashMap<MoRef, Answer>, bool)> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let mut found = HashMap::with_capacity(objects.len());
-        self.recall(objects, wanted, now, &mut found).is_empty().then_some(found)
+        let mut old = false;
+        for &object in objects {
+            let known = known.get(object)?;
+            if !known.asked.covers(wanted) || now.saturating_sub(known.at) >= LATELY {
+                return None;
+            }
+            old |= !known.is_good(wanted, now);
+            found.insert(object.clone(), known.answer);
+        }
+        Some((found, old))
     }
 
     /// Fills in what is known, and returns what is not, each once.
@@ -212,6 +244,46 @@ mod tests {
         assert_eq!(session.asked().len(), 3, "after half a minute it is asked again");
         rights.of(&session, &[vm(1)], Mask::ALL, 31 * second).await.unwrap();
         assert_eq!(session.asked().len(), 4, "other privileges are another question");
+    }
+
+    #[tokio::test]
+    async fn a_long_list_is_asked_about_in_parts_and_each_is_kept() {
+        let session = FakeSession::default();
+        let rights = Rights::default();
+        let many: Vec<MoRef> = (0..2_500).map(vm).collect();
+        session.lose_after(2);
+        let asked = rights.of(&session, &many, VIEW, Duration::ZERO).await;
+        assert!(matches!(asked, Err(Error::SessionLost { .. })));
+        session.find();
+        let all = rights.of(&session, &many, VIEW, Duration::ZERO).await.unwrap();
+        let parts: Vec<usize> = session.asked().iter().map(Vec::len).collect();
+        assert_eq!((all.len(), parts), (2_500, vec![1_000, 1_000, 500]), "what is known is not asked again");
+    }
+
+    #[tokio::test]
+    async fn what_is_forgotten_changes_the_scope() {
+        let session = FakeSession::default();
+        let rights = Rights::default();
+        let many = |from: u32| (from..from + 20_000).map(vm).collect::<Vec<_>>();
+        rights.of(&session, &many(0), VIEW, Duration::ZERO).await.unwrap();
+        assert_eq!(rights.scope(), 0);
+        rights.of(&session, &many(20_000), VIEW, Duration::ZERO).await.unwrap();
+        assert_eq!(rights.scope(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_menu_is_told_what_was_known_lately() {
+        let session = FakeSession::default();
+        let rights = Rights::default();
+        let second = Duration::from_secs(1);
+        rights.of(&session, &[vm(1)], VIEW, Duration::ZERO).await.unwrap();
+        let lately = |after: u32| rights.lately(&[&vm(1)], VIEW, after * second).map(|(_, old)| old);
+        assert_eq!(
+            [0, 29, 30, 299, 300].map(lately),
+            [Some(false), Some(false), Some(true), Some(true), None]
+        );
+        assert!(rights.lately(&[&vm(1), &vm(2)], VIEW, second).is_none());
+        assert!(rights.lately(&[&vm(1)], Mask::ALL, second).is_none());
     }
 
     #[tokio::test]

@@ -4,13 +4,15 @@
 //! When there are too many, the one used least recently goes, but never one that answers a request just now.
 //! What goes is logged out.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use futures_util::future::{BoxFuture, Shared};
+use futures_util::{FutureExt, StreamExt, stream};
 use hdm_shared::vcenter::VcenterRole;
 use hdm_vsphere::{Error, Secret};
 use uuid::Uuid;
@@ -36,10 +38,14 @@ pub struct Limits {
     pub menu_proof: Duration,
     /// How long a token that was refused is refused without asking.
     pub refused: Duration,
-    /// How often a second vCenters are asked for tickets.
+    /// How often a second vCenters are asked for tickets for tokens of which nothing is known.
     pub tickets_per_second: u32,
     /// How often at once.
     pub tickets_at_once: u32,
+    /// How often a second for tokens that have a session: guessing others must not keep their users out.
+    pub renewals_per_second: u32,
+    /// How often at once.
+    pub renewals_at_once: u32,
 }
 
 impl Default for Limits {
@@ -52,18 +58,20 @@ impl Default for Limits {
             refused: Duration::from_secs(10),
             tickets_per_second: 20,
             tickets_at_once: 100,
+            renewals_per_second: 100,
+            renewals_at_once: 1_000,
         }
     }
 }
 
 /// How many refused tokens are remembered.
 const MAX_REFUSED: usize = 4_096;
-/// How many exchanges can be under way, each for another token.
-const STRIPES: usize = 64;
-/// At how many vCenters a token is shown to find the one that knows it.
-const MAX_ASKED: usize = 4;
-/// At how many clouds a user is given a session.
-const MAX_LINKED: usize = 8;
+/// How many exchanges are under way at once for tokens of which nothing is known.
+const MAX_UNDER_WAY: usize = 64;
+/// How many clouds are linked at once for one user.
+const LINKED_AT_ONCE: usize = 8;
+/// How long it is believed that a cloud is not linked. Every exchange of a page asks again.
+const UNLINKED_BELIEVED: Duration = Duration::from_secs(600);
 /// How long all sessions together may take to end when the process ends.
 const CLOSING: Duration = Duration::from_secs(5);
 
@@ -105,8 +113,37 @@ pub struct Held {
 }
 
 impl Held {
-    fn remember_home(&self, guid: String) {
-        *self.home.lock().unwrap_or_else(PoisonError::into_inner) = Some(guid);
+    fn home(&self) -> Option<String> {
+        self.home.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn remember_home(&self, guid: &str) {
+        *self.home.lock().unwrap_or_else(PoisonError::into_inner) = Some(guid.to_owned());
+    }
+}
+
+/// What is known of a user's way to a cloud.
+pub enum Link {
+    /// The cloud is linked with the Client's vCenter, and this is the user's session there.
+    Linked(InUse),
+    /// It is not linked: the user is nobody there.
+    Unlinked,
+    /// Nobody knows: the Client's vCenter or the cloud could not be asked, or not in time.
+    Unknown,
+}
+
+/// An exchange that somebody has begun. Whoever wants the same waits for it too.
+type UnderWay = Shared<BoxFuture<'static, Result<InUse, Failure>>>;
+
+/// Takes an exchange off the list when it ends, however it ends.
+struct Ending {
+    table: Arc<Table>,
+    key: Key,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.table.lock().under_way.remove(&self.key);
     }
 }
 
@@ -149,6 +186,25 @@ struct Inner {
     by_id: HashMap<Uuid, Arc<Held>>,
     by_key: HashMap<Key, Uuid>,
     refused: HashMap<Key, Duration>,
+    under_way: HashMap<Key, UnderWay>,
+    /// When it was found out that a cloud is not linked, for tokens that have a session.
+    unlinked: HashMap<Key, Duration>,
+}
+
+impl Inner {
+    /// Takes a session out. Its key may have got another one since.
+    fn remove(&mut self, id: Uuid) -> Option<Arc<Held>> {
+        let held = self.by_id.remove(&id)?;
+        if self.by_key.get(&held.key) == Some(&id) {
+            self.by_key.remove(&held.key);
+        }
+        Some(held)
+    }
+
+    /// Whether there is a session of a token.
+    fn knows(&self, token: &[u8; 32]) -> bool {
+        self.by_id.values().any(|held| held.key.token == *token)
+    }
 }
 
 /// The table.
@@ -157,42 +213,59 @@ pub struct Table {
     vcenters: Arc<Vcenters>,
     clock: Arc<dyn Clock>,
     limits: Limits,
-    budget: Budget,
+    strangers: Budget,
+    renewals: Budget,
     inner: Mutex<Inner>,
-    /// One exchange at a time for one key: its frames share the session that the first one makes.
-    stripes: [tokio::sync::Mutex<()>; STRIPES],
 }
 
 impl Table {
     /// An empty table.
     pub fn new(gate: Arc<dyn Gate>, vcenters: Arc<Vcenters>, clock: Arc<dyn Clock>, limits: Limits) -> Self {
-        let budget = Budget::new(limits.tickets_per_second, limits.tickets_at_once);
-        let stripes = std::array::from_fn(|_| tokio::sync::Mutex::default());
-        Self { gate, vcenters, clock, limits, budget, inner: Mutex::default(), stripes }
+        let strangers = Budget::new(limits.tickets_per_second, limits.tickets_at_once);
+        let renewals = Budget::new(limits.renewals_per_second, limits.renewals_at_once);
+        Self { gate, vcenters, clock, limits, strangers, renewals, inner: Mutex::default() }
     }
 
     /// The session for a token, which is made if there is none. It is certain that the Client's session
-    /// lived at most [`Limits::proof`] ago.
-    pub async fn exchange(&self, vcenter: &Arc<Vcenter>, token: &Secret) -> Result<InUse, Failure> {
-        self.exchange_at(vcenter, token, &self.places(vcenter)).await
+    /// lived at most [`Limits::proof`] ago. `client` is the vCenter in whose Client the page is, if that is
+    /// known.
+    pub async fn exchange(
+        self: &Arc<Self>,
+        vcenter: &Arc<Vcenter>,
+        token: &Secret,
+        client: Option<&Arc<Vcenter>>,
+    ) -> Result<InUse, Failure> {
+        self.exchange_at(vcenter, token, &self.home(vcenter, token, client)).await
     }
 
-    /// Opens sessions at the clouds that are linked with the Client's vCenter. Only vCenters that VMs are
-    /// moved from are asked whether one is: no cloud sees a token that may not be meant for it.
-    pub async fn link(&self, token: &Secret) {
-        let all = self.vcenters.all();
-        let (sources, clouds): (Vec<_>, Vec<_>) =
-            all.into_iter().partition(|vcenter| vcenter.role == VcenterRole::Source);
-        let links = clouds.iter().take(MAX_LINKED).map(|cloud| self.exchange_at(cloud, token, &sources));
-        for failure in futures_util::future::join_all(links).await.into_iter().filter_map(Result::err) {
-            tracing::debug!(detail = failure.problem.detail, "a cloud is not linked");
-        }
+    /// Opens sessions at the clouds that are linked with the Client's vCenter, which has just proved the
+    /// token. Nobody else is asked whether one is: no cloud sees a token that may not be meant for it.
+    pub async fn link(self: &Arc<Self>, session: &Held, token: &Secret) {
+        let Some(home) = session.home().and_then(|guid| self.vcenters.get(&guid)) else { return };
+        let clouds = self.vcenters.all().into_iter().filter(|vcenter| vcenter.role == VcenterRole::Cloud);
+        let link = async |cloud: Arc<Vcenter>| {
+            if let Err(failure) = self.exchange_at(&cloud, token, &home).await {
+                tracing::debug!(cloud = %cloud.id, detail = failure.problem.detail, "there is no session at a cloud");
+            }
+        };
+        stream::iter(clouds).map(link).buffer_unordered(LINKED_AT_ONCE).collect::<()>().await;
     }
 
     /// The same user's session at another vCenter, if there is one.
     pub fn linked(&self, session: &Held, guid: &str) -> Option<InUse> {
         let vcenter = self.vcenters.get(guid)?;
         self.held(&Key { token: session.key.token, guid: vcenter.guid.clone() }, &vcenter)
+    }
+
+    /// What is known of the way of a session's user to a cloud.
+    pub fn link_of(&self, session: &Held, cloud: &Vcenter) -> Link {
+        if let Some(linked) = self.linked(session, &cloud.guid) {
+            return Link::Linked(linked);
+        }
+        let key = Key { token: session.key.token, guid: cloud.guid.clone() };
+        let found = self.lock().unlinked.get(&key).copied();
+        let believed = |at| self.clock.uptime().saturating_sub(at) < UNLINKED_BELIEVED;
+        if found.is_some_and(believed) { Link::Unlinked } else { Link::Unknown }
     }
 
     /// The session for a token if it is held and need not be proved, for a menu. The flag says that it should be
@@ -202,6 +275,11 @@ impl Table {
         let age = self.since_proof(&held);
         let soon = age >= self.limits.menu_proof * 4 / 5;
         (age < self.limits.menu_proof).then_some((held, soon))
+    }
+
+    /// Whether there is a session of a token.
+    pub fn knows(&self, token: &Secret) -> bool {
+        self.lock().knows(&Key::new(token, "").token)
     }
 
     /// The session that a token of ours names.
@@ -222,12 +300,7 @@ impl Table {
 
     /// Ends a session, whoever uses it.
     pub fn end(&self, id: Uuid) {
-        let gone = {
-            let mut inner = self.lock();
-            inner.by_id.remove(&id).inspect(|held| {
-                inner.by_key.remove(&held.key);
-            })
-        };
+        let gone = self.lock().remove(id);
         gone.into_iter().for_each(log_out);
     }
 
@@ -248,13 +321,10 @@ impl Table {
                 .filter(|held| idle(held) || !current(&held.vcenter))
                 .map(|held| held.id)
                 .collect();
-            gone.into_iter()
-                .filter_map(|id| {
-                    let held = inner.by_id.remove(&id)?;
-                    inner.by_key.remove(&held.key);
-                    Some(held)
-                })
-                .collect()
+            let gone = gone.into_iter().filter_map(|id| inner.remove(id)).collect();
+            let tokens: HashSet<[u8; 32]> = inner.by_id.values().map(|held| held.key.token).collect();
+            inner.unlinked.retain(|key, _| tokens.contains(&key.token));
+            gone
         };
         gone.into_iter().for_each(log_out);
     }
@@ -272,86 +342,120 @@ impl Table {
         }
     }
 
-    /// Where the token may come from, the most likely first. The vCenter itself knows it if the user is logged
-    /// in there; if not, another one that it is linked with does. A token is shown to a cloud only when it is
-    /// the cloud that is asked for, and last.
-    fn places(&self, vcenter: &Arc<Vcenter>) -> Vec<Arc<Vcenter>> {
-        let is_source = |vcenter: &Vcenter| vcenter.role == VcenterRole::Source;
-        let others = self.vcenters.all().into_iter().filter(|other| is_source(other) && *other != *vcenter);
-        let others = others.take(MAX_ASKED - 1);
-        if is_source(vcenter) {
-            std::iter::once(vcenter.clone()).chain(others).collect()
-        } else {
-            others.chain([vcenter.clone()]).collect()
-        }
+    /// The vCenter whose Client the token comes from, the only one that it is shown to: the one that has
+    /// proved it before, or else the one in whose Client the page is. If neither is known it is the one that
+    /// the page is about, which that Client shows, and which is linked with it if it is not the same.
+    fn home(&self, vcenter: &Arc<Vcenter>, token: &Secret, client: Option<&Arc<Vcenter>>) -> Arc<Vcenter> {
+        let token = Key::new(token, "").token;
+        let proved = {
+            let inner = self.lock();
+            inner.by_id.values().filter(|held| held.key.token == token).find_map(|held| held.home())
+        };
+        let proved = proved.and_then(|guid| self.vcenters.get(&guid));
+        proved.or_else(|| client.cloned()).unwrap_or_else(|| vcenter.clone())
     }
 
+    /// The session for a token that is shown to its home. It is made and proved in a task of its own, which
+    /// goes on when nobody waits for it any more: a session that vCenter has opened must not be lost.
     async fn exchange_at(
-        &self,
+        self: &Arc<Self>,
         vcenter: &Arc<Vcenter>,
         token: &Secret,
-        places: &[Arc<Vcenter>],
+        home: &Arc<Vcenter>,
     ) -> Result<InUse, Failure> {
         let key = Key::new(token, &vcenter.guid);
-        let _one_at_a_time = self.stripes[usize::from(key.token[0]) % STRIPES].lock().await;
         let held = self.held(&key, vcenter);
         if let Some(held) = &held
             && self.since_proof(held) < self.limits.proof
         {
             return Ok(held.clone());
         }
+        self.begin(key, vcenter, token, home)?.await
+    }
+
+    fn begin(
+        self: &Arc<Self>,
+        key: Key,
+        vcenter: &Arc<Vcenter>,
+        token: &Secret,
+        home: &Arc<Vcenter>,
+    ) -> Result<UnderWay, Failure> {
         let now = self.clock.uptime();
-        if self.lock().refused.get(&key).is_some_and(|until| *until > now) {
+        let mut inner = self.lock();
+        if let Some(under_way) = inner.under_way.get(&key) {
+            return Ok(under_way.clone());
+        }
+        if inner.refused.get(&key).is_some_and(|until| *until > now) {
             return Err(Failure::client_session());
         }
-        if !self.budget.take(now) {
+        let admitted = if inner.knows(&key.token) {
+            self.renewals.take(now)
+        } else {
+            inner.under_way.len() < MAX_UNDER_WAY && self.strangers.take(now)
+        };
+        if !admitted {
             return Err(Failure::busy("Many sessions are being opened. The page asks again by itself."));
         }
-        // Asked for even if the session is there: the answer says whether the Client's session still lives.
-        let (ticket, home) = match self.ticket(vcenter, token, places, held.as_deref()).await {
-            Ok(given) => given,
-            Err(error) => return Err(self.refuse(key, held, error)),
+        let ending = Ending { table: self.clone(), key: key.clone() };
+        let (vcenter, token, home) = (vcenter.clone(), token.clone(), home.clone());
+        let task = tokio::spawn(async move {
+            let Ending { table, key } = &ending;
+            table.prove(key, &vcenter, &token, &home).await
+        });
+        let under_way = async move {
+            task.await
+                .unwrap_or_else(|error| Err(Failure::internal(format!("No session was opened: {error}."))))
         };
+        let under_way = under_way.boxed().shared();
+        inner.under_way.insert(key, under_way.clone());
+        Ok(under_way)
+    }
+
+    /// Asks for a ticket, even if the session is there: the answer says whether the Client's session lives.
+    /// Uses it if the session is not there.
+    async fn prove(
+        &self,
+        key: &Key,
+        vcenter: &Arc<Vcenter>,
+        token: &Secret,
+        home: &Arc<Vcenter>,
+    ) -> Result<InUse, Failure> {
+        let held = self.held(key, vcenter);
+        let ticket = match self.gate.ticket(home, &vcenter.guid, token).await {
+            Ok(ticket) => ticket,
+            Err(error) => {
+                self.note_unlinked(key, home, &error);
+                return Err(self.refuse(key, held, error));
+            }
+        };
+        self.lock().unlinked.remove(key);
         if let Some(held) = held {
-            held.remember_home(home);
+            held.remember_home(&home.guid);
             held.proved_ms.store(millis(self.clock.uptime()), Ordering::Release);
             return Ok(held);
         }
         match self.gate.open(vcenter, &ticket).await {
             Ok((session, user)) => {
-                let held = self.insert(key, vcenter, session, user)?;
-                held.remember_home(home);
+                let held = self.insert(key.clone(), vcenter, session, user)?;
+                held.remember_home(&home.guid);
                 Ok(held)
             }
             Err(error) => Err(self.refuse(key, None, error)),
         }
     }
 
-    /// A ticket, and the vCenter that gave it. The one that gave the last is asked first.
-    async fn ticket(
-        &self,
-        vcenter: &Vcenter,
-        token: &Secret,
-        places: &[Arc<Vcenter>],
-        held: Option<&Held>,
-    ) -> Result<(Secret, String), Error> {
-        let home = held.and_then(|held| held.home.lock().ok()?.clone());
-        let mut places: Vec<&Arc<Vcenter>> = places.iter().collect();
-        places.sort_by_key(|place| home.as_deref() != Some(place.guid.as_str()));
-        let mut failed = Error::TokenRefused { vcenter: vcenter.id.to_string() };
-        for place in places {
-            match self.gate.ticket(place, &vcenter.guid, token).await {
-                Ok(ticket) => return Ok((ticket, place.guid.clone())),
-                Err(Error::TokenRefused { .. }) => {}
-                // Somebody who cannot be asked may be the one who knows.
-                Err(error) => failed = error,
-            }
+    /// A vCenter that knows a token and gives no ticket for another vCenter is not linked with it. What it
+    /// answers then is not documented; status 500 counts as a refusal too.
+    fn note_unlinked(&self, key: &Key, home: &Vcenter, error: &Error) {
+        let refused = matches!(error, Error::TokenRefused { .. } | Error::Busy { status: 500, .. });
+        let mut inner = self.lock();
+        if refused && key.guid != home.guid && inner.knows(&key.token) {
+            inner.unlinked.insert(key.clone(), self.clock.uptime());
         }
-        Err(failed)
     }
 
     /// The Client's session has ended, or cannot be asked about now.
-    fn refuse(&self, key: Key, held: Option<InUse>, error: Error) -> Failure {
+    fn refuse(&self, key: &Key, held: Option<InUse>, error: Error) -> Failure {
         if !matches!(error, Error::TokenRefused { .. }) {
             return error.into();
         }
@@ -363,7 +467,7 @@ impl Table {
         if inner.refused.len() >= MAX_REFUSED {
             inner.refused.clear();
         }
-        inner.refused.insert(key, now + self.limits.refused);
+        inner.refused.insert(key.clone(), now + self.limits.refused);
         error.into()
     }
 
@@ -401,9 +505,7 @@ impl Table {
                     "All sessions of the plugin server are in use. The page asks again by itself.",
                 ));
             };
-            inner.by_id.remove(&oldest).inspect(|held| {
-                inner.by_key.remove(&held.key);
-            })
+            inner.remove(oldest)
         } else {
             None
         };

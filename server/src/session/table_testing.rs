@@ -10,6 +10,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use hdm_shared::vcenter::VcenterRole;
 use hdm_vsphere::{Endpoint, Error, MoRef, Secret, Thumbprint, VmKind};
+use tokio::sync::Notify;
 
 use crate::session::rights::{Answer, Mask};
 use crate::session::user::{Gate, Opened, UserSession};
@@ -29,6 +30,11 @@ struct FakeState {
     asked: Vec<Vec<MoRef>>,
     ended: usize,
     lost: bool,
+    /// After how many more questions it is lost.
+    losing: Option<usize>,
+    /// What happens after the next question.
+    then: Option<Box<dyn FnOnce() + Send>>,
+    silent: Option<Arc<Notify>>,
 }
 
 impl FakeSession {
@@ -46,6 +52,31 @@ impl FakeSession {
 
     pub fn lose(&self) {
         self.state.lock().unwrap().lost = true;
+    }
+
+    pub fn lose_after(&self, questions: usize) {
+        self.state.lock().unwrap().losing = Some(questions);
+    }
+
+    pub fn find(&self) {
+        let mut state = self.state.lock().unwrap();
+        (state.lost, state.losing) = (false, None);
+    }
+
+    /// Something that happens while the next question is answered.
+    pub fn then(&self, happens: impl FnOnce() + Send + 'static) {
+        self.state.lock().unwrap().then = Some(Box::new(happens));
+    }
+
+    /// Questions about rights are not answered until [`Self::speak`].
+    pub fn silence(&self) {
+        self.state.lock().unwrap().silent = Some(Arc::default());
+    }
+
+    pub fn speak(&self) {
+        if let Some(silent) = self.state.lock().unwrap().silent.take() {
+            silent.notify_waiters();
+        }
     }
 
     pub fn asked(&self) -> Vec<Vec<MoRef>> {
@@ -68,10 +99,20 @@ impl UserSession for FakeSession {
         privileges: Mask,
     ) -> BoxFuture<'a, Result<Vec<(MoRef, Answer)>, Error>> {
         async move {
+            let silent = self.state.lock().unwrap().silent.clone();
+            if let Some(silent) = silent {
+                silent.notified().await;
+            }
+            let then = self.state.lock().unwrap().then.take();
+            if let Some(happens) = then {
+                happens();
+            }
             let mut state = self.state.lock().unwrap();
+            state.lost |= state.losing == Some(0);
             if state.lost {
                 return Err(Error::SessionLost { vcenter: "fake".into() });
             }
+            state.losing = state.losing.map(|left| left - 1);
             state.asked.push(objects.to_vec());
             let answer = |object: &MoRef| {
                 if state.gone.contains(object) {
@@ -134,7 +175,12 @@ struct GateState {
     tickets: HashMap<String, (String, String)>,
     /// Where tickets were asked for.
     asked: Vec<String>,
+    given: usize,
     opened: usize,
+    /// Cannot be reached.
+    down: HashSet<String>,
+    /// Does not answer until it is heard again.
+    silent: HashMap<String, Arc<Notify>>,
 }
 
 impl FakeGate {
@@ -157,6 +203,31 @@ impl FakeGate {
         self.state.lock().unwrap().good.remove(token);
     }
 
+    /// Nobody reaches a vCenter any more.
+    pub fn take_down(&self, vcenter: &str) {
+        self.state.lock().unwrap().down.insert(vcenter.into());
+    }
+
+    /// A vCenter takes requests and does not answer them until [`Self::speak`].
+    pub fn silence(&self, vcenter: &str) {
+        self.state.lock().unwrap().silent.insert(vcenter.into(), Arc::default());
+    }
+
+    /// It answers again, what it was asked before too.
+    pub fn speak(&self, vcenter: &str) {
+        if let Some(silent) = self.state.lock().unwrap().silent.remove(vcenter) {
+            silent.notify_waiters();
+        }
+    }
+
+    async fn answered(&self, vcenter: &Vcenter) {
+        let silent = self.state.lock().unwrap().silent.get(vcenter.id.as_str()).cloned();
+        match silent {
+            Some(silent) => silent.notified().await,
+            None => tokio::task::yield_now().await,
+        }
+    }
+
     /// How many tickets were asked for, and how many were used.
     pub fn count(&self) -> (usize, usize) {
         let state = self.state.lock().unwrap();
@@ -177,9 +248,12 @@ impl Gate for FakeGate {
         token: &'a Secret,
     ) -> BoxFuture<'a, Result<Secret, Error>> {
         async move {
-            tokio::task::yield_now().await;
+            self.state.lock().unwrap().asked.push(at.id.to_string());
+            self.answered(at).await;
             let mut state = self.state.lock().unwrap();
-            state.asked.push(at.id.to_string());
+            if state.down.contains(at.id.as_str()) {
+                return Err(Error::Timeout { vcenter: at.id.to_string(), operation: "ticket".into() });
+            }
             let knows = state.good.get(token.reveal()).is_some_and(|login| match &login.home {
                 None => at.guid == guid,
                 Some(home) => at.guid == *home && (guid == home || login.linked.iter().any(|g| g == guid)),
@@ -187,7 +261,8 @@ impl Gate for FakeGate {
             if !knows {
                 return Err(Error::TokenRefused { vcenter: at.id.to_string() });
             }
-            let ticket = format!("ticket-{}", state.asked.len());
+            state.given += 1;
+            let ticket = format!("ticket-{}", state.given);
             state.tickets.insert(ticket.clone(), (token.reveal().to_owned(), guid.to_owned()));
             Ok(Secret::new(ticket))
         }
@@ -196,8 +271,11 @@ impl Gate for FakeGate {
 
     fn open<'a>(&'a self, vcenter: &'a Vcenter, ticket: &'a Secret) -> BoxFuture<'a, Result<Opened, Error>> {
         async move {
-            tokio::task::yield_now().await;
+            self.answered(vcenter).await;
             let mut state = self.state.lock().unwrap();
+            if state.down.contains(vcenter.id.as_str()) {
+                return Err(Error::Timeout { vcenter: vcenter.id.to_string(), operation: "open".into() });
+            }
             state.opened += 1;
             let refused = || Error::TokenRefused { vcenter: vcenter.id.to_string() };
             let (token, guid) = state.tickets.remove(ticket.reveal()).ok_or_else(refused)?;

@@ -8,7 +8,7 @@ use hdm_shared::vcenter::VcenterRole;
 use hdm_vsphere::Secret;
 
 use super::testing::{FakeGate, vcenter};
-use super::{Limits, Table};
+use super::{Limits, Link, Table};
 use crate::clock::ManualClock;
 use crate::vcenters::{Vcenter, Vcenters};
 
@@ -16,7 +16,9 @@ struct Setting {
     gate: Arc<FakeGate>,
     clock: Arc<ManualClock>,
     table: Arc<Table>,
+    vcenters: Arc<Vcenters>,
     onprem: Arc<Vcenter>,
+    second: Arc<Vcenter>,
     cloud: Arc<Vcenter>,
 }
 
@@ -24,10 +26,11 @@ fn setting(limits: Limits) -> Setting {
     let (gate, clock) = (Arc::new(FakeGate::default()), Arc::new(ManualClock::default()));
     let vcenters = Arc::new(Vcenters::default());
     let onprem = vcenter("onprem", "guid-1", VcenterRole::Source);
+    let second = vcenter("second", "guid-3", VcenterRole::Source);
     let cloud = vcenter("cloud", "guid-2", VcenterRole::Cloud);
-    vcenters.put([onprem.clone(), vcenter("second", "guid-3", VcenterRole::Source), cloud.clone()]);
-    let table = Arc::new(Table::new(gate.clone(), vcenters, clock.clone(), limits));
-    Setting { gate, clock, table, onprem, cloud }
+    vcenters.put([onprem.clone(), second.clone(), cloud.clone()]);
+    let table = Arc::new(Table::new(gate.clone(), vcenters.clone(), clock.clone(), limits));
+    Setting { gate, clock, table, vcenters, onprem, second, cloud }
 }
 
 fn token(text: &str) -> Secret {
@@ -37,10 +40,12 @@ fn token(text: &str) -> Secret {
 #[tokio::test]
 async fn all_frames_of_a_user_share_one_session() {
     let s = setting(Limits::default());
-    s.gate.log_in("t1", "ann");
+    s.gate.log_in_at("t1", "ann", Some("guid-1"), &["guid-2"]);
     let ask = || {
         let (table, onprem) = (s.table.clone(), s.onprem.clone());
-        tokio::spawn(async move { table.exchange(&onprem, &token("t1")).await.map(|held| held.id).unwrap() })
+        tokio::spawn(
+            async move { table.exchange(&onprem, &token("t1"), None).await.map(|held| held.id).unwrap() },
+        )
     };
     let frames: Vec<_> = (0..8).map(|_| ask()).collect();
     let mut ids = Vec::new();
@@ -51,8 +56,8 @@ async fn all_frames_of_a_user_share_one_session() {
     assert_eq!((ids.len(), s.table.len(), s.gate.count()), (1, 1, (1, 1)));
     // Another token of the same user, or another vCenter, is another session.
     s.gate.log_in("t2", "ann");
-    s.table.exchange(&s.onprem, &token("t2")).await.map(drop).unwrap();
-    s.table.exchange(&s.cloud, &token("t1")).await.map(drop).unwrap();
+    s.table.exchange(&s.onprem, &token("t2"), None).await.map(drop).unwrap();
+    s.table.exchange(&s.cloud, &token("t1"), None).await.map(drop).unwrap();
     assert_eq!(s.table.len(), 3);
 }
 
@@ -60,12 +65,12 @@ async fn all_frames_of_a_user_share_one_session() {
 async fn renewal_needs_a_client_that_is_still_logged_in() {
     let s = setting(Limits::default());
     let session = s.gate.log_in("t1", "ann");
-    let id = s.table.exchange(&s.onprem, &token("t1")).await.map(|held| held.id).unwrap();
+    let id = s.table.exchange(&s.onprem, &token("t1"), None).await.map(|held| held.id).unwrap();
     s.gate.log_out("t1");
     s.clock.advance(Duration::from_secs(29));
-    assert!(s.table.exchange(&s.onprem, &token("t1")).await.is_ok(), "it was proved just now");
+    assert!(s.table.exchange(&s.onprem, &token("t1"), None).await.is_ok(), "it was proved just now");
     s.clock.advance(Duration::from_secs(1));
-    let failure = s.table.exchange(&s.onprem, &token("t1")).await.map(|_| ()).unwrap_err();
+    let failure = s.table.exchange(&s.onprem, &token("t1"), None).await.map(|_| ()).unwrap_err();
     assert!(failure.is(CLIENT_SESSION));
     assert!(s.table.enter(id).is_none(), "its session is gone too");
     until(|| session.ended() == 1).await;
@@ -78,20 +83,20 @@ async fn renewal_needs_a_client_that_is_still_logged_in() {
 async fn a_session_in_use_is_never_evicted_and_what_is_evicted_is_logged_out() {
     let s = setting(Limits { sessions: 2, ..Limits::default() });
     let sessions: Vec<_> = (0..4).map(|n| s.gate.log_in(&format!("t{n}"), "ann")).collect();
-    let first = s.table.exchange(&s.onprem, &token("t0")).await.map_err(drop).unwrap();
+    let first = s.table.exchange(&s.onprem, &token("t0"), None).await.map_err(drop).unwrap();
     s.clock.advance(Duration::from_secs(1));
-    let second = s.table.exchange(&s.onprem, &token("t1")).await.map(|held| held.id).unwrap();
+    let second = s.table.exchange(&s.onprem, &token("t1"), None).await.map(|held| held.id).unwrap();
     s.clock.advance(Duration::from_secs(1));
     // The first is older, but it answers a request.
-    let third = s.table.exchange(&s.onprem, &token("t2")).await.map_err(drop).unwrap();
+    let third = s.table.exchange(&s.onprem, &token("t2"), None).await.map_err(drop).unwrap();
     assert!(s.table.enter(second).is_none() && s.table.enter(first.id).is_some());
     until(|| sessions[1].ended() == 1).await;
-    let full = s.table.exchange(&s.onprem, &token("t3")).await.map(|_| ()).unwrap_err();
+    let full = s.table.exchange(&s.onprem, &token("t3"), None).await.map(|_| ()).unwrap_err();
     assert_eq!(full.problem.status, 429, "both are in use");
     until(|| sessions[3].ended() == 1).await;
     let oldest = first.id;
     drop((first, third));
-    s.table.exchange(&s.onprem, &token("t3")).await.map(drop).unwrap();
+    s.table.exchange(&s.onprem, &token("t3"), None).await.map(drop).unwrap();
     assert_eq!(s.table.len(), 2);
     assert!(s.table.enter(oldest).is_none() || sessions[0].ended() == 0);
 }
@@ -105,12 +110,14 @@ async fn the_least_recently_used_goes_first() {
     let mut ids = Vec::new();
     for n in 0..2 {
         s.clock.advance(Duration::from_secs(1));
-        ids.push(s.table.exchange(&s.onprem, &token(&format!("t{n}"))).await.map(|held| held.id).unwrap());
+        ids.push(
+            s.table.exchange(&s.onprem, &token(&format!("t{n}")), None).await.map(|held| held.id).unwrap(),
+        );
     }
     s.clock.advance(Duration::from_secs(1));
     drop(s.table.enter(ids[0]));
     s.clock.advance(Duration::from_secs(1));
-    s.table.exchange(&s.onprem, &token("t2")).await.map(drop).unwrap();
+    s.table.exchange(&s.onprem, &token("t2"), None).await.map(drop).unwrap();
     assert!(s.table.enter(ids[0]).is_some(), "it was used a second ago");
     assert!(s.table.enter(ids[1]).is_none());
 }
@@ -119,8 +126,8 @@ async fn the_least_recently_used_goes_first() {
 async fn an_idle_session_and_one_at_a_changed_vcenter_are_ended() {
     let s = setting(Limits::default());
     let (a, b) = (s.gate.log_in("a", "ann"), s.gate.log_in("b", "bob"));
-    let ann = s.table.exchange(&s.onprem, &token("a")).await.map_err(drop).unwrap();
-    let bob = s.table.exchange(&s.onprem, &token("b")).await.map(|held| held.id).unwrap();
+    let ann = s.table.exchange(&s.onprem, &token("a"), None).await.map_err(drop).unwrap();
+    let bob = s.table.exchange(&s.onprem, &token("b"), None).await.map(|held| held.id).unwrap();
     s.clock.advance(Duration::from_secs(599));
     s.table.sweep(|_| true);
     assert_eq!(s.table.len(), 2);
@@ -138,13 +145,13 @@ async fn an_idle_session_and_one_at_a_changed_vcenter_are_ended() {
 async fn a_refused_token_is_not_asked_about_again_and_again() {
     let s = setting(Limits::default());
     for _ in 0..50 {
-        let failure = s.table.exchange(&s.onprem, &token("guess")).await.map(|_| ()).unwrap_err();
+        let failure = s.table.exchange(&s.onprem, &token("guess"), None).await.map(|_| ()).unwrap_err();
         assert!(failure.is(CLIENT_SESSION));
     }
-    assert_eq!(s.gate.asked(), ["onprem", "second"]);
+    assert_eq!(s.gate.asked(), ["onprem"]);
     s.clock.advance(Duration::from_secs(10));
-    let _ = s.table.exchange(&s.onprem, &token("guess")).await;
-    assert_eq!(s.gate.count().0, 4);
+    let _ = s.table.exchange(&s.onprem, &token("guess"), None).await;
+    assert_eq!(s.gate.count().0, 2);
 }
 
 #[tokio::test]
@@ -153,11 +160,33 @@ async fn guessing_tokens_does_not_load_vcenter_without_limit() {
     s.clock.advance(Duration::from_secs(60));
     let mut busy = 0;
     for n in 0..20 {
-        let failure = s.table.exchange(&s.onprem, &token(&format!("g{n}"))).await.map(|_| ()).unwrap_err();
+        let failure =
+            s.table.exchange(&s.onprem, &token(&format!("g{n}")), None).await.map(|_| ()).unwrap_err();
         busy += usize::from(failure.problem.status == 429);
     }
-    // Two vCenters could know each.
-    assert_eq!((busy, s.gate.count().0), (15, 10));
+    assert_eq!((busy, s.gate.count().0), (15, 5));
+}
+
+#[tokio::test]
+async fn guessing_tokens_keeps_nobody_out_who_has_a_session() {
+    let s = setting(Limits { tickets_per_second: 1, tickets_at_once: 5, ..Limits::default() });
+    s.gate.log_in_at("t1", "ann", Some("guid-1"), &["guid-2"]);
+    let ann = s.table.exchange(&s.onprem, &token("t1"), None).await.map_err(drop).unwrap();
+    for _ in 0..3 {
+        s.clock.advance(Duration::from_secs(30));
+        let mut n = 0;
+        while s
+            .table
+            .exchange(&s.onprem, &token(&format!("g{n}")), None)
+            .await
+            .is_err_and(|f| f.problem.status != 429)
+        {
+            n += 1;
+        }
+        s.table.exchange(&s.onprem, &token("t1"), None).await.map(drop).unwrap();
+    }
+    s.table.link(&ann, &token("t1")).await;
+    assert!(s.table.linked(&ann, "guid-2").is_some());
 }
 
 #[tokio::test]
@@ -165,7 +194,7 @@ async fn a_menu_is_answered_from_memory_until_it_is_to_be_proved() {
     let s = setting(Limits::default());
     s.gate.log_in("t1", "ann");
     assert!(s.table.warm(&s.onprem, &token("t1")).is_none());
-    s.table.exchange(&s.onprem, &token("t1")).await.map(drop).unwrap();
+    s.table.exchange(&s.onprem, &token("t1"), None).await.map(drop).unwrap();
     let warm = |after: u64| {
         s.clock.advance(Duration::from_secs(after));
         s.table.warm(&s.onprem, &token("t1")).map(|(_, soon)| soon)
@@ -180,7 +209,7 @@ async fn a_menu_is_answered_from_memory_until_it_is_to_be_proved() {
 async fn a_lost_session_is_a_session_unknown() {
     let s = setting(Limits::default());
     let fake = s.gate.log_in("t1", "ann");
-    let held = s.table.exchange(&s.onprem, &token("t1")).await.map_err(drop).unwrap();
+    let held = s.table.exchange(&s.onprem, &token("t1"), None).await.map_err(drop).unwrap();
     fake.lose();
     let root = held.session.root().await.unwrap();
     let mask = super::super::rights::Mask::of(|p| p == Privilege::View);
@@ -189,31 +218,147 @@ async fn a_lost_session_is_a_session_unknown() {
 }
 
 #[tokio::test]
-async fn a_token_of_a_linked_vcenter_is_good_and_a_cloud_sees_no_other_vcenters_token() {
+async fn a_token_is_shown_to_the_vcenter_whose_client_it_comes_from_and_to_nobody_else() {
     let s = setting(Limits::default());
     s.gate.log_in_at("t1", "ann", Some("guid-3"), &["guid-1"]);
     s.gate.log_in_at("t2", "bob", Some("guid-1"), &["guid-2"]);
-    assert_eq!(s.table.exchange(&s.onprem, &token("t1")).await.map(|held| held.user.clone()).unwrap(), "ann");
-    assert_eq!(s.gate.asked(), ["onprem", "second"]);
+    let ann = s.table.exchange(&s.onprem, &token("t1"), Some(&s.second)).await.map_err(drop).unwrap();
+    assert_eq!((ann.user.as_str(), s.gate.asked()), ("ann", vec!["second".to_owned()]));
     s.clock.advance(Duration::from_secs(60));
-    s.table.exchange(&s.onprem, &token("t1")).await.map(drop).unwrap();
-    assert_eq!(s.gate.asked()[2..], ["second"], "the one that knows it is asked first");
-    let ann = s.table.exchange(&s.onprem, &token("t1")).await.map_err(drop).unwrap();
-    s.table.link(&token("t1")).await;
+    s.table.exchange(&s.onprem, &token("t1"), None).await.map(drop).unwrap();
+    assert_eq!(s.gate.asked()[1..], ["second"], "the one that has proved it is asked again");
+    s.table.link(&ann, &token("t1")).await;
     assert!(s.table.linked(&ann, "guid-2").is_none(), "not linked");
-    let bob = s.table.exchange(&s.onprem, &token("t2")).await.map_err(drop).unwrap();
-    s.table.link(&token("t2")).await;
+    assert_eq!(s.gate.asked()[2..], ["second"]);
+    let bob = s.table.exchange(&s.onprem, &token("t2"), None).await.map_err(drop).unwrap();
+    s.table.link(&bob, &token("t2")).await;
     let linked = s.table.linked(&bob, "guid-2").map(|held| held.vcenter.id.to_string());
     assert_eq!(linked.as_deref(), Some("cloud"));
-    assert!(!s.gate.asked().iter().any(|at| at == "cloud"), "{:?}", s.gate.asked());
+    assert_eq!(s.gate.asked()[3..], ["onprem", "onprem"], "neither the other vCenter nor the cloud");
+}
+
+#[tokio::test]
+async fn whoever_has_logged_out_is_told_so_although_another_vcenter_is_down() {
+    let s = setting(Limits::default());
+    let fake = s.gate.log_in_at("t1", "ann", Some("guid-1"), &[]);
+    s.table.exchange(&s.onprem, &token("t1"), None).await.map(drop).unwrap();
+    s.gate.take_down("second");
+    s.gate.log_out("t1");
+    s.clock.advance(Duration::from_secs(60));
+    let failure = s.table.exchange(&s.onprem, &token("t1"), None).await.map(drop).unwrap_err();
+    assert!(failure.is(CLIENT_SESSION) && s.table.is_empty());
+    until(|| fake.ended() == 1).await;
+    s.gate.log_in_at("t2", "bob", Some("guid-1"), &[]);
+    s.table.exchange(&s.onprem, &token("t2"), None).await.map(drop).unwrap();
+    s.gate.take_down("onprem");
+    s.clock.advance(Duration::from_secs(60));
+    let failure = s.table.exchange(&s.onprem, &token("t2"), None).await.map(drop).unwrap_err();
+    assert_eq!((failure.problem.status, s.table.len()), (502, 1), "nobody has said that it has ended");
 }
 
 #[tokio::test]
 async fn a_token_of_an_unlinked_vcenter_is_refused() {
     let s = setting(Limits::default());
     s.gate.log_in_at("t1", "ann", Some("guid-3"), &[]);
-    let failure = s.table.exchange(&s.onprem, &token("t1")).await.map(|_| ()).unwrap_err();
+    let failure = s.table.exchange(&s.onprem, &token("t1"), None).await.map(|_| ()).unwrap_err();
     assert!(failure.is(CLIENT_SESSION) && s.table.is_empty());
+}
+
+#[tokio::test]
+async fn a_session_that_nobody_waits_for_any_more_is_kept_or_ended_but_not_lost() {
+    let s = setting(Limits::default());
+    let fake = s.gate.log_in_at("t1", "ann", Some("guid-3"), &["guid-1"]);
+    s.gate.silence("onprem");
+    let (table, onprem, second) = (s.table.clone(), s.onprem.clone(), s.second.clone());
+    let page =
+        tokio::spawn(async move { table.exchange(&onprem, &token("t1"), Some(&second)).await.map(drop) });
+    // The ticket is there, and vCenter is opening the session.
+    until(|| s.gate.count().0 == 1).await;
+    tokio::task::yield_now().await;
+    page.abort();
+    assert!(page.await.unwrap_err().is_cancelled());
+    s.gate.speak("onprem");
+    until(|| s.table.len() == 1).await;
+    assert_eq!((s.gate.count(), fake.ended()), ((1, 1), 0));
+    s.table.exchange(&s.onprem, &token("t1"), None).await.map(drop).unwrap();
+    assert_eq!(s.gate.count(), (1, 1), "the next one finds it");
+}
+
+#[tokio::test]
+async fn one_vcenter_that_hangs_holds_up_nobody_at_another() {
+    let s = setting(Limits::default());
+    s.gate.log_in("t1", "ann");
+    s.gate.silence("second");
+    let (table, second) = (s.table.clone(), s.second.clone());
+    let hanging = tokio::spawn(async move { table.exchange(&second, &token("t1"), None).await.map(drop) });
+    until(|| s.gate.count().0 == 1).await;
+    s.table.exchange(&s.onprem, &token("t1"), None).await.map(drop).unwrap();
+    for n in 0..100 {
+        let (table, second) = (s.table.clone(), s.second.clone());
+        tokio::spawn(
+            async move { table.exchange(&second, &token(&format!("guess-{n}")), None).await.map(drop) },
+        );
+    }
+    until(|| s.gate.count().0 == super::MAX_UNDER_WAY + 1).await;
+    let full = s.table.exchange(&s.second, &token("one more"), None).await.map(drop).unwrap_err();
+    assert_eq!(full.problem.status, 429);
+    s.gate.speak("second");
+    hanging.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn not_linked_and_not_known_are_told_apart() {
+    let s = setting(Limits::default());
+    let is = |link: Link| match link {
+        Link::Linked(_) => "linked",
+        Link::Unlinked => "unlinked",
+        Link::Unknown => "unknown",
+    };
+    s.gate.log_in_at("ann", "ann", Some("guid-1"), &["guid-2"]);
+    s.gate.log_in_at("bob", "bob", Some("guid-1"), &[]);
+    let ann = s.table.exchange(&s.onprem, &token("ann"), None).await.map_err(drop).unwrap();
+    let bob = s.table.exchange(&s.onprem, &token("bob"), None).await.map_err(drop).unwrap();
+    assert_eq!(is(s.table.link_of(&ann, &s.cloud)), "unknown", "nobody has asked yet");
+    s.gate.take_down("cloud");
+    s.table.link(&ann, &token("ann")).await;
+    s.table.link(&bob, &token("bob")).await;
+    assert_eq!(is(s.table.link_of(&ann, &s.cloud)), "unknown", "there was a ticket, but no session");
+    assert_eq!(is(s.table.link_of(&bob, &s.cloud)), "unlinked");
+    s.clock.advance(Duration::from_secs(601));
+    assert_eq!(is(s.table.link_of(&bob, &s.cloud)), "unknown");
+}
+
+#[tokio::test]
+async fn a_cloud_that_hangs_does_not_keep_the_next_one_from_being_linked() {
+    let s = setting(Limits::default());
+    let other = vcenter("other", "guid-4", VcenterRole::Cloud);
+    s.vcenters.put([s.onprem.clone(), s.cloud.clone(), other.clone()]);
+    s.gate.log_in_at("t1", "ann", Some("guid-1"), &["guid-2", "guid-4"]);
+    s.gate.silence("cloud");
+    let ann = s.table.exchange(&s.onprem, &token("t1"), None).await.map_err(drop).unwrap();
+    let (table, session) = (s.table.clone(), ann.clone());
+    let linking = tokio::spawn(async move { table.link(&session, &token("t1")).await });
+    until(|| matches!(s.table.link_of(&ann, &other), Link::Linked(_))).await;
+    assert!(matches!(s.table.link_of(&ann, &s.cloud), Link::Unknown));
+    // The page does not wait for ever; what it has begun goes on.
+    linking.abort();
+    s.gate.speak("cloud");
+    until(|| matches!(s.table.link_of(&ann, &s.cloud), Link::Linked(_))).await;
+}
+
+#[tokio::test]
+async fn ending_an_old_session_leaves_the_new_one_of_its_key() {
+    let s = setting(Limits::default());
+    s.gate.log_in("t1", "ann");
+    let old = s.table.exchange(&s.onprem, &token("t1"), None).await.map(|held| held.id).unwrap();
+    let changed =
+        std::sync::Arc::new(Vcenter { id: "renamed".parse().unwrap(), ..Vcenter::clone(&s.onprem) });
+    s.vcenters.put([changed.clone()]);
+    let new = s.table.exchange(&changed, &token("t1"), None).await.map(|held| held.id).unwrap();
+    s.table.sweep(|vcenter| *vcenter == *changed);
+    assert!(s.table.enter(old).is_none() && s.table.enter(new).is_some());
+    let again = s.table.exchange(&changed, &token("t1"), None).await.map(|held| held.id).unwrap();
+    assert_eq!((again, s.gate.count().1), (new, 2), "it is not opened again");
 }
 
 /// Waits until something that happens by itself has happened.

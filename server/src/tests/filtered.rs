@@ -82,7 +82,10 @@ async fn what_is_seen_is_told_and_what_is_not_is_as_if_it_were_not_there() {
     let page = s.get(&grant, "/api/vms?vm=vm-1&vm=vm-2").await.json();
     assert_eq!((page["total"].as_u64(), page["vms"][0]["name"].as_str()), (Some(1), Some("shown-1")));
     let page = s.get(&grant, "/api/vms?cluster=domain-c1").await.json();
-    assert_eq!(page["total"], 1, "of a cluster that is not seen the VMs are listed that are");
+    let listed: Vec<_> =
+        page["vms"].as_array().unwrap().iter().map(|vm| vm["name"].as_str().unwrap()).collect();
+    assert_eq!(page["total"], 5, "of a cluster that is not seen the VMs are listed that are");
+    assert!(listed.iter().all(|name| name.starts_with("shown-")), "{listed:?}");
     assert_eq!(s.get(&grant, "/api/clouds").await.status, 200);
     assert_eq!(s.get(&grant, "/api/clouds?vm=vm-2").await.status, 403);
     let events = s.get(&grant, "/api/events?limit=3").await.json();
@@ -164,6 +167,17 @@ async fn of_a_linked_cloud_the_user_is_offered_what_he_sees_there() {
     let whole = s.grant("olga", Some(&vm(1))).await;
     let answer = s.get(&whole, "/api/clouds").await.json();
     assert_eq!(ids(&answer[0]["clusters"]).len(), 2, "whoever is not linked is offered what is released");
+    let nina = s.gate.log_in_at("token-of-nina", "nina", Some(ONPREM), &[CLOUD]);
+    nina.grant(&vm(1), only(&[Privilege::View, Privilege::Migrate]));
+    s.gate.take_down("cloud");
+    let nina = s.grant("nina", Some(&vm(1))).await;
+    let offer = &s.get(&nina, "/api/clouds").await.json()[0];
+    assert_eq!(
+        (&offer["clusters"], &offer["folders"]),
+        (&json!([]), &json!([])),
+        "nobody knows what she sees"
+    );
+    assert!(offer["unavailable"].as_str().unwrap().contains("could not find out"), "{offer}");
 }
 
 #[tokio::test]
@@ -275,6 +289,42 @@ async fn that_a_migration_was_dismissed_is_told_to_those_who_saw_it() {
     let next = s.get(&grant, &format!("/api/changes?since={}", first["cursor"])).await.json();
     assert_eq!((names(&next), &next["migrations"][0]["dismissed"]), (vec!["shown-1".into()], &json!(true)));
     assert_eq!(names(&s.get(&grant, "/api/changes?since=0").await.json()).len(), 4);
+}
+
+#[tokio::test]
+async fn a_privilege_that_goes_while_a_page_is_made_is_gone_from_that_page() {
+    let s = Setting::new().await;
+    let olga = s.of_one_folder();
+    olga.remove(&vm(3));
+    let grant = s.grant("olga", Some(&vm(1))).await;
+    let first = s.get(&grant, "/api/changes?since=0").await.json();
+    assert_eq!(names(&first), ["shown-1", "shown-5", "shown-7", "shown-9"]);
+    s.pass(30);
+    // First the VMs are asked about. While the root is, for the one that is gone, another frame finds out
+    // that the user sees vm-1 no more.
+    let onprem = s.app.vcenters.get(ONPREM).unwrap();
+    let (frame, _) = s.app.table.warm(&onprem, &hdm_vsphere::Secret::new("token-of-olga")).unwrap();
+    let now = s.app.clock.uptime();
+    let fake = olga.clone();
+    olga.then(move || {
+        let other = fake.clone();
+        fake.then(move || {
+            other.grant(&vm(1), Mask::NONE);
+            let answers = vec![(vm(1), crate::session::rights::Answer::Holds(Mask::NONE))];
+            frame.rights.learn(
+                vec![vm(1)],
+                answers,
+                Mask::ALL,
+                now,
+                &mut std::collections::HashMap::default(),
+            );
+        });
+    });
+    let page = s.get(&grant, &format!("/api/changes?since={}", first["cursor"])).await.json();
+    assert_eq!(
+        (page["reset"].as_bool(), names(&page)),
+        (Some(true), vec!["shown-5".into(), "shown-7".into(), "shown-9".to_owned()])
+    );
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use hdm_shared::plugin::Privilege;
 use hdm_vsphere::VmKind;
 use serde_json::{Value, json};
 
-use super::setting::{Answer, CLOUD, ONPREM, Setting, cluster, of_vm, only, vm};
+use super::setting::{Answer, CLOUD, ONPREM, Setting, cluster, of_vm, only, until, vm};
 use crate::session::rights::Mask;
 
 async fn ask(s: &Setting, path: &str, user: &str, ids: &[String]) -> Answer {
@@ -83,7 +83,8 @@ async fn what_is_in_flight_opens_at_its_status() {
 #[tokio::test]
 async fn what_the_wizard_refuses_with_words_is_enabled() {
     let s = quiet().await;
-    s.log_in("olga");
+    s.gate.log_in_at("token-of-olga", "olga", Some(ONPREM), &[CLOUD]);
+    assert_eq!(vms(&s, "olga", &[1]).await, DISABLED);
     let two = [urn(1, ONPREM), urn(2, CLOUD)];
     assert_eq!(shown(&ask(&s, "/dyn/vm/menu", "olga", &two).await), ENABLED);
     let many: Vec<u32> = (1..=501).collect();
@@ -91,7 +92,6 @@ async fn what_the_wizard_refuses_with_words_is_enabled() {
     assert_eq!(shown(&ask(&s, "/dyn/vm/menu", "olga", &[urn(1, CLOUD)]).await), ABSENT, "a cloud's VM");
     let elsewhere = urn(1, "33333333-cccc-4000-8000-000000000003");
     assert_eq!(shown(&ask(&s, "/dyn/vm/menu", "olga", &[elsewhere]).await), ABSENT, "not ours");
-    assert_eq!(vms(&s, "olga", &[1]).await, DISABLED);
 }
 
 #[tokio::test]
@@ -101,12 +101,57 @@ async fn a_cluster_has_the_action_too() {
     let id = format!("urn:vmomi:ClusterComputeResource:domain-c1:{ONPREM}");
     assert_eq!(shown(&ask(&s, "/dyn/cluster/menu", "olga", std::slice::from_ref(&id)).await), DISABLED);
     olga.grant(&cluster(), Mask::ALL);
-    s.pass(30);
+    s.pass(300);
     let answer = ask(&s, "/dyn/cluster/menu", "olga", &[id]).await;
     assert_eq!(
         (shown(&answer), &answer.json()["dynamicItems"][0]["id"]),
         (ENABLED, &json!("cluster-migrate"))
     );
+}
+
+#[tokio::test]
+async fn a_menu_does_not_wait_for_what_it_knew_lately_and_the_next_one_knows_it_anew() {
+    let s = quiet().await;
+    let olga = s.of_one_folder();
+    assert_eq!(vms(&s, "olga", &[1]).await, ENABLED);
+    olga.grant(&vm(1), Mask::NONE);
+    s.pass(31);
+    olga.silence();
+    assert_eq!(vms(&s, "olga", &[1]).await, ENABLED, "from memory");
+    olga.speak();
+    until(|| olga.asked().len() == 2).await;
+    assert_eq!(vms(&s, "olga", &[1]).await, DISABLED);
+    assert_eq!(olga.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn a_menu_finds_a_session_again_that_vcenter_has_lost() {
+    let s = quiet().await;
+    s.of_one_folder().lose_after(1);
+    assert_eq!(vms(&s, "olga", &[1]).await, ENABLED);
+    let after_restart = s.log_in("olga");
+    assert_eq!(vms(&s, "olga", &[2]).await, DISABLED, "the new session is asked");
+    assert_eq!((s.gate.count().1, after_restart.asked().len(), s.app.table.len()), (2, 1, 1));
+    // What is asked beside a menu finds it out too.
+    after_restart.lose();
+    s.log_in("olga");
+    s.pass(31);
+    assert_eq!(vms(&s, "olga", &[2]).await, DISABLED);
+    until(|| s.app.table.is_empty()).await;
+}
+
+#[tokio::test]
+async fn menus_end_with_the_clients_session() {
+    let s = quiet().await;
+    s.of_one_folder();
+    assert_eq!(vms(&s, "olga", &[1]).await, ENABLED);
+    s.gate.log_out("token-of-olga");
+    let mut passed = 0;
+    while ask(&s, "/dyn/vm/menu", "olga", &[urn(1, ONPREM)]).await.status == 200 {
+        s.pass(20);
+        passed += 20;
+        assert!(passed < 360, "after {passed} s a menu is still answered");
+    }
 }
 
 #[tokio::test]
@@ -121,6 +166,23 @@ async fn a_menu_needs_the_clients_session_and_is_answered_from_memory_with_it() 
     let bad =
         s.send(Method::POST, "/dyn/vm/menu", &[("vmware-api-session-id", "t")], Some(Value::Null)).await;
     assert_eq!(bad.status, 400);
+}
+
+#[tokio::test]
+async fn a_menu_that_is_too_much_is_enabled() {
+    let s = quiet().await;
+    s.log_in("olga");
+    assert_eq!(vms(&s, "olga", &[1]).await, DISABLED);
+    let many: Vec<u32> = (1..=10_000).collect();
+    assert_eq!(vms(&s, "olga", &many).await, ENABLED, "more than a body may hold");
+    let tickets = s.gate.count().0;
+    let all = s.app.permits.deciding.try_acquire_many(64).unwrap();
+    assert_eq!(vms(&s, "nobody", &[1]).await, ENABLED, "as many are being decided as may be");
+    assert_eq!(s.gate.count().0, tickets);
+    drop(all);
+    let _all = s.app.permits.strangers.try_acquire_many(128).unwrap();
+    assert_eq!(vms(&s, "nobody", &[1]).await, ENABLED, "as many strangers ask as may");
+    assert_eq!(vms(&s, "olga", &[1]).await, DISABLED);
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::appliance::{Appliance, TOKEN};
 use crate::api::Subjects;
-use crate::app::{App, router};
+use crate::app::{App, Permits, router};
 use crate::assets::Assets;
 use crate::changes::Feed;
 use crate::clock::ManualClock;
@@ -165,7 +165,7 @@ impl Setting {
             fetches: Fetches::open("0.9.0", None),
             metrics: Metrics::default(),
             subjects: Subjects::default(),
-            requests: App::permits(),
+            permits: Permits::default(),
         });
         app.feed.round().await;
         Self { appliance, gate, clock, app, key }
@@ -250,4 +250,14 @@ impl Setting {
     pub fn pass(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
     }
+}
+
+/// Waits until something that happens by itself has happened.
+pub async fn until(happened: impl Fn() -> bool) {
+    let waited = tokio::time::timeout(Duration::from_secs(10), async {
+        while !happened() {
+            tokio::task::yield_now().await;
+        }
+    });
+    waited.await.expect("it happens in time");
 }

@@ -190,13 +190,58 @@ async fn other_sites_and_other_bodies_are_refused_on_every_route_of_pages() {
             let method: Method = method.parse().unwrap();
             let cross = [("authorization", token.as_str()), ("sec-fetch-site", "cross-site")];
             assert_eq!(s.send(method.clone(), path, &cross, None).await.status, 403, "{method} {path}");
-            let form = [
-                ("authorization", token.as_str()),
-                ("content-type", "application/x-www-form-urlencoded"),
-                ("content-length", "3"),
-            ];
+            if ![Method::POST, Method::PUT].contains(&method) {
+                continue;
+            }
+            let form =
+                [("authorization", token.as_str()), ("content-type", "application/x-www-form-urlencoded")];
             assert_eq!(s.send(method.clone(), path, &form, None).await.status, 415, "{method} {path}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_body_without_a_type_is_refused_however_it_comes() {
+    let s = Setting::new().await;
+    s.administrator();
+    let grant = s.grant("root", None).await;
+    // As over HTTP/2: neither Content-Length nor Transfer-Encoding.
+    let request = axum::http::Request::put("/api/vcenters/cloud")
+        .header("authorization", format!("Bearer {}", grant.token))
+        .body(axum::body::Body::from("{}"));
+    let answer = tower::ServiceExt::oneshot(s.router(), request.unwrap()).await.unwrap();
+    assert_eq!(answer.status(), 415);
+    assert!(s.appliance.asked(&Method::PUT, "/vcenters/cloud").is_empty());
+}
+
+#[tokio::test]
+async fn callers_without_a_session_keep_nobody_out() {
+    let s = Setting::new().await;
+    s.administrator();
+    let grant = s.grant("root", None).await;
+    let _strangers = s.app.permits.strangers.try_acquire_many(128).unwrap();
+    assert_eq!(s.exchange("guess", ONPREM, None).await.status, 429);
+    assert_eq!(s.get(&grant, "/api/changes?since=0").await.status, 200);
+    s.pass(60);
+    assert_eq!(s.exchange("token-of-root", ONPREM, None).await.status, 200, "a renewal");
+    let _known = s.app.permits.known.try_acquire_many(512).unwrap();
+    assert_eq!(s.get(&grant, "/api/changes?since=0").await.status, 429);
+    assert_eq!(
+        s.send(Method::GET, "/api/changes?since=0", &[], None).await.status,
+        401,
+        "refused before that"
+    );
+    assert_eq!(s.send(Method::POST, "/api/session", &[], Some(json!({}))).await.kind(), CLIENT_SESSION);
+}
+
+#[tokio::test]
+async fn a_problem_has_the_status_of_its_answer() {
+    let s = Setting::new().await;
+    for (method, path) in
+        [(Method::PATCH, "/healthz"), (Method::GET, "/no-such-file"), (Method::GET, "/api/events")]
+    {
+        let answer = s.send(method, path, &[], None).await;
+        assert_eq!(answer.json()["status"], answer.status.as_u16(), "{answer:?}");
     }
 }
 
