@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hdm_shared::MigrationId;
 use hdm_shared::changes::MigrationDetail;
 use hdm_shared::display::{Action, Phase};
-use hdm_shared::migration::{LogLine, MigrationState, MigrationView};
+use hdm_shared::migration::{LogLine, MigrationView};
 use leptos::html;
 use leptos::prelude::*;
 
@@ -15,7 +15,7 @@ use crate::format;
 use crate::i18n::t;
 use crate::model::bulk;
 use crate::model::changes::Known;
-use crate::model::in_progress::phase;
+use crate::model::phases::{Mark, marks};
 use crate::model::progress::Progress;
 use crate::page::context::Context;
 use crate::page::live::Live;
@@ -294,24 +294,21 @@ pub fn phase_words(phase: Phase) -> &'static str {
 
 #[component]
 fn Phases(migration: Signal<Arc<MigrationView>>) -> impl IntoView {
-    let now = Memo::new(move |_| migration.with(|m| (phase(m), m.state)));
-    let line = move |(at, this): (usize, Phase)| {
-        let (current, state) = now.get();
-        let current_at = Phase::ALL.iter().position(|phase| *phase == current).unwrap_or(0);
-        let (class, words) = if state == MigrationState::Done || at < current_at {
-            ("hdm-phase hdm-done", t::details::phase_done())
-        } else if at > current_at {
-            ("hdm-phase", t::details::phase_next())
-        } else if matches!(state, MigrationState::Failed | MigrationState::NeedsOperator) {
-            ("hdm-phase hdm-failed", t::details::phase_failed())
-        } else {
-            ("hdm-phase hdm-now", t::details::phase_now())
+    let marks = Memo::new(move |_| migration.with(|m| marks(m)));
+    let line = move |(this, mark): (Phase, Mark)| {
+        let (class, words) = match mark {
+            Mark::Done => ("hdm-phase hdm-done", t::details::phase_done()),
+            Mark::Now => ("hdm-phase hdm-now", t::details::phase_now()),
+            Mark::Failed => ("hdm-phase hdm-failed", t::details::phase_failed()),
+            Mark::Undoing => ("hdm-phase hdm-now", t::details::phase_undoing()),
+            Mark::Next => ("hdm-phase", t::details::phase_next()),
+            Mark::Nothing => ("hdm-phase", ""),
         };
-        let current = (at == current_at && !state.is_final()).then_some("step");
+        let current = matches!(mark, Mark::Now | Mark::Undoing).then_some("step");
         view! {
             <li class=class aria-current=current>
                 <span class="hdm-phase-mark" aria-hidden="true">
-                    {(class == "hdm-phase hdm-done").then(|| Icon::Check.draw())}
+                    {(mark == Mark::Done).then(|| Icon::Check.draw())}
                 </span>
                 <span>{phase_words(this)}</span>
                 <span class="hdm-quiet">{words}</span>
@@ -321,7 +318,7 @@ fn Phases(migration: Signal<Arc<MigrationView>>) -> impl IntoView {
     view! {
         <h3>{t::details::phases()}</h3>
         <ol class="hdm-phases">
-            {move || Phase::ALL.into_iter().enumerate().map(line).collect_view()}
+            {move || Phase::ALL.into_iter().zip(marks.get()).map(line).collect_view()}
         </ol>
     }
 }

@@ -7,6 +7,7 @@ pub mod csv;
 pub mod history;
 pub mod in_progress;
 pub mod overview;
+pub mod phases;
 pub mod progress;
 pub mod selection;
 pub mod table;
