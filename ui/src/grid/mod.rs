@@ -15,7 +15,7 @@ use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::Arc;
 
-pub use column::{Column, Tab};
+pub use column::{Column, Tab, as_csv};
 pub use view::Grid;
 
 /// How high a row is.

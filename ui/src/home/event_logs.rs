@@ -8,15 +8,13 @@ use leptos::prelude::*;
 
 use crate::api::{self, Failure};
 use crate::format;
-use crate::grid::{Column, Grid, Row, Rows};
+use crate::grid::{Column, Grid, Row, Rows, as_csv};
 use crate::i18n::t;
-use crate::model::csv::csv;
 use crate::model::table::{Order, SortKey, matches};
 use crate::page::context::Context;
 use crate::page::memory;
-use crate::widgets::download::save;
 use crate::widgets::form::{Choice, Select};
-use crate::widgets::{Alert, Empty, Icon, Level};
+use crate::widgets::{Alert, Empty, Exports, Icon, Level};
 
 /// How often new events are asked for.
 const EVERY: std::time::Duration = std::time::Duration::from_secs(5);
@@ -124,14 +122,10 @@ pub(super) fn EventLogs() -> impl IntoView {
     let total = move || events.with(|events| events.len());
     let columns = columns();
     let for_csv = StoredValue::new(columns.clone());
+    let exports = expect_context::<Exports>();
     let download = move |_| {
-        let text = for_csv.with_value(|columns| {
-            let shown: Vec<_> = columns.iter().filter_map(|column| Some((column, column.text?))).collect();
-            let header: Vec<&str> = shown.iter().map(|(column, _)| column.title.as_str()).collect();
-            let rows = rows.get_untracked();
-            csv(&header, rows.iter().map(|row| shown.iter().map(|(_, text)| text(row)).collect()))
-        });
-        save("hdm-events.csv", "text/csv", &text);
+        let text = for_csv.with_value(|columns| as_csv(columns, &rows.get_untracked()));
+        exports.offer("hdm-events.csv", "text/csv", text);
     };
     let count = move || {
         let (shown, total) = (rows.with(|rows| rows.len()), total());

@@ -11,7 +11,7 @@ use crate::home::Home;
 use crate::i18n::t;
 use crate::migration;
 use crate::route::Route;
-use crate::widgets::{Alert, Level};
+use crate::widgets::{Alert, ExportWindow, Exports, Level};
 use crate::wizard::MigrateWizard;
 
 /// The page.
@@ -22,6 +22,7 @@ pub fn App(context: Context) -> impl IntoView {
     provide_context(context.clone());
     provide_context(live);
     provide_context(Prefs::load(&context));
+    Exports::provide();
     let kind = match route.get_untracked() {
         Route::Cluster(_) | Route::Vm => "hdm-page",
         Route::Home(_) => "hdm-page hdm-home",
@@ -44,6 +45,7 @@ pub fn App(context: Context) -> impl IntoView {
                 Route::Vm => view! { <migration::OfVm/> }.into_any(),
                 Route::Home(_) => view! { <Home route/> }.into_any(),
             }}
+            <ExportWindow/>
         </main>
     }
 }

@@ -1,8 +1,8 @@
 //! Small parts that pages are made of. Styles are Clarity's classes wherever it has one.
 
 pub mod alert;
-pub mod download;
 pub mod empty;
+pub mod export;
 pub mod form;
 pub mod icon;
 pub mod menu;
@@ -11,9 +11,11 @@ pub mod question;
 pub mod state_label;
 pub mod tabs;
 pub mod toggle;
+pub mod window;
 
 pub use alert::{Alert, Level};
 pub use empty::Empty;
+pub use export::{ExportWindow, Exports};
 pub use icon::Icon;
 pub use menu::{Menu, MenuEntry};
 pub use progress_bar::ProgressBar;
@@ -21,6 +23,7 @@ pub use question::{Question, ask};
 pub use state_label::StateLabel;
 pub use tabs::Tabs;
 pub use toggle::Toggle;
+pub use window::Window;
 
 use leptos::prelude::document;
 use wasm_bindgen::JsCast;

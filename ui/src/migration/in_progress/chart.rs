@@ -14,9 +14,8 @@ use crate::i18n::t;
 use crate::model::csv::csv;
 use crate::model::in_progress::distribution;
 use crate::page::theme;
-use crate::widgets::download::save;
 use crate::widgets::state_label::chart_state_words;
-use crate::widgets::{Icon, Menu, MenuEntry};
+use crate::widgets::{Exports, Icon, Menu, MenuEntry};
 
 type Counts = [(ChartState, u64); ChartState::ALL.len()];
 
@@ -27,6 +26,7 @@ pub(super) fn Chart(all: Signal<Rows<MigrationView>>, filter: Filter) -> impl In
     let as_table = RwSignal::new(false);
     let theme = theme::current();
     let total = Memo::new(move |_| counts.with(sum));
+    let exports = expect_context::<Exports>();
     let entries = move |()| {
         vec![
             MenuEntry::new(
@@ -38,10 +38,14 @@ pub(super) fn Chart(all: Signal<Rows<MigrationView>>, filter: Filter) -> impl In
                 move || as_table.update(|on| *on = !*on),
             ),
             MenuEntry::new(t::progress::chart_svg(), move || {
-                save("hdm-migration-states.svg", "image/svg+xml", &standalone(&counts.get_untracked()));
+                exports.offer(
+                    "hdm-migration-states.svg",
+                    "image/svg+xml",
+                    standalone(&counts.get_untracked()),
+                );
             }),
             MenuEntry::new(t::progress::chart_csv(), move || {
-                save("hdm-migration-states.csv", "text/csv", &table(&counts.get_untracked()));
+                exports.offer("hdm-migration-states.csv", "text/csv", table(&counts.get_untracked()));
             }),
         ]
     };

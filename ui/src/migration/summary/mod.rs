@@ -15,18 +15,16 @@ use self::load::History;
 use super::acting::Acting;
 use super::details::Details;
 use crate::format;
-use crate::grid::{Grid, Rows};
+use crate::grid::{Grid, Rows, as_csv};
 use crate::i18n::t;
-use crate::model::csv::csv;
 use crate::model::history::{Interval, on_cloud};
 use crate::model::table::{Order, matches};
 use crate::page::context::Context;
 use crate::page::memory;
 use crate::page::prefs::Prefs;
-use crate::widgets::download::save;
 use crate::widgets::form::{Choice, Select};
 use crate::widgets::state_label::state_words;
-use crate::widgets::{Alert, Empty, Icon, Level, Menu, Question, Toggle};
+use crate::widgets::{Alert, Empty, Exports, Icon, Level, Menu, Question, Toggle};
 
 /// An interval in words.
 fn interval_words(interval: Interval) -> &'static str {
@@ -73,14 +71,10 @@ pub fn Summary() -> impl IntoView {
     let columns = columns::columns(opened, global);
     let for_csv = StoredValue::new(columns);
     let prefs = expect_context::<Prefs>();
+    let exports = expect_context::<Exports>();
     let download = move |_| {
-        let text = for_csv.with_value(|columns| {
-            let shown: Vec<_> = columns.iter().filter_map(|column| Some((column, column.text?))).collect();
-            let header: Vec<&str> = shown.iter().map(|(column, _)| column.title.as_str()).collect();
-            let rows = rows.get_untracked();
-            csv(&header, rows.iter().map(|row| shown.iter().map(|(_, text)| text(row)).collect()))
-        });
-        save("hdm-migrations.csv", "text/csv", &text);
+        let text = for_csv.with_value(|columns| as_csv(columns, &rows.get_untracked()));
+        exports.offer("hdm-migrations.csv", "text/csv", text);
     };
     let count = move || {
         let (shown, total) = (rows.with(|rows| rows.len()), total());
