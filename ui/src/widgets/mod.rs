@@ -14,7 +14,7 @@ pub mod toggle;
 pub mod window;
 
 pub use alert::{Alert, Level};
-pub use empty::Empty;
+pub use empty::{Empty, Loading, Unknown};
 pub use export::{ExportWindow, Exports};
 pub use icon::Icon;
 pub use menu::{Menu, MenuEntry};
