@@ -86,12 +86,14 @@ pub async fn send(outgoing: &Outgoing) -> Result<Reply, Failure> {
     if let Some(body) = &outgoing.body {
         init.set_body(&JsValue::from_str(body));
     }
-    let abort = Closure::once_into_js(move || controller.abort());
+    // Dropped with its timer: one that is never called would stay for as long as the page.
+    let abort = Closure::once(move || controller.abort());
     let timer = window
-        .set_timeout_with_callback_and_timeout_and_arguments_0(abort.unchecked_ref(), DEADLINE_MS)
+        .set_timeout_with_callback_and_timeout_and_arguments_0(abort.as_ref().unchecked_ref(), DEADLINE_MS)
         .map_err(away)?;
     let answer = exchange(&window, &outgoing.path, &init).await;
     window.clear_timeout_with_handle(timer);
+    drop(abort);
     let reply = answer.map_err(away)?;
     match reply.status {
         200..=299 | 304 => Ok(reply),
