@@ -9,7 +9,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use hdm_shared::changes::ChangePage;
 use hdm_shared::migration::MigrationView;
-use hdm_shared::plugin::Privilege;
+use hdm_shared::plugin::{Privilege, VisibleChanges};
 use hdm_vsphere::MoRef;
 
 use super::{Caller, cluster, no_parameter, number, parameters, reply, vm};
@@ -58,7 +58,7 @@ pub async fn show(
     reply::conditional(&request, &page)
 }
 
-async fn page(caller: &Caller, wanted: &Wanted) -> Result<ChangePage, Failure> {
+async fn page(caller: &Caller, wanted: &Wanted) -> Result<VisibleChanges, Failure> {
     let feed = &caller.app.feed;
     feed.look();
     let from = Cursor::read(wanted.since);
@@ -74,6 +74,7 @@ async fn page(caller: &Caller, wanted: &Wanted) -> Result<ChangePage, Failure> {
     // Asked about all, not only what is new: a privilege that is gone is noticed by that.
     let vms: BTreeSet<MoRef> = ours.iter().map(|view| MoRef::new("VirtualMachine", &view.vm.moid)).collect();
     let seen = caller.holding(&vms, Privilege::View).await?;
+    let movable = caller.holding(&vms, Privilege::Migrate).await?;
     let scope = Cursor::new(0, caller.session.rights.scope()).scope;
     let visible = |view: &MigrationView| {
         view.vm.vcenter == caller.session.vcenter.id
@@ -85,14 +86,18 @@ async fn page(caller: &Caller, wanted: &Wanted) -> Result<ChangePage, Failure> {
     if !memory.is_loaded() {
         // Nothing is known yet; what the page knows stays.
         let (cursor, more) = (wanted.since, appliance.away_since.is_none());
-        return Ok(ChangePage { cursor, reset: false, more, migrations: Vec::new(), appliance });
+        let page = ChangePage { cursor, reset: false, more, migrations: Vec::new(), appliance };
+        return Ok(VisibleChanges { page, view_only: Vec::new() });
     }
     let told = memory.since(from.at, wanted.since <= 0 || from.scope != scope, visible);
-    Ok(ChangePage {
+    let fixed = |view: &&Arc<MigrationView>| !movable.contains(&MoRef::new("VirtualMachine", &view.vm.moid));
+    let view_only = told.migrations.iter().filter(fixed).map(|view| view.id).collect();
+    let page = ChangePage {
         cursor: Cursor::new(told.cursor, scope).number(),
         reset: told.reset,
         more: told.more,
         migrations: told.migrations.iter().map(|view| MigrationView::clone(view)).collect(),
         appliance,
-    })
+    };
+    Ok(VisibleChanges { page, view_only })
 }

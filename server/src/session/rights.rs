@@ -129,7 +129,7 @@ impl Rights {
             let answer = answers.remove(&object).unwrap_or(Answer::Holds(Mask::NONE));
             let new = Known { asked: wanted, answer, at: now };
             if let Some(old) = known.insert(object.clone(), new)
-                && sees(old) != sees(new)
+                && shown(old) != shown(new)
                 && old.asked.has(Privilege::View)
             {
                 self.scope.fetch_add(1, Ordering::Relaxed);
@@ -174,8 +174,10 @@ impl Rights {
     }
 }
 
-fn sees(known: Known) -> bool {
-    matches!(known.answer, Answer::Holds(mask) if mask.has(Privilege::View))
+/// What a page shows of an object: whether it is there, and whether it can be acted on.
+fn shown(known: Known) -> (bool, bool) {
+    let has = |privilege| matches!(known.answer, Answer::Holds(mask) if mask.has(privilege));
+    (has(Privilege::View), has(Privilege::Migrate))
 }
 
 #[cfg(test)]
