@@ -6,7 +6,7 @@ use hdm_shared::MigrationId;
 use hdm_shared::migration::MigrationView;
 use leptos::prelude::*;
 
-use super::acting::Acting;
+use super::acting::{Acting, Said};
 use super::details::PanelBody;
 use crate::api;
 use crate::format;
@@ -15,7 +15,7 @@ use crate::model::changes::Known;
 use crate::page::context::Context;
 use crate::page::live::Live;
 use crate::widgets::state_label::state_words;
-use crate::widgets::{Alert, Empty, Level, Question, StateLabel};
+use crate::widgets::{Empty, Question, StateLabel};
 
 /// The page.
 #[component]
@@ -107,7 +107,7 @@ pub fn OfVm() -> impl IntoView {
     let known = move || live.loaded.get() && read.get();
     view! {
         <section class="hdm-in-progress" aria-label=t::of_vm::title()>
-            {move || acting.said.get().map(|said| view! { <Alert level=Level::Danger>{said}</Alert> })}
+            <Said acting/>
             {move || {
                 (id.get().is_none())
                     .then(|| {

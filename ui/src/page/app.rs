@@ -56,7 +56,8 @@ fn Troubles(live: Live) -> impl IntoView {
     let several = expect_context::<Context>().guids.len() > 1;
     let one = move |trouble: Trouble| {
         let level = match trouble.failure {
-            Failure::ApplianceAway(_) | Failure::ServerAway => Level::Warning,
+            Failure::VcenterUnknown(_) if several => Level::Info,
+            Failure::ApplianceAway(_) | Failure::ServerAway | Failure::TooSlow => Level::Warning,
             _ => Level::Danger,
         };
         let words = trouble_words(&trouble);
@@ -84,7 +85,7 @@ fn trouble_words(trouble: &Trouble) -> String {
     match &trouble.failure {
         Failure::ApplianceAway(reason) if reason.is_empty() => t::trouble::appliance_away(since),
         Failure::ApplianceAway(reason) => format!("{} {reason}", t::trouble::appliance_away(since)),
-        Failure::ServerAway => {
+        Failure::ServerAway | Failure::TooSlow => {
             format!("{} {} {}", t::trouble::server_away(), t::trouble::since(since), t::trouble::kept())
         }
         other => other.words(),

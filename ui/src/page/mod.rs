@@ -5,6 +5,7 @@ pub mod context;
 pub mod live;
 pub mod memory;
 pub mod prefs;
+pub mod rights;
 pub mod theme;
 
 use leptos::prelude::*;

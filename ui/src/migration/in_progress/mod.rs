@@ -7,18 +7,19 @@ mod toolbar;
 use std::sync::Arc;
 
 use hdm_shared::MigrationId;
+use hdm_shared::changes::is_in_progress;
 use hdm_shared::display::ChartState;
 use hdm_shared::migration::MigrationView;
 use leptos::prelude::*;
 
 use self::chart::Chart;
 use self::toolbar::Toolbar;
-use super::acting::Acting;
+use super::acting::{Acting, Said};
 use super::details::Details;
 use crate::format;
 use crate::grid::{Grid, Row, Rows};
 use crate::i18n::t;
-use crate::model::in_progress::{chart_state, is_shown};
+use crate::model::in_progress::chart_state;
 use crate::model::selection::Selection;
 use crate::model::table::{Order, matches};
 use crate::page::context::Context;
@@ -26,7 +27,7 @@ use crate::page::live::Live;
 use crate::page::memory;
 use crate::page::prefs::Prefs;
 use crate::widgets::state_label::state_words;
-use crate::widgets::{Alert, Empty, Level, Question, Toggle};
+use crate::widgets::{Empty, Question, Toggle};
 
 impl Row for MigrationView {
     type Key = MigrationId;
@@ -73,7 +74,7 @@ pub fn InProgress() -> impl IntoView {
     let all = Memo::new_with_compare(
         move |_| -> Rows<MigrationView> {
             let (known, now) = (live.known.get(), live.clock.get());
-            Arc::new(known.values().rev().filter(|m| is_shown(m, now)).cloned().collect())
+            Arc::new(known.values().rev().filter(|m| is_in_progress(m, now)).cloned().collect())
         },
         |_, _| true,
     );
@@ -155,7 +156,7 @@ pub fn InProgress() -> impl IntoView {
             <Show when=move || chart_view.get()>
                 <Chart all=all.into() filter/>
             </Show>
-            {move || acting.said.get().map(|said| view! { <Alert level=Level::Danger>{said}</Alert> })}
+            <Said acting/>
             <Toolbar acting filter all=all.into() rows=rows.into() selection columns=columns.clone()/>
             <div class="hdm-split">
                 {move || {

@@ -41,9 +41,10 @@ pub(super) fn Toolbar(
         |_, _| true,
     );
     let action = move |action: Action| {
-        let fitting = Memo::new(move |_| {
-            selected.with(|selected| bulk::applicable(action, selected.iter().map(AsRef::as_ref)))
-        });
+        let fitting = Memo::new_with_compare(
+            move |_| selected.with(|selected| bulk::applicable(action, selected, |m| acting.may(m))),
+            |_, _| true,
+        );
         let label = move || match selected.with(Vec::len) {
             0 => words(action).to_owned(),
             count => words_for(action, fitting.with(Vec::len), count),
@@ -52,7 +53,7 @@ pub(super) fn Toolbar(
             <button
                 type="button"
                 class="btn btn-sm btn-link"
-                disabled=move || fitting.with(Vec::is_empty) || !acting.possible()
+                disabled=move || fitting.with(Vec::is_empty) || !acting.is_free()
                 on:click=move |_| acting.several(action, fitting.get_untracked())
             >
                 {label}
