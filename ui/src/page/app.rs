@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::context::Context;
 use super::live::{Live, Trouble};
 use super::prefs::Prefs;
+use super::unread::named;
 use crate::api::Failure;
 use crate::format;
 use crate::home::Home;
@@ -53,19 +54,13 @@ pub fn App(context: Context) -> impl IntoView {
 /// What cannot be reached, each with its own words and way out.
 #[component]
 fn Troubles(live: Live) -> impl IntoView {
-    let several = expect_context::<Context>().guids.len() > 1;
     let one = move |trouble: Trouble| {
         let level = match trouble.failure {
-            Failure::VcenterUnknown(_) if several => Level::Info,
+            Failure::VcenterUnknown(_) if live.several => Level::Info,
             Failure::ApplianceAway(_) | Failure::ServerAway | Failure::TooSlow => Level::Warning,
             _ => Level::Danger,
         };
-        let words = trouble_words(&trouble);
-        let words = if several {
-            t::trouble::vcenter(live.rights.with(|rights| rights.name(&trouble.guid).to_owned()), words)
-        } else {
-            words
-        };
+        let words = named(live, &trouble.guid, trouble_words(&trouble));
         view! { <Alert level>{words}</Alert> }
     };
     view! {

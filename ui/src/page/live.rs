@@ -58,6 +58,8 @@ pub struct Live {
     pub rights: RwSignal<Rights>,
     /// The vCenters to ask: those of the page, without those that HDM does not know.
     pub vcenters: RwSignal<Vec<Guid>>,
+    /// Whether the page is about several vCenters.
+    pub several: bool,
     /// Changes when everything that is read besides is worth reading anew: something that was away is back, or
     /// the user pressed the Client's refresh button.
     pub again: RwSignal<u32>,
@@ -97,6 +99,7 @@ impl Live {
             troubles: RwSignal::new(Vec::new()),
             rights: RwSignal::new(Rights::default()),
             vcenters: RwSignal::new(context.guids.clone()),
+            several: context.guids.len() > 1,
             again: RwSignal::new(0),
             clock: RwSignal::new(format::now()),
         };

@@ -7,6 +7,7 @@ pub mod memory;
 pub mod prefs;
 pub mod rights;
 pub mod theme;
+pub mod unread;
 
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;

@@ -12,7 +12,7 @@ use leptos::prelude::*;
 
 use self::chart::Chart;
 use self::load::History;
-use super::acting::Acting;
+use super::acting::{Acting, Said};
 use super::details::Details;
 use crate::format;
 use crate::grid::{Grid, Rows, as_csv};
@@ -22,9 +22,10 @@ use crate::model::table::{Order, matches};
 use crate::page::context::Context;
 use crate::page::memory;
 use crate::page::prefs::Prefs;
+use crate::page::unread::UnreadAlerts;
 use crate::widgets::form::{Choice, Select};
 use crate::widgets::state_label::state_words;
-use crate::widgets::{Alert, Empty, Exports, Icon, Level, Menu, Question, Toggle};
+use crate::widgets::{Empty, Exports, Icon, Loading, Menu, Question, Toggle, Unknown};
 
 /// An interval in words.
 fn interval_words(interval: Interval) -> &'static str {
@@ -54,7 +55,7 @@ pub fn Summary() -> impl IntoView {
     Effect::new(move || memory::remember("summary.interval", &interval.get()));
     Effect::new(move || memory::remember("summary.chart", &chart_view.get()));
     Effect::new(move || memory::remember::<String>("summary.search", &search.get()));
-    let history = History::follow(context, interval);
+    let history = History::follow(context, interval, acting.done);
     let order = RwSignal::new(None::<Order>);
     let opened = RwSignal::new(None::<MigrationId>);
     let rows = Memo::new_with_compare(
@@ -77,6 +78,9 @@ pub fn Summary() -> impl IntoView {
         exports.offer("hdm-migrations.csv", "text/csv", text);
     };
     let count = move || {
+        if history.loading.get() {
+            return t::common::loading().to_owned();
+        }
         let (shown, total) = (rows.with(|rows| rows.len()), total());
         if shown == total {
             t::table::shown(total as u64)
@@ -85,16 +89,12 @@ pub fn Summary() -> impl IntoView {
         }
     };
     let empty = move || {
-        if !history.loaded.get() {
-            view! {
-                <p class="hdm-loading" role="status">
-                    <span class="spinner spinner-inline"></span>
-                    {t::common::loading()}
-                </p>
-            }
-            .into_any()
+        if history.loading.get() {
+            view! { <Loading/> }.into_any()
+        } else if !history.loaded.get() {
+            view! { <Unknown/> }.into_any()
         } else if total() > 0 {
-            let hint = t::progress::filtered_hint(format::integer(total() as u64));
+            let hint = t::history::filtered_hint(format::integer(total() as u64));
             view! { <Empty title=t::progress::filtered_title().to_owned() hint/> }.into_any()
         } else {
             view! {
@@ -131,12 +131,8 @@ pub fn Summary() -> impl IntoView {
                     <chart::Selectors history/>
                 </div>
             </div>
-            {move || {
-                history
-                    .failure
-                    .get()
-                    .map(|failure| view! { <Alert level=Level::Warning>{failure.words()}</Alert> })
-            }}
+            <UnreadAlerts unread=history.unread/>
+            <Said acting/>
             <Show when=move || chart_view.get()>
                 <div class="hdm-summary-charts">
                     <Chart history/>
