@@ -4,6 +4,7 @@ pub mod bulk;
 pub mod changes;
 pub mod columns;
 pub mod csv;
+pub mod events;
 pub mod history;
 pub mod in_progress;
 pub mod overview;
