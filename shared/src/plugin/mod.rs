@@ -17,7 +17,7 @@
 //! | `GET api/samples?cloud=ID&cluster=NAME&from_ms=T` | | [`SampleSeries`](crate::sample::SampleSeries) |
 //! | `GET api/events?before=N&limit=N` | | [`EventPage`](crate::event::EventPage) |
 //! | `GET api/dashboard` | | [`Dashboard`](crate::dashboard::Dashboard) |
-//! | `GET`, `PUT`, `DELETE api/preferences` | [`Preferences`] | [`Preferences`] |
+//! | `GET`, `PUT`, `DELETE api/preferences` | [`Preferences`]; what is not named stays | [`Preferences`] |
 //! | `GET`, `POST api/vcenters` | [`AddVcenter`](crate::vcenter::AddVcenter) | [`VcenterView`](crate::vcenter::VcenterView), or all of them |
 //! | `PUT`, `DELETE api/vcenters/ID` | the appliance's | the appliance's |
 //! | `POST api/vcenters/ID/check` | | [`VcenterCheck`](crate::vcenter::VcenterCheck) |
