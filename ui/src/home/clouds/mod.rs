@@ -17,6 +17,9 @@ use crate::page::live::Live;
 use crate::widgets::question::Asked;
 use crate::widgets::{Alert, Empty, Icon, Level, Loading, Menu, MenuEntry, Question, Unknown, ask};
 
+/// How often the list is read anew while the page is seen: a cloud that was just added connects.
+const EVERY: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// What stands beside the list.
 #[derive(Clone, Debug, PartialEq)]
 enum Beside {
@@ -94,8 +97,24 @@ pub(super) fn Clouds() -> impl IntoView {
         loaded: RwSignal::new(false),
         asked: RwSignal::new(None),
     };
-    state.read();
-    let may = Memo::new(move |_| live.may(Privilege::Administer));
+    Effect::new(move || {
+        live.again.track();
+        state.read();
+    });
+    let timer = set_interval_with_handle(
+        move || {
+            if !document().hidden() {
+                state.read();
+            }
+        },
+        EVERY,
+    );
+    on_cleanup(move || {
+        if let Ok(timer) = timer {
+            timer.clear();
+        }
+    });
+    let may = Memo::new(move |_| state.guid.with_value(|guid| live.may_in(guid, Privilege::Administer)));
     let list = move || !state.clouds.with(Vec::is_empty);
     view! {
         <section class="hdm-in-progress" aria-label=t::home::clouds()>
@@ -207,7 +226,10 @@ fn List(state: State, may: Memo<bool>) -> impl IntoView {
                     <th scope="col">{t::migration::actions()}</th>
                 </tr>
             </thead>
-            <tbody>{move || state.clouds.get().into_iter().map(line).collect_view()}</tbody>
+            <tbody>
+                // A line that says the same as before stays, with the focus and the menu that may be in it.
+                <For each=move || state.clouds.get() key=|cloud| format!("{cloud:?}") children=line/>
+            </tbody>
         </table>
     }
 }
