@@ -123,8 +123,11 @@ pub(super) fn Cards(
                 </button>
             </div>
             <ul class="hdm-clusters">{shown}</ul>
-            <Show when=move || loaded.get() && found.with(Vec::is_empty)>
+            <Show when=move || loaded.get() && cards.with(Vec::is_empty)>
                 <Empty title=t::dashboard::no_cluster().to_owned() hint=empty_hint.to_owned()/>
+            </Show>
+            <Show when=move || !cards.with(Vec::is_empty) && found.with(Vec::is_empty)>
+                <Empty title=t::dashboard::no_match().to_owned() hint=t::dashboard::no_match_hint().to_owned()/>
             </Show>
         </section>
     }

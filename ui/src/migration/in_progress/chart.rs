@@ -13,6 +13,7 @@ use crate::grid::Rows;
 use crate::i18n::t;
 use crate::model::csv::csv;
 use crate::model::in_progress::distribution;
+use crate::model::overview::Only;
 use crate::page::theme;
 use crate::widgets::state_label::chart_state_words;
 use crate::widgets::{Exports, Icon, Menu, MenuEntry};
@@ -111,7 +112,7 @@ fn Legend(counts: Memo<Counts>, filter: Filter) -> impl IntoView {
     let entry = move |at: usize| {
         let state = ChartState::ALL[at];
         let count = move || counts.with(|counts| counts[at].1);
-        let chosen = move || filter.state.get() == Some(state);
+        let chosen = move || filter.only.get() == Some(Only::State(state));
         let name = chart_state_words(state);
         view! {
             <li>
@@ -122,7 +123,8 @@ fn Legend(counts: Memo<Counts>, filter: Filter) -> impl IntoView {
                     aria-pressed=move || chosen().to_string()
                     title=t::progress::filter_by(name)
                     on:click=move |_| {
-                        filter.state.update(|now| *now = (*now != Some(state)).then_some(state));
+                        let this = Only::State(state);
+                        filter.only.update(|now| *now = (*now != Some(this)).then_some(this));
                     }
                 >
                     <span class=format!("hdm-dot hdm-state-{}", state.word()) aria-hidden="true"></span>

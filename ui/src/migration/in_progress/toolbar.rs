@@ -97,14 +97,14 @@ pub(super) fn Toolbar(
             <span class="hdm-count" role="status">{count}</span>
             {move || {
                 filter
-                    .state
+                    .only
                     .get()
                     .map(|_| {
                         view! {
                             <button
                                 type="button"
                                 class="btn btn-sm btn-link"
-                                on:click=move |_| filter.state.set(None)
+                                on:click=move |_| filter.only.set(None)
                             >
                                 {t::progress::filter_off()}
                             </button>

@@ -51,13 +51,25 @@ pub fn Summary() -> impl IntoView {
     let acting = Acting::new(false);
     let interval = RwSignal::new(memory::recall("summary.interval").unwrap_or_default());
     let chart_view = RwSignal::new(memory::recall("summary.chart").unwrap_or(true));
-    let search = RwSignal::new(memory::recall("summary.search").unwrap_or_default());
+    let kept_search = context.memory_key("summary.search");
+    let search = RwSignal::new(memory::recall(&kept_search).unwrap_or_default());
     Effect::new(move || memory::remember("summary.interval", &interval.get()));
     Effect::new(move || memory::remember("summary.chart", &chart_view.get()));
-    Effect::new(move || memory::remember::<String>("summary.search", &search.get()));
-    let history = History::follow(context, interval, acting.done);
+    Effect::new(move || memory::remember::<String>(&kept_search, &search.get()));
+    let key = |name: &str| context.memory_key(&format!("summary.{name}"));
+    let (open, graph, cloud) = (key("open"), key("graph"), key("cloud"));
+    let history = History::follow(context.clone(), interval, acting.done);
     let order = RwSignal::new(None::<Order>);
-    let opened = RwSignal::new(None::<MigrationId>);
+    let opened = RwSignal::new(memory::recall::<MigrationId>(&open));
+    if let Some(graph) = memory::recall(&graph) {
+        history.graph.set(graph);
+    }
+    if let Some(cloud) = memory::recall(&cloud) {
+        history.cloud.set(cloud);
+    }
+    Effect::new(move || memory::remember(&open, &opened.get()));
+    Effect::new(move || memory::remember::<String>(&graph, &history.graph.get()));
+    Effect::new(move || memory::remember::<String>(&cloud, &history.cloud.get()));
     let rows = Memo::new_with_compare(
         move |_| -> Rows<MigrationView> {
             let search: String = search.get();
