@@ -16,7 +16,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 pub use column::{Column, Tab, as_csv};
-pub use view::Grid;
+pub use view::{Grid, focus_first};
 
 /// How high a row is.
 pub const ROW_PX: f64 = 36.0;

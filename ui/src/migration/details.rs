@@ -7,7 +7,6 @@ use hdm_shared::display::{Action, Phase};
 use hdm_shared::migration::{LogLine, MigrationView};
 use hdm_shared::plugin::menu::ClientObject;
 use hdm_shared::{MigrationId, ObjectId, VcenterId};
-use leptos::html;
 use leptos::prelude::*;
 
 use super::acting::{Acting, words};
@@ -20,7 +19,7 @@ use crate::model::phases::{Mark, marks};
 use crate::model::progress::Progress;
 use crate::page::live::Live;
 use crate::sdk::{self, ClientView};
-use crate::widgets::{Alert, Icon, Level, ProgressBar, StateLabel};
+use crate::widgets::{Alert, Icon, Level, Panel, ProgressBar, StateLabel};
 
 /// The panel beside the table; shown while a migration is opened.
 #[component]
@@ -64,58 +63,24 @@ pub fn Details(
                     _ => true,
                 },
             );
-            view! { <Panel migration=migration.into() acting close=move || opened.set(None)/> }
+            let migration: Signal<Arc<MigrationView>> = migration.into();
+            let name = Signal::derive(move || migration.with(|m| m.vm_name.clone()));
+            view! {
+                <Panel
+                    title=name
+                    label=Signal::derive(move || t::details::title(name.get()))
+                    mark=move || view! { <StateLabel migration/> }
+                    close=move |()| opened.set(None)
+                >
+                    <PanelBody migration acting/>
+                </Panel>
+            }
         })
     }
 }
 
 fn unreachable() -> Arc<MigrationView> {
     unreachable!("the panel is drawn only for a migration that was found")
-}
-
-/// The panel's content.
-#[component]
-pub fn Panel(
-    migration: Signal<Arc<MigrationView>>,
-    acting: Acting,
-    close: impl Fn() + Copy + 'static,
-) -> impl IntoView {
-    let heading = NodeRef::<html::H2>::new();
-    let name = Memo::new(move |_| migration.with(|m| m.vm_name.clone()));
-    // Where there is no room beside the table, the panel is below it.
-    Effect::new(move || {
-        if let Some(heading) = heading.get() {
-            let options = web_sys::ScrollIntoViewOptions::new();
-            options.set_block(web_sys::ScrollLogicalPosition::Nearest);
-            heading.scroll_into_view_with_scroll_into_view_options(&options);
-        }
-    });
-    let on_key = move |event: web_sys::KeyboardEvent| {
-        if event.key() == "Escape" {
-            event.stop_propagation();
-            close();
-        }
-    };
-    view! {
-        <aside class="hdm-details" aria-label=move || t::details::title(name.get()) on:keydown=on_key>
-            <div class="hdm-details-head">
-                <h2 node_ref=heading tabindex="-1">{name}</h2>
-                <StateLabel migration/>
-                <button
-                    type="button"
-                    class="btn btn-icon btn-link btn-sm hdm-icon-button"
-                    aria-label=t::common::close()
-                    title=t::common::close()
-                    on:click=move |_| close()
-                >
-                    {Icon::Cross.draw()}
-                </button>
-            </div>
-            <div class="hdm-details-body">
-                <PanelBody migration acting/>
-            </div>
-        </aside>
-    }
 }
 
 /// What the panel tells; also used as a page of its own.
