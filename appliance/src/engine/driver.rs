@@ -351,7 +351,8 @@ impl<W: Workflow> Driver<W> {
         if self.record.committed {
             return self.need_operator(reason).await;
         }
-        self.begin_unwinding(Verdict::Failed { reason }).await
+        let step = self.record.step.clone();
+        self.begin_unwinding(Verdict::Failed { reason, step }).await
     }
 
     async fn need_operator(&mut self, reason: String) -> Result<Next, StepError> {
@@ -554,7 +555,7 @@ impl<W: Workflow> Driver<W> {
 fn reason_of(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Cancelled { by } => format!("Cancelled by {by}."),
-        Verdict::Failed { reason } => reason.clone(),
+        Verdict::Failed { reason, .. } => reason.clone(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hdm_shared::changes::{ChangePage, DONE_SHOWN_SECONDS, MAX_CHANGES};
+use hdm_shared::changes::{ChangePage, MAX_CHANGES, is_in_progress};
 use hdm_shared::migration::{MigrationState, MigrationView};
 use hdm_shared::{MigrationId, ObjectId};
 use jiff::Timestamp;
@@ -98,7 +98,7 @@ impl Memory {
         }
         self.cursor = page.cursor;
         for view in page.migrations {
-            let left = (!in_progress(&view, now)).then_some(now);
+            let left = (!is_in_progress(&view, now)).then_some(now);
             self.entries.insert(view.id, Entry { changed: page.cursor, view: Arc::new(view), left });
         }
         self.loaded |= !page.more;
@@ -110,7 +110,7 @@ impl Memory {
     pub fn forget(&mut self, now: Timestamp) {
         self.entries.retain(|_, entry| match entry.left {
             Some(left) => now.as_second().saturating_sub(left.as_second()) <= LEFT_TOLD_SECONDS,
-            None => in_progress(&entry.view, now),
+            None => is_in_progress(&entry.view, now),
         });
         if self.entries.len() > MAX_KEPT {
             let mut ended: Vec<_> = self
@@ -173,19 +173,6 @@ impl Memory {
 /// Whether a migration's progress is told each time.
 fn is_moving(view: &MigrationView) -> bool {
     view.state == MigrationState::Running && view.step.as_deref() == Some("transfer")
-}
-
-/// Whether a migration belongs to the list "in progress": unfinished, or failed and not dismissed, or ended
-/// within the last hour.
-pub fn in_progress(view: &MigrationView, now: Timestamp) -> bool {
-    if !view.state.is_final() {
-        return true;
-    }
-    if view.dismissed {
-        return false;
-    }
-    let age = view.ended_at.map_or(0, |ended| now.as_second().saturating_sub(ended.as_second()));
-    view.state == MigrationState::Failed || age <= DONE_SHOWN_SECONDS
 }
 
 #[cfg(test)]

@@ -97,6 +97,17 @@ async fn what_is_seen_is_told_and_what_is_not_is_as_if_it_were_not_there() {
 }
 
 #[tokio::test]
+async fn what_may_be_looked_at_only_is_told_apart() {
+    let s = Setting::new().await;
+    let session = s.log_in("vera");
+    session.grant(&vm(1), only(&[Privilege::View]));
+    session.grant(&vm(2), only(&[Privilege::View, Privilege::Migrate]));
+    let grant = s.grant("vera", Some(&vm(1))).await;
+    let page = s.get(&grant, "/api/changes?since=0").await.json();
+    assert_eq!((names(&page).len(), &page["view_only"]), (2, &json!([id(1)])));
+}
+
+#[tokio::test]
 async fn somebody_who_may_see_everything_sees_everything() {
     let s = Setting::new().await;
     s.administrator();

@@ -86,8 +86,7 @@ async fn two_browsers_see_one_migration() {
     s.appliance.migrate("slow", &[]).await;
     first.read("Bulk transfer running").await;
     second.read("Bulk transfer running").await;
-    first.press("Actions for slow").await;
-    first.press("Cancel migration").await;
+    first.choose_in("Actions for slow", "Cancel migration").await;
     first.client().await;
     first.click(&id("confirmation-button-1")).await;
     s.lab.cloud.shape_link(json!({})).await;

@@ -15,9 +15,15 @@ async fn pages(s: &Setting, browser: &Browser, vm: &str, look: &impl AsyncFn(&st
     browser.read(vm).await;
     look("in-progress").await;
     browser.press("Chart menu").await;
-    browser.read("Download as SVG").await;
+    browser.read("Export as SVG").await;
     look("in-progress-menu").await;
+    browser.press("Export as CSV").await;
+    browser.read("The text is selected").await;
+    browser.press("Copy").await;
+    browser.read("Copied.").await;
+    look("in-progress-export").await;
     browser.keys(&[thirtyfour::Key::Escape]).await;
+    browser.gone("The text is selected").await;
     browser.press(vm).await;
     browser.read("Phases").await;
     look("in-progress-details").await;
