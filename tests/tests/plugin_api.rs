@@ -106,6 +106,9 @@ async fn a_batch_goes_where_each_vm_and_each_adapter_shall_and_is_followed_to_it
     let offered = plugin.get("/offers").await;
     let datastores = &named(&offered[0]["clusters"], "C0")["datastores"];
     assert_eq!(datastores.as_array().unwrap().len(), 1, "{datastores}");
+    // Whoever releases is shown all, so that what was withheld can be released again.
+    let whole = plugin.get("/vcenters/cloud/offer").await;
+    assert_eq!(named(&whole["clusters"], "C0")["datastores"].as_array().unwrap().len(), 2, "{whole}");
     let post = || plugin.ask(Method::POST, "/batches").header("Idempotency-Key", "night-1").json(&batch);
     let (status, problem) = answer(post()).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");

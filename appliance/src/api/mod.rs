@@ -80,6 +80,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/api/v1/openapi.json", get(openapi::show))
         .route("/api/v1/vcenters", get(vcenters::list).post(vcenters::add))
         .route("/api/v1/vcenters/{id}", put(vcenter_edit::edit).delete(vcenters::remove))
+        .route("/api/v1/vcenters/{id}/offer", get(offers::whole))
         .route("/api/v1/vcenters/{id}/released", get(offers::released).put(offers::release))
         .route("/api/v1/vcenters/{id}/check", post(vcenters::check))
         .route(

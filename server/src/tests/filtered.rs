@@ -46,6 +46,7 @@ async fn no_answer_holds_a_name_of_what_the_user_may_not_see() {
         "/api/preferences".into(),
         "/api/vcenters".into(),
         "/api/vcenters/cloud/released".into(),
+        "/api/vcenters/cloud/offer".into(),
     ] {
         let answer = s.get(&grant, &path).await;
         assert!(!answer.text.contains(HIDDEN), "{path}: {answer:?}");

@@ -84,9 +84,13 @@ async fn clouds_are_administered_by_administrators_and_sources_not_at_all() {
     assert_eq!(s.call(&root, Method::POST, "/api/vcenters", Some(add("source"))).await.status, 400);
     assert_eq!(s.call(&root, Method::POST, "/api/vcenters", Some(add("cloud"))).await.status, 200);
     assert_eq!(s.appliance.asked(&Method::POST, "/vcenters")[0].user.as_deref(), Some("root"));
-    for (method, path) in
-        [(Method::DELETE, ""), (Method::PUT, ""), (Method::PUT, "/released"), (Method::POST, "/check")]
-    {
+    for (method, path) in [
+        (Method::DELETE, ""),
+        (Method::PUT, ""),
+        (Method::PUT, "/released"),
+        (Method::POST, "/check"),
+        (Method::GET, "/offer"),
+    ] {
         let body = (method == Method::PUT).then(|| json!({}));
         let at = |id: &str| format!("/api/vcenters/{id}{path}");
         assert_eq!(s.call(&olga, method.clone(), &at("cloud"), body.clone()).await.kind(), FORBIDDEN);

@@ -21,6 +21,7 @@
 //! | `GET`, `POST api/vcenters` | [`AddVcenter`](crate::vcenter::AddVcenter) | [`VcenterView`](crate::vcenter::VcenterView), or all of them |
 //! | `PUT`, `DELETE api/vcenters/ID` | the appliance's | the appliance's |
 //! | `POST api/vcenters/ID/check` | | [`VcenterCheck`](crate::vcenter::VcenterCheck) |
+//! | `GET api/vcenters/ID/offer` | | everything that can be released: [`CloudOffer`](crate::cloud::CloudOffer) |
 //! | `GET`, `PUT api/vcenters/ID/released` | [`ReleasedObjects`](crate::cloud::ReleasedObjects) | [`ReleasedObjects`](crate::cloud::ReleasedObjects) |
 //! | `POST dyn/vm/menu`, `dyn/cluster/menu` | the Client's own, see [`menu`] | |
 //!
