@@ -331,7 +331,27 @@ async fn history_and_events_are_filtered() {
     assert_eq!(found("/migrations?state=queued&state=running").await, ["db"]);
     assert_eq!(found("/migrations?vcenter=cloud&limit=1").await, ["db"]);
     assert_eq!(found("/migrations?vcenter=elsewhere").await, Vec::<String>::new());
-    for wrong in ["/migrations?state=x", "/migrations?since_ms=99999999999999999", "/events?severity=bad"] {
+    assert_eq!(found("/migrations?vcenter=onprem&vm=web").await, ["web"]);
+    assert_eq!(found("/migrations?cluster_id=domain-c8&limit=1").await, ["db"]);
+    assert_eq!(found("/migrations?cluster_id=domain-c9").await, Vec::<String>::new());
+    let one =
+        answer(server.ann(Method::GET, "/migrations?vm=web")).await.1[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(found(&format!("/migrations?ids={one},{}", Uuid::nil())).await, ["web"]);
+    assert_eq!(found(&format!("/migrations?ids={}", Uuid::nil())).await, Vec::<String>::new());
+    let lines = async |query: &str| {
+        let (_, log) = answer(server.ann(Method::GET, &format!("/migrations/{one}/log?{query}"))).await;
+        log.as_array().unwrap().iter().map(|line| line["seq"].as_u64().unwrap()).collect::<Vec<_>>()
+    };
+    let all = lines("").await;
+    assert!(all.len() >= 2, "{all:?}");
+    assert_eq!(lines("newest=true").await, all);
+    assert_eq!(lines("newest=true&limit=1").await, all[all.len() - 1..]);
+    for wrong in [
+        "/migrations?state=x",
+        "/migrations?since_ms=99999999999999999",
+        "/migrations?ids=1,x",
+        "/events?severity=bad",
+    ] {
         assert_eq!(answer(server.ann(Method::GET, wrong)).await.0, StatusCode::BAD_REQUEST, "{wrong}");
     }
     let event = NewEvent {
