@@ -23,6 +23,7 @@ pub const TOKEN: &str = "appliance-token";
 pub struct Asked {
     pub method: Method,
     pub path: String,
+    pub query: String,
     pub user: Option<String>,
     pub key: Option<String>,
     pub body: Value,
@@ -126,6 +127,7 @@ fn respond(world: &mut World, method: &Method, uri: &Uri, headers: &HeaderMap, b
     world.asked.push(Asked {
         method: method.clone(),
         path: path.into(),
+        query: uri.query().unwrap_or_default().into(),
         user: header("hdm-acting-user"),
         key: header("idempotency-key"),
         body: asked.clone(),
@@ -148,7 +150,13 @@ fn respond(world: &mut World, method: &Method, uri: &Uri, headers: &HeaderMap, b
                 appliance: hdm_shared::changes::ApplianceState::default(),
             })
         }
-        ("GET", ["migrations"]) => json!(world.migrations),
+        ("GET", ["migrations"]) => {
+            let ids = parameter("ids");
+            let named = |view: &&MigrationView| {
+                ids.is_empty() || ids[0].split(',').any(|id| id == view.id.to_string())
+            };
+            json!(world.migrations.iter().filter(named).collect::<Vec<_>>())
+        }
         ("GET", ["migrations", id]) => {
             let found = world.migrations.iter().find(|view| view.id.to_string() == **id);
             match found {

@@ -30,6 +30,27 @@ async fn each_migration_is_acted_on_or_refused_by_itself_in_the_users_name() {
 }
 
 #[tokio::test]
+async fn what_does_not_exist_is_asked_for_together_and_once_a_minute() {
+    let s = Setting::new().await;
+    s.log_in("nobody");
+    let grant = s.grant("nobody", None).await;
+    let nowhere: Vec<_> = (1_000..1_500).map(id).collect();
+    let ask = async || {
+        let body = json!({"action": "cancel", "migrations": nowhere});
+        let report = s.call(&grant, Method::POST, "/api/migrations/actions", Some(body)).await.json();
+        assert_eq!(report["outcomes"][499]["problem"]["status"], 404);
+        s.appliance.all_asked().iter().filter(|asked| asked.path.starts_with("/migrations")).count()
+    };
+    assert_eq!((ask().await, ask().await), (2, 2));
+    s.pass(61);
+    let grant = s.grant("nobody", None).await;
+    let body = json!({"action": "cancel", "migrations": nowhere});
+    s.call(&grant, Method::POST, "/api/migrations/actions", Some(body)).await;
+    let asked = s.appliance.asked(&Method::GET, "/migrations");
+    assert_eq!(asked.len(), 4);
+}
+
+#[tokio::test]
 async fn a_request_for_migrations_names_each_vm_so_that_it_is_no_other() {
     let s = Setting::new().await;
     s.of_one_folder();
