@@ -222,6 +222,21 @@ async fn in_a_linked_cloud_a_place_lies_within_what_the_user_sees_there() {
 }
 
 #[tokio::test]
+async fn the_appliance_is_asked_for_what_the_page_is_about_and_for_the_end_of_a_log() {
+    let s = Setting::new().await;
+    s.administrator();
+    let grant = s.grant("root", None).await;
+    s.get(&grant, "/api/migrations?since_ms=5&vm=vm-1&cluster=domain-c1").await;
+    let asked = &s.appliance.asked(&Method::GET, "/migrations")[0].query;
+    assert_eq!(asked, "since_ms=5&vcenter=onprem&limit=10000&cluster_id=domain-c1&vm=vm-1");
+    s.get(&grant, &format!("/api/migrations/{}", id(1))).await;
+    assert_eq!(
+        s.appliance.asked(&Method::GET, &format!("/migrations/{}/log", id(1)))[0].query,
+        "newest=true"
+    );
+}
+
+#[tokio::test]
 async fn counts_are_of_what_is_seen() {
     let s = Setting::new().await;
     let olga = s.of_one_folder();
