@@ -71,6 +71,8 @@ async fn a_request_for_migrations_names_each_vm_so_that_it_is_no_other() {
         (json!({"cloud": "cloud", "items": []}), 400),
         (json!({"cloud": "cloud", "items": [item("/DC0/vm/shown-1")]}), 400),
         (json!({"cloud": "cloud", "items": [item("other:vm-1")]}), 400),
+        (json!({"cloud": "nowhere", "items": [item("vm-1")]}), 400),
+        (json!({"cloud": "onprem", "items": [item("vm-1")]}), 400),
         (json!({"source": "other", "cloud": "cloud", "items": [item("vm-1")]}), 400),
         (json!({"cloud": "cloud", "items": vec![item("vm-1"); 501]}), 400),
         (json!({"cloud": "cloud", "unknown": 1, "items": [item("vm-1")]}), 400),
