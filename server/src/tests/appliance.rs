@@ -175,8 +175,10 @@ fn respond(world: &mut World, method: &Method, uri: &Uri, headers: &HeaderMap, b
                 (named.is_empty() || named.iter().any(|id| vm["vm"]["moid"] == **id))
                     && cluster.iter().all(|id| vm["cluster_id"] == **id)
             };
+            let number = |name: &str| parameter(name)[0].parse::<usize>().unwrap();
             let vms: Vec<&Value> = world.vms.iter().filter(wanted).collect();
-            json!({"total": vms.len(), "vms": vms})
+            let part: Vec<_> = vms.iter().skip(number("offset")).take(number("limit")).collect();
+            json!({"total": vms.len(), "vms": part})
         }
         ("GET", ["events"]) => {
             let before: i64 = parameter("before").first().map_or(i64::MAX, |text| text.parse().unwrap());
