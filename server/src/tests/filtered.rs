@@ -88,7 +88,9 @@ async fn what_is_seen_is_told_and_what_is_not_is_as_if_it_were_not_there() {
     let events = s.get(&grant, "/api/events?limit=3").await.json();
     let seqs: Vec<_> =
         events["events"].as_array().unwrap().iter().map(|e| e["seq"].as_i64().unwrap()).collect();
-    assert_eq!(seqs, [5, 7, 9]);
+    assert_eq!((seqs, &events["older_before"]), (vec![5, 7, 9], &json!(5)));
+    let rest = s.get(&grant, "/api/events?limit=3&before=5").await.json();
+    assert_eq!((rest["events"].as_array().unwrap().len(), &rest["older_before"]), (2, &json!(null)));
     let board = s.get(&grant, "/api/dashboard").await.json();
     assert_eq!((&board["on_premise"], board["off_premise"].as_array().unwrap().len()), (&json!([]), 1));
 }
@@ -237,6 +239,27 @@ async fn the_appliance_is_asked_for_what_the_page_is_about_and_for_the_end_of_a_
 }
 
 #[tokio::test]
+async fn whoever_may_read_little_of_a_long_log_is_told_where_to_go_on() {
+    let s = Setting::new().await;
+    s.appliance.change(|world| {
+        let hidden = world.events[1].clone();
+        let later = (12..10_500).map(|seq| {
+            let mut event = hidden.clone();
+            event["seq"] = json!(seq);
+            event
+        });
+        let later: Vec<Value> = later.collect();
+        world.events.extend(later);
+    });
+    s.of_one_folder();
+    let grant = s.grant("olga", None).await;
+    let first = s.get(&grant, "/api/events").await.json();
+    assert_eq!((&first["events"], &first["older_before"]), (&json!([]), &json!(500)));
+    let rest = s.get(&grant, "/api/events?before=500").await.json();
+    assert_eq!((rest["events"].as_array().unwrap().len(), &rest["older_before"]), (5, &json!(null)));
+}
+
+#[tokio::test]
 async fn counts_are_of_what_is_seen() {
     let s = Setting::new().await;
     let olga = s.of_one_folder();
@@ -245,6 +268,26 @@ async fn counts_are_of_what_is_seen() {
     let board = s.get(&grant, "/api/dashboard").await.json();
     assert_eq!((board["on_premise"][0]["vms"].as_u64(), &board["troubles"]), (Some(5), &json!([])));
     assert_eq!(s.get(&grant, "/api/vms?cluster=domain-c1").await.json()["total"], 5);
+}
+
+#[tokio::test]
+async fn of_more_vms_than_one_answer_holds_none_is_left_out() {
+    let s = Setting::new().await;
+    let admin = s.administrator();
+    s.appliance.change(|world| {
+        let like = world.vms[0].clone();
+        let more = (11..=10_020).map(|n| {
+            let mut vm = like.clone();
+            vm["vm"]["moid"] = json!(format!("vm-{n}"));
+            vm
+        });
+        let more: Vec<Value> = more.collect();
+        world.vms.extend(more);
+    });
+    (11..=10_020).for_each(|n| admin.grant(&vm(n), only(&[Privilege::View])));
+    let grant = s.grant("root", None).await;
+    assert_eq!(s.get(&grant, "/api/vms?cluster=domain-c1").await.json()["total"], 10_020);
+    assert_eq!(s.get(&grant, "/api/dashboard").await.json()["on_premise"][0]["vms"], 10_020);
 }
 
 #[tokio::test]

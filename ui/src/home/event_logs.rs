@@ -59,7 +59,8 @@ pub(super) fn EventLogs() -> impl IntoView {
     let events = RwSignal::new(Arc::<Events>::default());
     let failure = RwSignal::new(None::<Failure>);
     let loaded = RwSignal::new(false);
-    let oldest_reached = RwSignal::new(false);
+    // From where older ones are to be asked for.
+    let older_before = RwSignal::new(None::<i64>);
     let search = RwSignal::new(memory::recall::<String>("events.search").unwrap_or_default());
     let severity = RwSignal::new(memory::recall::<String>("events.severity").unwrap_or_default());
     let order = RwSignal::new(None::<Order>);
@@ -70,16 +71,20 @@ pub(super) fn EventLogs() -> impl IntoView {
         leptos::task::spawn_local(async move {
             let before_words = before.map(|seq| format!("before={seq}&")).unwrap_or_default();
             let path = format!("api/events?{before_words}limit={PER_REQUEST}");
-            let (mut new, mut failed) = (Vec::new(), None);
+            let (mut new, mut failed, mut goes_on) = (Vec::new(), None, None);
             for guid in context.with_value(|context| context.guids.clone()) {
                 match api::read::<EventPage>(&guid, &path).await {
-                    Ok(page) => new.extend(page.events),
+                    Ok(page) => {
+                        new.extend(page.events);
+                        // Where the vCenters differ some are told twice, but none is left out.
+                        goes_on = goes_on.max(page.older_before);
+                    }
                     Err(reason) => failed = Some(reason),
                 }
             }
             let Some(known) = events.try_get_untracked() else { return };
-            if before.is_some() && failed.is_none() {
-                oldest_reached.set(new.len() < PER_REQUEST);
+            if failed.is_none() && (before.is_some() || !loaded.get_untracked()) {
+                older_before.set(goes_on);
             }
             if new.iter().any(|event| !known.contains_key(&event.seq)) {
                 let mut all = (*known).clone();
@@ -158,7 +163,7 @@ pub(super) fn EventLogs() -> impl IntoView {
             view! { <Empty title=t::events::empty_title().to_owned() hint/> }.into_any()
         }
     };
-    let older = move |_| read(events.with_untracked(|events| events.keys().next().copied()));
+    let older = move |_| read(older_before.get_untracked());
     view! {
         <section class="hdm-in-progress" aria-label=t::home::event_logs()>
             <h2>{t::home::event_logs()}</h2>
@@ -197,7 +202,7 @@ pub(super) fn EventLogs() -> impl IntoView {
                     {empty}
                 </Grid>
             </div>
-            <Show when=move || { total() >= PER_REQUEST && !oldest_reached.get() && total() < KEPT }>
+            <Show when=move || { older_before.get().is_some() && total() < KEPT }>
                 <div>
                     <button type="button" class="btn btn-sm btn-link" on:click=older>
                         {t::events::older()}
