@@ -164,7 +164,12 @@ fn respond(world: &mut World, method: &Method, uri: &Uri, headers: &HeaderMap, b
                 None => return problem(404),
             }
         }
-        ("GET", ["migrations", _, "log"]) => json!([]),
+        ("GET", ["migrations", id, "log"]) => {
+            let of = world.migrations.iter().find(|view| view.id.to_string() == **id);
+            let name = of.map(|view| view.vm_name.clone()).unwrap_or_default();
+            json!([{"seq": 1, "at": "2026-01-01T00:00:00Z", "kind": "note", "step": null,
+                "message": format!("'{name}' is looked at.")}])
+        }
         ("POST", ["migrations", "actions"]) => {
             let outcome = |id: &Value| json!({"migration": id, "problem": world.outcome});
             json!({"outcomes": asked["migrations"].as_array().unwrap().iter().map(outcome).collect::<Vec<_>>()})

@@ -29,6 +29,12 @@ async fn no_answer_holds_a_name_of_what_the_user_may_not_see() {
     s.of_one_folder();
     let grant = s.grant("olga", Some(&vm(1))).await;
     let hidden = id(2);
+    let told = s.get(&grant, &format!("/api/migrations/{}", id(1))).await.text;
+    for part in
+        ["'shown-1' was refused", "'shown-1' has tags", "Was 'shown-1' moved", "'shown-1' is looked at"]
+    {
+        assert!(told.contains(part), "what may be seen is told whole: {told}");
+    }
     for path in [
         "/api/changes?since=0".to_owned(),
         "/api/changes?since=0&cluster=domain-c1".into(),
