@@ -54,6 +54,7 @@ impl Server {
             token: OPERATOR.into(),
             plugin_token: Some(PLUGIN.into()),
             usage_threshold_percent: 80.0,
+            acting: std::sync::Mutex::default(),
             streams: Arc::new(Semaphore::new(1)),
         };
         for (id, role) in [("onprem", VcenterRole::Source), ("cloud", VcenterRole::Cloud)] {
@@ -193,6 +194,26 @@ async fn an_action_on_several_is_done_or_refused_for_each() {
     let (_, events) = answer(server.ann(Method::GET, "/events?limit=1")).await;
     let message = events["events"][0]["message"].as_str().unwrap();
     assert!(message.contains(&format!("Cancelled by {ANN}.")), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_action_under_a_key_is_done_once_and_reported_as_often_as_it_is_sent() {
+    let server = Server::start().await;
+    let ids = server.queue(&["web", "db"]).await;
+    let act = async |action: &str, key: &str| {
+        let body = json!({"action": action, "migrations": ids});
+        let request =
+            server.ann(Method::POST, "/migrations/actions").header("Idempotency-Key", key).json(&body);
+        answer(request).await
+    };
+    let paused = act("pause", "k1").await;
+    assert_eq!((paused.0, &paused.1["outcomes"][1]["problem"]), (StatusCode::OK, &Value::Null));
+    assert_eq!(act("pause", "k1").await, paused, "the answer was lost, and it is sent again");
+    assert_eq!(act("pause", "k2").await.1["outcomes"][0]["problem"]["status"], 409, "they are paused");
+    assert_eq!(act("resume", "k1").await.0, StatusCode::UNPROCESSABLE_ENTITY, "another request");
+    let (_, events) = answer(server.ann(Method::GET, "/events?limit=100")).await;
+    let paused = |event: &&Value| event["type_id"].as_str().unwrap().ends_with("Paused");
+    assert_eq!(events["events"].as_array().unwrap().iter().filter(paused).count(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
