@@ -132,7 +132,7 @@ async fn visible(caller: &Caller, request: &BatchRequest) -> Result<Option<Relea
     };
     clouds::narrow(caller, &session, &mut offer).await?;
     let within = |list: &dyn Fn(&OfferedCluster) -> &[OfferedObject]| -> BTreeSet<String> {
-        offer.clusters.iter().flat_map(|cluster| list(cluster)).map(|object| object.id.clone()).collect()
+        offer.clusters.iter().flat_map(list).map(|object| object.id.clone()).collect()
     };
     let (hosts, pools) = (within(&|cluster| &cluster.hosts), within(&|cluster| &cluster.pools));
     let mut findings = Vec::new();
