@@ -72,6 +72,7 @@ pub async fn run(folder: &Folder, stop: impl Future<Output = ()> + Send + 'stati
         token: folder.token()?,
         plugin_token: Some(folder.plugin_token(&config)?),
         usage_threshold_percent: config.usage_threshold_percent.clamp(0.0, 100.0),
+        acting: std::sync::Mutex::default(),
         streams: Arc::new(Semaphore::new(MAX_STREAMS)),
     });
     let tls = RustlsConfig::from_pem_file(folder.file("tls/certificate.pem"), folder.file("tls/key.pem"))

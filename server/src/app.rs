@@ -113,6 +113,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/vcenters", get(api::vcenters::list).post(api::vcenters::add))
         .route("/api/vcenters/{id}", put(api::vcenters::edit).delete(api::vcenters::remove))
         .route("/api/vcenters/{id}/check", post(api::vcenters::check))
+        .route("/api/vcenters/{id}/offer", get(api::vcenters::whole))
         .route("/api/vcenters/{id}/released", get(api::vcenters::released).put(large(api::vcenters::release)))
         .route("/dyn/vm/menu", post(menu_body(menu::vm)))
         .route("/dyn/cluster/menu", post(menu_body(menu::cluster)))

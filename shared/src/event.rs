@@ -68,4 +68,7 @@ pub struct EventView {
 pub struct EventPage {
     /// Oldest first.
     pub events: Vec<EventView>,
+    /// The number before which older ones are to be asked for; absent if it is not known that there may be some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub older_before: Option<i64>,
 }

@@ -43,6 +43,7 @@ fn pages() -> PathBuf {
 pub struct PluginServer {
     directory: PathBuf,
     url: String,
+    loopback: String,
     thumbprint: Thumbprint,
     http: reqwest::Client,
     process: Option<Child>,
@@ -66,8 +67,8 @@ impl PluginServer {
         let shown = said.lines().find_map(|line| line.strip_prefix("Its certificate's thumbprint: "));
         let thumbprint: Thumbprint = shown.expect("a thumbprint is printed").trim().parse().unwrap();
         let http = hdm_vsphere::client(thumbprint, std::time::Duration::from_secs(5)).unwrap();
-        let mut server =
-            Self { directory, url: format!("https://{listen}"), thumbprint, http, process: None };
+        let (url, loopback) = (format!("https://{listen}"), format!("http://{loopback}"));
+        let mut server = Self { directory, url, loopback, thumbprint, http, process: None };
         server.start_process().await;
         server
     }
@@ -91,6 +92,32 @@ impl PluginServer {
         let mut process = self.process.take().expect("the plugin server runs");
         process.start_kill().unwrap();
         process.wait().await.unwrap();
+    }
+
+    /// Gives it a new certificate for a name, and starts it again.
+    pub async fn renew_certificate(&mut self, name: &str) {
+        let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+        self.thumbprint = Thumbprint::sha256_of(made.cert.der());
+        self.http = hdm_vsphere::client(self.thumbprint, std::time::Duration::from_secs(5)).unwrap();
+        std::fs::write(self.directory.join("tls/certificate.pem"), made.cert.pem()).unwrap();
+        std::fs::write(self.directory.join("tls/key.pem"), made.signing_key.serialize_pem()).unwrap();
+        self.kill().await;
+        self.start_process().await;
+    }
+
+    /// Its address.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The address of its listener for metrics.
+    pub fn loopback(&self) -> &str {
+        &self.loopback
+    }
+
+    /// The thumbprint of the certificate that it presents.
+    pub fn thumbprint(&self) -> Thumbprint {
+        self.thumbprint
     }
 
     /// Registers it with the vCenter that the appliance knows by this name.

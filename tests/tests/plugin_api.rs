@@ -106,6 +106,9 @@ async fn a_batch_goes_where_each_vm_and_each_adapter_shall_and_is_followed_to_it
     let offered = plugin.get("/offers").await;
     let datastores = &named(&offered[0]["clusters"], "C0")["datastores"];
     assert_eq!(datastores.as_array().unwrap().len(), 1, "{datastores}");
+    // Whoever releases is shown all, so that what was withheld can be released again.
+    let whole = plugin.get("/vcenters/cloud/offer").await;
+    assert_eq!(named(&whole["clusters"], "C0")["datastores"].as_array().unwrap().len(), 2, "{whole}");
     let post = || plugin.ask(Method::POST, "/batches").header("Idempotency-Key", "night-1").json(&batch);
     let (status, problem) = answer(post()).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
@@ -181,15 +184,15 @@ async fn a_cloud_is_watched_and_its_password_is_changed_only_to_one_that_works()
     let (status, view) = answer(put(both)).await;
     assert_eq!((status, &view["thumbprint"]), (StatusCode::OK, &json!(ready.sha1)), "{view}");
 
-    wait::until("the dashboard shows both sites", async || {
+    let board = wait::until("the dashboard shows both sites", async || {
         let shown = plugin.get("/dashboard").await;
         let both = shown["on_premise"][0]["name"] == "C0" && shown["off_premise"][0]["name"] == "C0";
-        if both && shown["troubles"] == json!([]) { Ok(()) } else { Err(shown) }
+        if both && shown["troubles"] == json!([]) { Ok(shown) } else { Err(shown) }
     })
     .await;
+    let c0 = board["off_premise"][0]["id"].as_str().unwrap();
     wait::until("the cloud has been sampled", async || {
-        let series =
-            plugin.get(&format!("/samples?cloud=cloud&cluster={}", c0["id"].as_str().unwrap())).await;
+        let series = plugin.get(&format!("/samples?cloud=cloud&cluster={c0}")).await;
         assert_eq!((&series["step_seconds"], &series["threshold_percent"]), (&json!(20), &json!(80.0)));
         let sample = series["samples"][0].clone();
         if sample["at_ms"].as_i64().is_some_and(|at| at % 20_000 == 0) { Ok(()) } else { Err(series) }

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use hdm_shared::batch::BatchRequest;
 use hdm_shared::migration::{MigrationView, Plan};
 use hdm_shared::problem::Problem;
+use serde::Serialize;
 
 use super::caller::User;
 use super::migrations::look;
@@ -38,7 +39,8 @@ pub async fn start(
     body: Result<Json<BatchRequest>, JsonRejection>,
 ) -> Result<Made, ApiError> {
     let Json(request) = body?;
-    let once = once(&headers, &user, &request)?;
+    // What the user sees of the cloud may have changed when the same is sent again.
+    let once = once(&headers, &user, &BatchRequest { within: None, ..request.clone() })?;
     accept(&api, &request, &user, once.as_ref()).await
 }
 
@@ -54,7 +56,7 @@ pub async fn plan(
 }
 
 /// Reads a request's key, if it carries one.
-pub fn once(headers: &HeaderMap, user: &str, request: &BatchRequest) -> Result<Option<Once>, ApiError> {
+pub fn once(headers: &HeaderMap, user: &str, request: &impl Serialize) -> Result<Option<Once>, ApiError> {
     let Some(value) = headers.get(KEY) else { return Ok(None) };
     let key = value.to_str().unwrap_or_default();
     let plain = key.chars().all(|c| c.is_ascii_graphic());
@@ -63,9 +65,7 @@ pub fn once(headers: &HeaderMap, user: &str, request: &BatchRequest) -> Result<O
             "An Idempotency-Key has 1 to {MAX_KEY_CHARS} visible ASCII characters. Make a new one, such as a UUID."
         )));
     }
-    // What the user sees of the cloud may have changed when the same is sent again.
-    let request = BatchRequest { within: None, ..request.clone() };
-    let text = serde_json::to_vec(&request).map_err(StoreError::from)?;
+    let text = serde_json::to_vec(request).map_err(StoreError::from)?;
     let digest = hex::encode(digest(&SHA256, &text));
     Ok(Some(Once { user: user.to_owned(), key: key.to_owned(), digest }))
 }
@@ -99,14 +99,17 @@ pub async fn accept(
             }
             views
         }
-        Queued::OtherRequest => {
-            return Err(ApiError::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "idempotency-key-reused",
-                "The key was used for another request",
-                "Another request was made under this Idempotency-Key within the last 24 hours, so this one was not. Give each request a key of its own.",
-            ));
-        }
+        Queued::OtherRequest => return Err(key_reused()),
     };
     Ok((StatusCode::CREATED, Json(views)))
+}
+
+/// Another request came under the same key.
+pub fn key_reused() -> ApiError {
+    ApiError::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "idempotency-key-reused",
+        "The key was used for another request",
+        "Another request was made under this Idempotency-Key within the last 24 hours, so this one was not. Give each request a key of its own.",
+    )
 }

@@ -42,5 +42,5 @@ pub async fn list(
         limit: query.limit.unwrap_or(100),
     };
     let events = api.store.find_events(filter).await?;
-    Ok(Json(EventPage { events }))
+    Ok(Json(EventPage { events, older_before: None }))
 }

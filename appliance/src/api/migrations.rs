@@ -31,10 +31,27 @@ pub struct ListQuery {
     /// Only those from or to this vCenter.
     #[param(value_type = Option<String>)]
     vcenter: Option<VcenterId>,
+    /// Only those of VMs of this source cluster, by managed object id.
+    cluster_id: Option<String>,
+    /// Only those of this VM, by managed object id.
+    vm: Option<String>,
+    /// Only these, by id with commas between, at most 500; what does not exist is left out.
+    ids: Option<String>,
+}
+
+impl ListQuery {
+    /// Whether a migration is one of those that are told from others by the migration itself.
+    fn is_about(&self, view: &MigrationView) -> bool {
+        self.vcenter.as_ref().is_none_or(|id| view.vm.vcenter == *id || view.cloud == *id)
+            && self.cluster_id.as_ref().is_none_or(|id| view.source_cluster_id == *id)
+            && self.vm.as_ref().is_none_or(|id| view.vm.moid == *id)
+    }
 }
 
 /// How many migrations one page shows, unless it looks back to a given time.
 const MAX_PAGE: u32 = 1_000;
+/// How many migrations can be named at once.
+const MAX_NAMED: usize = 500;
 /// How many states there are to choose from.
 const MAX_STATES: usize = 9;
 
@@ -47,6 +64,9 @@ pub struct LogQuery {
     after: Option<u64>,
     /// How many; 1,000 if not given, which is also the most.
     limit: Option<u32>,
+    /// Whether the newest are meant instead of the oldest. `after` says nothing then.
+    #[serde(default)]
+    newest: bool,
 }
 
 /// What to change when a migration that has ended is tried again; all else stays as it was.
@@ -94,15 +114,25 @@ pub async fn list(State(api): Shared, uri: Uri) -> Result<Json<Vec<MigrationView
         .transpose()?;
     let most = if ended_since.is_some() { MAX_HISTORY } else { MAX_PAGE };
     let limit = query.limit.unwrap_or(100).min(most);
-    // A vCenter is told by the migration itself, so that more are looked at than shown.
-    let looked_at = if query.vcenter.is_some() { most } else { limit };
-    let filter = HistoryFilter { ended_since, states, limit: looked_at };
+    let ids = query.ids.as_deref().map(ids).transpose()?;
+    // What only the migration itself tells is filtered here, so that more are looked at than shown.
+    let by_itself = query.vcenter.is_some() || query.cluster_id.is_some() || query.vm.is_some();
+    let looked_at = if by_itself { most } else { limit };
+    let filter = HistoryFilter { ended_since, states, ids, limit: looked_at };
     let mut shown = views(&api, &api.engine.history(&filter).await?);
-    if let Some(id) = &query.vcenter {
-        shown.retain(|view| view.vm.vcenter == *id || view.cloud == *id);
-    }
+    shown.retain(|view| query.is_about(view));
     shown.truncate(limit as usize);
     Ok(Json(shown))
+}
+
+/// Reads ids with commas between.
+fn ids(text: &str) -> Result<Vec<MigrationId>, ApiError> {
+    let wrong = || {
+        ApiError::bad_request(format!("`ids` takes 1 to {MAX_NAMED} ids of migrations, with commas between."))
+    };
+    let ids: Vec<MigrationId> =
+        text.split(',').map(str::parse).collect::<Result<_, _>>().map_err(|_| wrong())?;
+    if ids.len() > MAX_NAMED { Err(wrong()) } else { Ok(ids) }
 }
 
 /// Shows records with their places in the queue. One that cannot be understood is left out: its own address says
@@ -182,6 +212,9 @@ pub async fn log(
     let Query(query) = query?;
     api.engine.look(id).await?;
     let limit = query.limit.unwrap_or(crate::store::MAX_PAGE);
+    if query.newest {
+        return Ok(Json(api.store.newest_of_log(id, limit).await?));
+    }
     Ok(Json(api.store.log(id, query.after.unwrap_or(0), limit).await?))
 }
 

@@ -26,7 +26,8 @@ mod tests;
 mod vcenter_edit;
 mod vcenters;
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -40,7 +41,7 @@ use tokio::sync::Semaphore;
 use crate::cold::Cold;
 use crate::engine::{Clock, Engine};
 use crate::sites::Sites;
-use crate::store::Store;
+use crate::store::{Once, Store};
 
 pub use caller::{ACTING_USER, MAX_USER_CHARS};
 pub use openapi::document;
@@ -68,6 +69,8 @@ pub struct Api {
     pub plugin_token: Option<String>,
     /// Use above this is shown as too much, in percent.
     pub usage_threshold_percent: f64,
+    /// Requests with a key for actions that are being carried out.
+    pub acting: Mutex<HashSet<Once>>,
     /// How many more streams may be opened.
     pub streams: Arc<Semaphore>,
 }
@@ -80,6 +83,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/api/v1/openapi.json", get(openapi::show))
         .route("/api/v1/vcenters", get(vcenters::list).post(vcenters::add))
         .route("/api/v1/vcenters/{id}", put(vcenter_edit::edit).delete(vcenters::remove))
+        .route("/api/v1/vcenters/{id}/offer", get(offers::whole))
         .route("/api/v1/vcenters/{id}/released", get(offers::released).put(offers::release))
         .route("/api/v1/vcenters/{id}/check", post(vcenters::check))
         .route(

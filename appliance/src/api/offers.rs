@@ -22,6 +22,22 @@ pub async fn list(State(api): Shared) -> Result<Json<Vec<CloudOffer>>, ApiError>
     Ok(Json(cold::offers(api.engine.workflow()).await?))
 }
 
+/// A cloud with everything that can be released of it, whatever is.
+#[utoipa::path(get, path = "/api/v1/vcenters/{id}/offer", operation_id = "whole_offer", tag = "vcenters", params(("id" = String, Path)),
+    responses((status = 200, body = CloudOffer), (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = 502, body = Problem)))]
+pub async fn whole(
+    State(api): Shared,
+    id: Result<Path<VcenterId>, PathRejection>,
+) -> Result<Json<CloudOffer>, ApiError> {
+    let Path(id) = id?;
+    is_cloud(&api, &id).await?;
+    let offer = cold::whole_offer(api.engine.workflow(), &id).await?;
+    let offer =
+        offer.ok_or_else(|| ApiError::vcenter(format!("{id} cannot be spoken to. Check its login.")))?;
+    Ok(Json(offer))
+}
+
 /// What of a cloud is released for migrations.
 #[utoipa::path(get, path = "/api/v1/vcenters/{id}/released", operation_id = "released_objects", tag = "vcenters", params(("id" = String, Path)),
     responses((status = 200, body = ReleasedObjects), (status = 404, body = Problem), (status = 409, body = Problem)))]

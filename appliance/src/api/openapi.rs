@@ -17,7 +17,7 @@ use super::{
     ),
     paths(
         vcenters::list, vcenters::add, vcenters::remove, vcenters::check, vcenter_edit::edit,
-        offers::released, offers::release, plugin::status, plugin::register, plugin::unregister,
+        offers::whole, offers::released, offers::release, plugin::status, plugin::register, plugin::unregister,
         inventory::vms, inventory::clouds, offers::list, dashboard::show, samples::series,
         batches::start, batches::plan, changes::page, actions::act, actions::dismiss,
         preferences::show, preferences::set, preferences::forget,

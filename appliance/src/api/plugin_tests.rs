@@ -54,6 +54,7 @@ impl Server {
             token: OPERATOR.into(),
             plugin_token: Some(PLUGIN.into()),
             usage_threshold_percent: 80.0,
+            acting: std::sync::Mutex::default(),
             streams: Arc::new(Semaphore::new(1)),
         };
         for (id, role) in [("onprem", VcenterRole::Source), ("cloud", VcenterRole::Cloud)] {
@@ -196,6 +197,26 @@ async fn an_action_on_several_is_done_or_refused_for_each() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_action_under_a_key_is_done_once_and_reported_as_often_as_it_is_sent() {
+    let server = Server::start().await;
+    let ids = server.queue(&["web", "db"]).await;
+    let act = async |action: &str, key: &str| {
+        let body = json!({"action": action, "migrations": ids});
+        let request =
+            server.ann(Method::POST, "/migrations/actions").header("Idempotency-Key", key).json(&body);
+        answer(request).await
+    };
+    let paused = act("pause", "k1").await;
+    assert_eq!((paused.0, &paused.1["outcomes"][1]["problem"]), (StatusCode::OK, &Value::Null));
+    assert_eq!(act("pause", "k1").await, paused, "the answer was lost, and it is sent again");
+    assert_eq!(act("pause", "k2").await.1["outcomes"][0]["problem"]["status"], 409, "they are paused");
+    assert_eq!(act("resume", "k1").await.0, StatusCode::UNPROCESSABLE_ENTITY, "another request");
+    let (_, events) = answer(server.ann(Method::GET, "/events?limit=100")).await;
+    let paused = |event: &&Value| event["type_id"].as_str().unwrap().ends_with("Paused");
+    assert_eq!(events["events"].as_array().unwrap().iter().filter(paused).count(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn changes_are_followed_from_page_to_page() {
     let server = Server::start().await;
     let ids = server.queue(&["web", "db"]).await;
@@ -331,7 +352,27 @@ async fn history_and_events_are_filtered() {
     assert_eq!(found("/migrations?state=queued&state=running").await, ["db"]);
     assert_eq!(found("/migrations?vcenter=cloud&limit=1").await, ["db"]);
     assert_eq!(found("/migrations?vcenter=elsewhere").await, Vec::<String>::new());
-    for wrong in ["/migrations?state=x", "/migrations?since_ms=99999999999999999", "/events?severity=bad"] {
+    assert_eq!(found("/migrations?vcenter=onprem&vm=web").await, ["web"]);
+    assert_eq!(found("/migrations?cluster_id=domain-c8&limit=1").await, ["db"]);
+    assert_eq!(found("/migrations?cluster_id=domain-c9").await, Vec::<String>::new());
+    let one =
+        answer(server.ann(Method::GET, "/migrations?vm=web")).await.1[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(found(&format!("/migrations?ids={one},{}", Uuid::nil())).await, ["web"]);
+    assert_eq!(found(&format!("/migrations?ids={}", Uuid::nil())).await, Vec::<String>::new());
+    let lines = async |query: &str| {
+        let (_, log) = answer(server.ann(Method::GET, &format!("/migrations/{one}/log?{query}"))).await;
+        log.as_array().unwrap().iter().map(|line| line["seq"].as_u64().unwrap()).collect::<Vec<_>>()
+    };
+    let all = lines("").await;
+    assert!(all.len() >= 2, "{all:?}");
+    assert_eq!(lines("newest=true").await, all);
+    assert_eq!(lines("newest=true&limit=1").await, all[all.len() - 1..]);
+    for wrong in [
+        "/migrations?state=x",
+        "/migrations?since_ms=99999999999999999",
+        "/migrations?ids=1,x",
+        "/events?severity=bad",
+    ] {
         assert_eq!(answer(server.ann(Method::GET, wrong)).await.0, StatusCode::BAD_REQUEST, "{wrong}");
     }
     let event = NewEvent {

@@ -50,6 +50,7 @@ impl Stage {
             token: "secret".into(),
             plugin_token: None,
             usage_threshold_percent: 80.0,
+            acting: std::sync::Mutex::default(),
             streams: Arc::new(Semaphore::new(streams)),
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -69,7 +69,7 @@ use crate::store::{NewEvent, Store};
 pub use accept::{AcceptError, accept, batch, plan};
 pub use list::{VmFilter, clouds, vms};
 pub use moved::{CopyOf, Moved, find_moved};
-pub use offers::{dashboard, offers};
+pub use offers::{dashboard, offers, whole_offer};
 pub use release_source::release;
 pub use released::is_released;
 pub use step::ColdStep;

@@ -30,47 +30,66 @@ impl Load {
     }
 }
 
+/// What migrations that were accepted will take.
+struct Promises {
+    reservations: Reservations,
+    loads: BTreeMap<(VcenterId, MoRef), Load>,
+}
+
+impl Promises {
+    async fn of(cold: &Cold) -> Result<Self, StoreError> {
+        let open = cold.store.open_workflows().await?;
+        let taken = admit::taken(cold, &open).await;
+        Ok(Self { reservations: admit::of_records(&open, None, &taken), loads: loads(cold, &open) })
+    }
+}
+
 /// All clouds, limited to what is released of each, by name.
 pub async fn offers(cold: &Cold) -> Result<Vec<CloudOffer>, StoreError> {
-    let open = cold.store.open_workflows().await?;
-    let taken = admit::taken(cold, &open).await;
-    let reservations = admit::of_records(&open, None, &taken);
-    let promised = promised(cold, &open);
+    let promises = Promises::of(cold).await?;
     let mut released = cold.store.all_released().await?;
-    let mut offers = Vec::new();
-    for (record, site) in cold.sites.all() {
-        if site.role != VcenterRole::Cloud {
-            continue;
-        }
-        let view = site.inventory.snapshot();
-        let released = released.remove(&site.id).unwrap_or_default();
-        let mut clusters: Vec<OfferedCluster> = view
-            .clusters
-            .values()
-            .filter(|c| is_released(released.clusters.as_ref(), &c.cluster.id))
-            .map(|c| {
-                let promised = promised.get(&(site.id.clone(), c.cluster.clone())).copied();
-                cluster(&site.id, &view, c, promised.unwrap_or_default(), &released, &reservations)
-            })
-            .collect();
-        clusters.sort_by(|a, b| a.object.path.cmp(&b.object.path));
-        let mut folders: Vec<OfferedObject> = view
-            .folders
-            .values()
-            .filter(|f| f.holds_vms && is_released(released.folders.as_ref(), &f.folder.id))
-            .map(|f| object(&view, &f.folder, &f.name, f.path.clone(), f.datacenter.as_ref()))
-            .collect();
-        folders.sort_by(|a, b| a.path.cmp(&b.path));
-        let unavailable = trouble(&site);
-        offers.push(CloudOffer { vcenter: site.id, address: record.url, unavailable, clusters, folders });
-    }
-    Ok(offers)
+    let clouds = cold.sites.all().into_iter().filter(|(_, site)| site.role == VcenterRole::Cloud);
+    let shown = clouds.map(|(record, site)| {
+        offer(record.url, &site, &released.remove(&site.id).unwrap_or_default(), &promises)
+    });
+    Ok(shown.collect())
+}
+
+/// One cloud whole, whatever is released of it, for whoever releases; `None` if it cannot be spoken to.
+pub async fn whole_offer(cold: &Cold, id: &VcenterId) -> Result<Option<CloudOffer>, StoreError> {
+    let mut clouds = cold.sites.all().into_iter();
+    let found = clouds.find(|(_, site)| site.id == *id && site.role == VcenterRole::Cloud);
+    let Some((record, site)) = found else { return Ok(None) };
+    let promises = Promises::of(cold).await?;
+    Ok(Some(offer(record.url, &site, &ReleasedObjects::default(), &promises)))
+}
+
+fn offer(address: String, site: &Site, released: &ReleasedObjects, promises: &Promises) -> CloudOffer {
+    let view = site.inventory.snapshot();
+    let mut clusters: Vec<OfferedCluster> = view
+        .clusters
+        .values()
+        .filter(|c| is_released(released.clusters.as_ref(), &c.cluster.id))
+        .map(|c| {
+            let promised = promises.loads.get(&(site.id.clone(), c.cluster.clone())).copied();
+            cluster(&site.id, &view, c, promised.unwrap_or_default(), released, &promises.reservations)
+        })
+        .collect();
+    clusters.sort_by(|a, b| a.object.path.cmp(&b.object.path));
+    let mut folders: Vec<OfferedObject> = view
+        .folders
+        .values()
+        .filter(|f| f.holds_vms && is_released(released.folders.as_ref(), &f.folder.id))
+        .map(|f| object(&view, &f.folder, &f.name, f.path.clone(), f.datacenter.as_ref()))
+        .collect();
+    folders.sort_by(|a, b| a.path.cmp(&b.path));
+    CloudOffer { vcenter: site.id.clone(), address, unavailable: trouble(site), clusters, folders }
 }
 
 /// What open migrations will add to the running VMs of each cluster. A copy that runs is counted by the
 /// inventory, and one that is not to be powered on uses nothing.
-fn promised(cold: &Cold, open: &[Record]) -> BTreeMap<(VcenterId, MoRef), Load> {
-    let mut promised: BTreeMap<_, Load> = BTreeMap::new();
+fn loads(cold: &Cold, open: &[Record]) -> BTreeMap<(VcenterId, MoRef), Load> {
+    let mut loads: BTreeMap<_, Load> = BTreeMap::new();
     for record in open {
         // One that cannot be understood does not go on, so that it adds nothing.
         let Ok((input, memo)) = admit::parts(record) else { continue };
@@ -87,9 +106,9 @@ fn promised(cold: &Cold, open: &[Record]) -> BTreeMap<(VcenterId, MoRef), Load> 
         let cpus = input.options.cpus.or(source.as_ref().map(|vm| vm.cpus)).unwrap_or_default();
         let memory = input.options.memory_mib.or(source.as_ref().map(|vm| vm.memory_mib));
         let place = (input.cloud.clone(), input.place.cluster.object.clone());
-        promised.entry(place).or_default().add(cpus, memory.unwrap_or_default());
+        loads.entry(place).or_default().add(cpus, memory.unwrap_or_default());
     }
-    promised
+    loads
 }
 
 fn cluster(

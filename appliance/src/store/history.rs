@@ -1,5 +1,6 @@
 //! Looking back at workflows.
 
+use hdm_shared::MigrationId;
 use hdm_shared::migration::MigrationState;
 use jiff::Timestamp;
 
@@ -16,6 +17,8 @@ pub struct HistoryFilter {
     pub ended_since: Option<Timestamp>,
     /// Only those in one of these states; in any if there is none.
     pub states: Vec<MigrationState>,
+    /// Only these, if any are named.
+    pub ids: Option<Vec<MigrationId>>,
     /// The newest so many.
     pub limit: u32,
 }
@@ -31,6 +34,15 @@ impl Store {
             // Words of our own, not of the caller's.
             let words = filter.states.iter().map(|state| word(*state)).collect::<Result<Vec<_>, _>>()?;
             terms.push(format!("state IN ('{}')", words.join("', '")));
+        }
+        if let Some(ids) = &filter.ids {
+            // Made of numbers, whatever the caller wrote.
+            let words: Vec<String> = ids.iter().map(|id| format!("'{id}'")).collect();
+            terms.push(if words.is_empty() {
+                "1 = 0".into()
+            } else {
+                format!("id IN ({})", words.join(", "))
+            });
         }
         let sql = format!(
             "SELECT {COLUMNS} FROM workflow WHERE {} ORDER BY created_at DESC, queue_number DESC LIMIT $1",

@@ -142,7 +142,8 @@ async fn history_is_found_by_end_and_state(store: Store) {
         store.write(&mut record, vec![line("ended")], at(20)).await.unwrap();
     }
     let find = async |ended_since: Option<i64>, states: &[MigrationState]| {
-        let filter = HistoryFilter { ended_since: ended_since.map(at), states: states.into(), limit: 10 };
+        let filter =
+            HistoryFilter { ended_since: ended_since.map(at), states: states.into(), ids: None, limit: 10 };
         let found = store.history(&filter).await.unwrap();
         found.into_iter().map(|r| queued.iter().position(|q| q.id == r.id).unwrap()).collect::<Vec<_>>()
     };

@@ -34,7 +34,7 @@ use sqlx::{AnyPool, Row as _};
 pub use change::{Changes, Since};
 pub use event::{EventFilter, NewEvent};
 pub use history::{HistoryFilter, MAX_HISTORY};
-pub use idempotency::{Once, Queued};
+pub use idempotency::{Answered, Once, Queued};
 pub use sample::{Reading, step_of};
 pub use vcenter::VcenterRecord;
 pub use workflow::{Line, MAX_PAGE, NewWorkflow, Record, Verdict};

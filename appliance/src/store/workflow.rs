@@ -208,17 +208,19 @@ impl Store {
         .bind(i64::try_from(after).unwrap_or(i64::MAX))
         .bind(i64::from(limit.min(MAX_PAGE)));
         let rows = bounded(async { Ok::<_, StoreError>(query.fetch_all(&self.pool).await?) }).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(LogLine {
-                    seq: u64::try_from(row.try_get::<i64, _>("seq")?).unwrap_or_default(),
-                    at: timestamp(row.try_get("at")?),
-                    kind: row.try_get("kind")?,
-                    step: row.try_get("step")?,
-                    message: row.try_get("message")?,
-                })
-            })
-            .collect()
+        rows.iter().map(line).collect()
+    }
+
+    /// The newest lines of a workflow's log, oldest first.
+    pub async fn newest_of_log(&self, id: MigrationId, limit: u32) -> Result<Vec<LogLine>, StoreError> {
+        let query = sqlx::query(
+            "SELECT seq, at, kind, step, message FROM workflow_event WHERE workflow = $1 \
+             ORDER BY seq DESC LIMIT $2",
+        )
+        .bind(id.to_string())
+        .bind(i64::from(limit.min(MAX_PAGE)));
+        let rows = bounded(async { Ok::<_, StoreError>(query.fetch_all(&self.pool).await?) }).await?;
+        rows.iter().rev().map(line).collect()
     }
 
     /// When each line of the queue was last served.
@@ -511,6 +513,17 @@ pub(super) async fn insert_lines(
 /// A state's word, as JSON has it.
 pub(super) fn word(state: MigrationState) -> Result<String, StoreError> {
     Ok(serde_json::to_value(state)?.as_str().unwrap_or_default().to_owned())
+}
+
+/// Reads a line of a log.
+fn line(row: &AnyRow) -> Result<LogLine, StoreError> {
+    Ok(LogLine {
+        seq: u64::try_from(row.try_get::<i64, _>("seq")?).unwrap_or_default(),
+        at: timestamp(row.try_get("at")?),
+        kind: row.try_get("kind")?,
+        step: row.try_get("step")?,
+        message: row.try_get("message")?,
+    })
 }
 
 pub(super) fn read(row: &AnyRow) -> Result<Record, StoreError> {

@@ -7,11 +7,13 @@ use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
+use hdm_shared::VcenterId;
 use hdm_shared::batch::BatchRequest;
 use hdm_shared::cloud::{CloudOffer, OfferedCluster, OfferedObject, ReleasedObjects};
 use hdm_shared::migration::{MigrationView, Plan};
 use hdm_shared::plugin::{MAX_SELECTED, Privilege};
 use hdm_shared::problem::Finding;
+use hdm_shared::vcenter::VcenterRole;
 use hdm_vsphere::MoRef;
 
 use super::scrub::Scrub;
@@ -77,6 +79,7 @@ async fn permitted(caller: &Caller, mut request: BatchRequest) -> Result<(BatchR
         let detail = format!("Between 1 and {MAX_SELECTED} VMs are moved at once. Select fewer, or more.");
         return Err(Failure::bad_request(detail));
     }
+    must_be_cloud(caller, &request.cloud).await?;
     let prefix = format!("{source}:");
     let mut asked = BTreeMap::new();
     for item in &mut request.items {
@@ -107,6 +110,16 @@ async fn permitted(caller: &Caller, mut request: BatchRequest) -> Result<(BatchR
     request.within = visible(caller, &request).await?;
     let names = asked.into_iter().map(|(exact, (_, text))| (exact, text)).collect();
     Ok((request, Scrub::new(names)))
+}
+
+/// Refuses what is no cloud, without the names of those that are.
+async fn must_be_cloud(caller: &Caller, id: &VcenterId) -> Result<(), Failure> {
+    let is_cloud = || caller.app.vcenters.named(id).is_some_and(|known| known.role == VcenterRole::Cloud);
+    if !is_cloud() {
+        // It may have been added a moment ago.
+        caller.app.feed.refresh_vcenters().await?;
+    }
+    if is_cloud() { Ok(()) } else { Err(Failure::bad_request(format!("There is no cloud '{id}'."))) }
 }
 
 /// What the user sees of the cloud, if it is linked: the appliance then chooses and names nothing else. Hosts and

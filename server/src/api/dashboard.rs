@@ -7,15 +7,11 @@ use axum::response::Response;
 use hdm_shared::VcenterId;
 use hdm_shared::dashboard::{ClusterCard, Dashboard};
 use hdm_shared::plugin::{Privilege, SESSION_UNKNOWN};
-use hdm_shared::vm::VmPage;
 use hdm_vsphere::MoRef;
 
 use super::{Caller, cluster, reply, vms};
 use crate::problem::Failure;
 use crate::upstream::Call;
-
-/// How many VMs are counted at most.
-const MAX_COUNTED: u32 = 10_000;
 
 /// What there is, as far as the user may see it. Of the clouds, what is released is for those who may see anything
 /// on-premises, and of a cloud that is linked what the user sees there;
@@ -31,8 +27,7 @@ pub async fn show(caller: Caller, request: HeaderMap) -> Result<Response, Failur
     let mut visible = clusters.iter().map(|cluster| seen.contains(cluster));
     board.on_premise.retain(|_| visible.next().unwrap_or(false));
 
-    let call = Call::get(&["vms"]).with("vcenter", &vcenter).with("limit", MAX_COUNTED).long();
-    let page = vms::visible(&caller, caller.app.upstream.ask::<VmPage>(call).await?).await?;
+    let page = vms::visible(&caller, Call::get(&["vms"]).with("vcenter", &vcenter)).await?;
     let mut counts: HashMap<&str, u32> = HashMap::new();
     for vm in &page.vms {
         *counts.entry(&vm.cluster_id).or_default() += 1;

@@ -40,6 +40,7 @@ pub async fn list(
     let everything = caller.may_everywhere(Privilege::View).await?;
     // Newest first while they are gathered.
     let mut found: Vec<EventView> = Vec::new();
+    let mut all_read = false;
     for _ in 0..MAX_PARTS {
         let mut call = Call::get(&["events"]).with("limit", PART);
         if let Some(before) = before {
@@ -51,19 +52,26 @@ pub async fn list(
         let page: EventPage = caller.app.upstream.ask(call).await?;
         let (Some(oldest), asked) = (page.events.iter().map(|event| event.seq).min(), page.events.len())
         else {
+            all_read = true;
             break;
         };
         before = Some(oldest);
         let mut readable = readable(&caller, page.events, everything).await?;
         readable.sort_by_key(|event| std::cmp::Reverse(event.seq));
         found.extend(readable);
-        if found.len() >= limit || asked < PART {
+        all_read = asked < PART;
+        if found.len() >= limit || all_read {
             break;
         }
     }
-    found.truncate(limit);
+    let older_before = if found.len() > limit {
+        found.truncate(limit);
+        found.last().map(|event| event.seq)
+    } else {
+        before.filter(|_| !all_read)
+    };
     found.reverse();
-    reply::json(&request, &EventPage { events: found })
+    reply::json(&request, &EventPage { events: found, older_before })
 }
 
 async fn readable(

@@ -15,7 +15,9 @@ use crate::problem::Failure;
 use crate::upstream::Call;
 
 /// How many are listed at most.
-const MAX_LISTED: u32 = 5_000;
+const MAX_LISTED: usize = 5_000;
+/// How many are looked at, of those that everybody started: who sees few of them shall not lose the older ones.
+const MAX_LOOKED_AT: u32 = 10_000;
 
 /// What has ended since a time, newest first. Conditional: a page that has the answer already gets 304.
 pub async fn history(
@@ -33,10 +35,16 @@ pub async fn history(
         }
     }
     let vcenter = &caller.session.vcenter.id;
-    let call = Call::get(&["migrations"])
+    let mut call = Call::get(&["migrations"])
         .with("since_ms", since_ms)
         .with("vcenter", vcenter)
-        .with("limit", MAX_LISTED);
+        .with("limit", MAX_LOOKED_AT);
+    if let Some(cluster) = &of_cluster {
+        call = call.with("cluster_id", &cluster.id);
+    }
+    if let Some(vm) = &of_vm {
+        call = call.with("vm", &vm.id);
+    }
     let mut views: Vec<MigrationView> = caller.app.upstream.ask(call).await?;
     views.retain(|view| {
         view.state.is_final()
@@ -49,6 +57,7 @@ pub async fn history(
     let seen = caller.holding(&vms, Privilege::View).await?;
     let mut seen = vms.iter().map(|vm| seen.contains(vm));
     views.retain(|_| seen.next().unwrap_or(false));
+    views.truncate(MAX_LISTED);
     reply::conditional(&request, &views)
 }
 
@@ -64,7 +73,8 @@ pub async fn detail(
     let upstream = &caller.app.upstream;
     let (migration, log) = tokio::join!(
         upstream.ask::<MigrationView>(Call::get(&["migrations", &text])),
-        upstream.ask::<Vec<LogLine>>(Call::get(&["migrations", &text, "log"])),
+        // Of a long log the newest lines: they say how it stands.
+        upstream.ask::<Vec<LogLine>>(Call::get(&["migrations", &text, "log"]).with("newest", true)),
     );
     let migration =
         migration.map_err(|failure| if failure.problem.status == 404 { unknown() } else { failure })?;

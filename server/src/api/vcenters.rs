@@ -77,6 +77,12 @@ pub async fn check(caller: Caller, request: HeaderMap, id: Id) -> Result<Respons
     pass(&caller, &request, call).await
 }
 
+/// A cloud with everything that can be released of it.
+pub async fn whole(caller: Caller, request: HeaderMap, id: Id) -> Result<Response, Failure> {
+    let id = administered_cloud(&caller, id).await?;
+    pass(&caller, &request, Call::get(&["vcenters", id.as_str(), "offer"])).await
+}
+
 /// What of a cloud may be chosen.
 pub async fn released(caller: Caller, request: HeaderMap, id: Id) -> Result<Response, Failure> {
     let id = administered_cloud(&caller, id).await?;

@@ -11,8 +11,10 @@ use super::{Caller, cluster, no_parameter, parameters, reply, vm};
 use crate::problem::Failure;
 use crate::upstream::Call;
 
-/// How many are listed at most.
-const MAX_LISTED: u32 = 10_000;
+/// How many the appliance is asked for at once.
+const PART: usize = 10_000;
+/// How many times it is asked: a vCenter has at most 40,000 VMs (Configuration Maximums, vSphere 8.0).
+const MAX_PARTS: usize = 5;
 
 /// Those of a cluster, or those named. What the user may not see is left out.
 pub async fn list(
@@ -33,8 +35,7 @@ pub async fn list(
             "At most {MAX_SELECTED} VMs are moved at once. Select fewer."
         )));
     }
-    let mut call =
-        Call::get(&["vms"]).with("vcenter", &caller.session.vcenter.id).with("limit", MAX_LISTED).long();
+    let mut call = Call::get(&["vms"]).with("vcenter", &caller.session.vcenter.id);
     match &of_cluster {
         Some(cluster) => {
             // Whether the user may look at the cluster does not matter: each VM is asked about.
@@ -48,12 +49,21 @@ pub async fn list(
     for vm in &vms {
         call = call.with("vm", &vm.id);
     }
-    let page: VmPage = caller.app.upstream.ask(call).await?;
-    reply::json(&request, &visible(&caller, page).await?)
+    reply::json(&request, &visible(&caller, call).await?)
 }
 
-/// The part of a page that the user may see.
-pub async fn visible(caller: &Caller, mut page: VmPage) -> Result<VmPage, Failure> {
+/// Those of a list that the user may see, part by part.
+pub async fn visible(caller: &Caller, call: Call) -> Result<VmPage, Failure> {
+    let mut page = VmPage { vms: Vec::new(), total: 0 };
+    for part in 0..MAX_PARTS {
+        let call = call.clone().with("limit", PART).with("offset", part * PART).long();
+        let VmPage { vms, .. } = caller.app.upstream.ask(call).await?;
+        let is_last = vms.len() < PART;
+        page.vms.extend(vms);
+        if is_last {
+            break;
+        }
+    }
     page.vms.retain(|vm| vm.vm.vcenter == caller.session.vcenter.id);
     let listed: Vec<MoRef> = page.vms.iter().map(|vm| MoRef::new("VirtualMachine", &vm.vm.moid)).collect();
     let seen = caller.holding(&listed, Privilege::View).await?;

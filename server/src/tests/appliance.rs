@@ -23,6 +23,7 @@ pub const TOKEN: &str = "appliance-token";
 pub struct Asked {
     pub method: Method,
     pub path: String,
+    pub query: String,
     pub user: Option<String>,
     pub key: Option<String>,
     pub body: Value,
@@ -126,6 +127,7 @@ fn respond(world: &mut World, method: &Method, uri: &Uri, headers: &HeaderMap, b
     world.asked.push(Asked {
         method: method.clone(),
         path: path.into(),
+        query: uri.query().unwrap_or_default().into(),
         user: header("hdm-acting-user"),
         key: header("idempotency-key"),
         body: asked.clone(),
@@ -148,7 +150,13 @@ fn respond(world: &mut World, method: &Method, uri: &Uri, headers: &HeaderMap, b
                 appliance: hdm_shared::changes::ApplianceState::default(),
             })
         }
-        ("GET", ["migrations"]) => json!(world.migrations),
+        ("GET", ["migrations"]) => {
+            let ids = parameter("ids");
+            let named = |view: &&MigrationView| {
+                ids.is_empty() || ids[0].split(',').any(|id| id == view.id.to_string())
+            };
+            json!(world.migrations.iter().filter(named).collect::<Vec<_>>())
+        }
         ("GET", ["migrations", id]) => {
             let found = world.migrations.iter().find(|view| view.id.to_string() == **id);
             match found {
@@ -156,7 +164,12 @@ fn respond(world: &mut World, method: &Method, uri: &Uri, headers: &HeaderMap, b
                 None => return problem(404),
             }
         }
-        ("GET", ["migrations", _, "log"]) => json!([]),
+        ("GET", ["migrations", id, "log"]) => {
+            let of = world.migrations.iter().find(|view| view.id.to_string() == **id);
+            let name = of.map(|view| view.vm_name.clone()).unwrap_or_default();
+            json!([{"seq": 1, "at": "2026-01-01T00:00:00Z", "kind": "note", "step": null,
+                "message": format!("'{name}' is looked at.")}])
+        }
         ("POST", ["migrations", "actions"]) => {
             let outcome = |id: &Value| json!({"migration": id, "problem": world.outcome});
             json!({"outcomes": asked["migrations"].as_array().unwrap().iter().map(outcome).collect::<Vec<_>>()})
@@ -167,8 +180,10 @@ fn respond(world: &mut World, method: &Method, uri: &Uri, headers: &HeaderMap, b
                 (named.is_empty() || named.iter().any(|id| vm["vm"]["moid"] == **id))
                     && cluster.iter().all(|id| vm["cluster_id"] == **id)
             };
+            let number = |name: &str| parameter(name)[0].parse::<usize>().unwrap();
             let vms: Vec<&Value> = world.vms.iter().filter(wanted).collect();
-            json!({"total": vms.len(), "vms": vms})
+            let part: Vec<_> = vms.iter().skip(number("offset")).take(number("limit")).collect();
+            json!({"total": vms.len(), "vms": part})
         }
         ("GET", ["events"]) => {
             let before: i64 = parameter("before").first().map_or(i64::MAX, |text| text.parse().unwrap());

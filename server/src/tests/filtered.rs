@@ -29,6 +29,12 @@ async fn no_answer_holds_a_name_of_what_the_user_may_not_see() {
     s.of_one_folder();
     let grant = s.grant("olga", Some(&vm(1))).await;
     let hidden = id(2);
+    let told = s.get(&grant, &format!("/api/migrations/{}", id(1))).await.text;
+    for part in
+        ["'shown-1' was refused", "'shown-1' has tags", "Was 'shown-1' moved", "'shown-1' is looked at"]
+    {
+        assert!(told.contains(part), "what may be seen is told whole: {told}");
+    }
     for path in [
         "/api/changes?since=0".to_owned(),
         "/api/changes?since=0&cluster=domain-c1".into(),
@@ -46,6 +52,7 @@ async fn no_answer_holds_a_name_of_what_the_user_may_not_see() {
         "/api/preferences".into(),
         "/api/vcenters".into(),
         "/api/vcenters/cloud/released".into(),
+        "/api/vcenters/cloud/offer".into(),
     ] {
         let answer = s.get(&grant, &path).await;
         assert!(!answer.text.contains(HIDDEN), "{path}: {answer:?}");
@@ -91,7 +98,9 @@ async fn what_is_seen_is_told_and_what_is_not_is_as_if_it_were_not_there() {
     let events = s.get(&grant, "/api/events?limit=3").await.json();
     let seqs: Vec<_> =
         events["events"].as_array().unwrap().iter().map(|e| e["seq"].as_i64().unwrap()).collect();
-    assert_eq!(seqs, [5, 7, 9]);
+    assert_eq!((seqs, &events["older_before"]), (vec![5, 7, 9], &json!(5)));
+    let rest = s.get(&grant, "/api/events?limit=3&before=5").await.json();
+    assert_eq!((rest["events"].as_array().unwrap().len(), &rest["older_before"]), (2, &json!(null)));
     let board = s.get(&grant, "/api/dashboard").await.json();
     assert_eq!((&board["on_premise"], board["off_premise"].as_array().unwrap().len()), (&json!([]), 1));
 }
@@ -247,6 +256,42 @@ async fn in_a_linked_cloud_a_place_lies_within_what_the_user_sees_there() {
 }
 
 #[tokio::test]
+async fn the_appliance_is_asked_for_what_the_page_is_about_and_for_the_end_of_a_log() {
+    let s = Setting::new().await;
+    s.administrator();
+    let grant = s.grant("root", None).await;
+    s.get(&grant, "/api/migrations?since_ms=5&vm=vm-1&cluster=domain-c1").await;
+    let asked = &s.appliance.asked(&Method::GET, "/migrations")[0].query;
+    assert_eq!(asked, "since_ms=5&vcenter=onprem&limit=10000&cluster_id=domain-c1&vm=vm-1");
+    s.get(&grant, &format!("/api/migrations/{}", id(1))).await;
+    assert_eq!(
+        s.appliance.asked(&Method::GET, &format!("/migrations/{}/log", id(1)))[0].query,
+        "newest=true"
+    );
+}
+
+#[tokio::test]
+async fn whoever_may_read_little_of_a_long_log_is_told_where_to_go_on() {
+    let s = Setting::new().await;
+    s.appliance.change(|world| {
+        let hidden = world.events[1].clone();
+        let later = (12..10_500).map(|seq| {
+            let mut event = hidden.clone();
+            event["seq"] = json!(seq);
+            event
+        });
+        let later: Vec<Value> = later.collect();
+        world.events.extend(later);
+    });
+    s.of_one_folder();
+    let grant = s.grant("olga", None).await;
+    let first = s.get(&grant, "/api/events").await.json();
+    assert_eq!((&first["events"], &first["older_before"]), (&json!([]), &json!(500)));
+    let rest = s.get(&grant, "/api/events?before=500").await.json();
+    assert_eq!((rest["events"].as_array().unwrap().len(), &rest["older_before"]), (5, &json!(null)));
+}
+
+#[tokio::test]
 async fn counts_are_of_what_is_seen() {
     let s = Setting::new().await;
     let olga = s.of_one_folder();
@@ -255,6 +300,26 @@ async fn counts_are_of_what_is_seen() {
     let board = s.get(&grant, "/api/dashboard").await.json();
     assert_eq!((board["on_premise"][0]["vms"].as_u64(), &board["troubles"]), (Some(5), &json!([])));
     assert_eq!(s.get(&grant, "/api/vms?cluster=domain-c1").await.json()["total"], 5);
+}
+
+#[tokio::test]
+async fn of_more_vms_than_one_answer_holds_none_is_left_out() {
+    let s = Setting::new().await;
+    let admin = s.administrator();
+    s.appliance.change(|world| {
+        let like = world.vms[0].clone();
+        let more = (11..=10_020).map(|n| {
+            let mut vm = like.clone();
+            vm["vm"]["moid"] = json!(format!("vm-{n}"));
+            vm
+        });
+        let more: Vec<Value> = more.collect();
+        world.vms.extend(more);
+    });
+    (11..=10_020).for_each(|n| admin.grant(&vm(n), only(&[Privilege::View])));
+    let grant = s.grant("root", None).await;
+    assert_eq!(s.get(&grant, "/api/vms?cluster=domain-c1").await.json()["total"], 10_020);
+    assert_eq!(s.get(&grant, "/api/dashboard").await.json()["on_premise"][0]["vms"], 10_020);
 }
 
 #[tokio::test]

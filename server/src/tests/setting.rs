@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use hdm_shared::MigrationId;
 use hdm_shared::migration::MigrationView;
 use hdm_shared::plugin::{Privilege, SessionGrant};
+use hdm_shared::problem::Finding;
 use hdm_vsphere::{MoRef, Secret};
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -82,7 +83,11 @@ pub fn only(privileges: &[Privilege]) -> Mask {
 pub fn of_vm(n: u32) -> MigrationView {
     let name = if n.is_multiple_of(2) { format!("{HIDDEN}-{n}") } else { format!("shown-{n}") };
     let mut view = migration(u128::from(n), &format!("vm-{n}"));
-    (view.vm_name, view.target_name) = (name.clone(), name);
+    let warning =
+        Finding::warning("tags-not-carried", &name, format!("'{name}' has tags."), "Set them again.");
+    (view.vm_name, view.target_name) = (name.clone(), name.clone());
+    (view.error, view.warnings) = (Some(format!("'{name}' was refused.")), vec![warning]);
+    (view.question, view.waiting_for) = (Some(format!("Was '{name}' moved?")), Some(format!("'{name}'")));
     view
 }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::setting::{CLOUD, HIDDEN, ONPREM, Setting, cluster, id, vm};
 
 /// Every route with its methods.
-const ROUTES: [(&str, &[&str]); 24] = [
+const ROUTES: [(&str, &[&str]); 25] = [
     ("/", &["GET"]),
     ("/healthz", &["GET"]),
     ("/index.html", &["GET"]),
@@ -26,6 +26,7 @@ const ROUTES: [(&str, &[&str]); 24] = [
     ("/api/vcenters", &["GET", "POST"]),
     ("/api/vcenters/cloud", &["PUT", "DELETE"]),
     ("/api/vcenters/cloud/check", &["POST"]),
+    ("/api/vcenters/cloud/offer", &["GET"]),
     ("/api/vcenters/cloud/released", &["GET", "PUT"]),
     ("/dyn/vm/menu", &["POST"]),
     ("/dyn/cluster/menu", &["POST"]),

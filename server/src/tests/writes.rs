@@ -30,6 +30,27 @@ async fn each_migration_is_acted_on_or_refused_by_itself_in_the_users_name() {
 }
 
 #[tokio::test]
+async fn what_does_not_exist_is_asked_for_together_and_once_a_minute() {
+    let s = Setting::new().await;
+    s.log_in("nobody");
+    let grant = s.grant("nobody", None).await;
+    let nowhere: Vec<_> = (1_000..1_500).map(id).collect();
+    let ask = async || {
+        let body = json!({"action": "cancel", "migrations": nowhere});
+        let report = s.call(&grant, Method::POST, "/api/migrations/actions", Some(body)).await.json();
+        assert_eq!(report["outcomes"][499]["problem"]["status"], 404);
+        s.appliance.all_asked().iter().filter(|asked| asked.path.starts_with("/migrations")).count()
+    };
+    assert_eq!((ask().await, ask().await), (2, 2));
+    s.pass(61);
+    let grant = s.grant("nobody", None).await;
+    let body = json!({"action": "cancel", "migrations": nowhere});
+    s.call(&grant, Method::POST, "/api/migrations/actions", Some(body)).await;
+    let asked = s.appliance.asked(&Method::GET, "/migrations");
+    assert_eq!(asked.len(), 4);
+}
+
+#[tokio::test]
 async fn a_request_for_migrations_names_each_vm_so_that_it_is_no_other() {
     let s = Setting::new().await;
     s.of_one_folder();
@@ -50,6 +71,8 @@ async fn a_request_for_migrations_names_each_vm_so_that_it_is_no_other() {
         (json!({"cloud": "cloud", "items": []}), 400),
         (json!({"cloud": "cloud", "items": [item("/DC0/vm/shown-1")]}), 400),
         (json!({"cloud": "cloud", "items": [item("other:vm-1")]}), 400),
+        (json!({"cloud": "nowhere", "items": [item("vm-1")]}), 400),
+        (json!({"cloud": "onprem", "items": [item("vm-1")]}), 400),
         (json!({"source": "other", "cloud": "cloud", "items": [item("vm-1")]}), 400),
         (json!({"cloud": "cloud", "items": vec![item("vm-1"); 501]}), 400),
         (json!({"cloud": "cloud", "unknown": 1, "items": [item("vm-1")]}), 400),
@@ -84,9 +107,13 @@ async fn clouds_are_administered_by_administrators_and_sources_not_at_all() {
     assert_eq!(s.call(&root, Method::POST, "/api/vcenters", Some(add("source"))).await.status, 400);
     assert_eq!(s.call(&root, Method::POST, "/api/vcenters", Some(add("cloud"))).await.status, 200);
     assert_eq!(s.appliance.asked(&Method::POST, "/vcenters")[0].user.as_deref(), Some("root"));
-    for (method, path) in
-        [(Method::DELETE, ""), (Method::PUT, ""), (Method::PUT, "/released"), (Method::POST, "/check")]
-    {
+    for (method, path) in [
+        (Method::DELETE, ""),
+        (Method::PUT, ""),
+        (Method::PUT, "/released"),
+        (Method::POST, "/check"),
+        (Method::GET, "/offer"),
+    ] {
         let body = (method == Method::PUT).then(|| json!({}));
         let at = |id: &str| format!("/api/vcenters/{id}{path}");
         assert_eq!(s.call(&olga, method.clone(), &at("cloud"), body.clone()).await.kind(), FORBIDDEN);

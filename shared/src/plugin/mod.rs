@@ -9,7 +9,7 @@
 //! | `GET api/changes?since=N&cluster=ID\|vm=ID` | | [`VisibleChanges`] |
 //! | `GET api/migrations?since_ms=T` | | finished ones: `[MigrationView]`, newest first |
 //! | `GET api/migrations/ID` | | [`MigrationDetail`](crate::changes::MigrationDetail) |
-//! | `POST api/migrations/actions` | [`ActionRequest`](crate::changes::ActionRequest) | [`ActionReport`](crate::changes::ActionReport) |
+//! | `POST api/migrations/actions` | [`ActionRequest`](crate::changes::ActionRequest), `Idempotency-Key` | [`ActionReport`](crate::changes::ActionReport) |
 //! | `GET api/vms?cluster=ID` or `?vm=ID&vm=ID` | | [`VmPage`](crate::vm::VmPage) |
 //! | `GET api/clouds?vm=ID&cluster=ID` | | `[`[`CloudOffer`](crate::cloud::CloudOffer)`]` |
 //! | `POST api/plan` | [`BatchRequest`](crate::batch::BatchRequest) | [`Plan`](crate::migration::Plan) |
@@ -21,8 +21,12 @@
 //! | `GET`, `POST api/vcenters` | [`AddVcenter`](crate::vcenter::AddVcenter) | [`VcenterView`](crate::vcenter::VcenterView), or all of them |
 //! | `PUT`, `DELETE api/vcenters/ID` | the appliance's | the appliance's |
 //! | `POST api/vcenters/ID/check` | | [`VcenterCheck`](crate::vcenter::VcenterCheck) |
+//! | `GET api/vcenters/ID/offer` | | everything that can be released: [`CloudOffer`](crate::cloud::CloudOffer) |
 //! | `GET`, `PUT api/vcenters/ID/released` | [`ReleasedObjects`](crate::cloud::ReleasedObjects) | [`ReleasedObjects`](crate::cloud::ReleasedObjects) |
 //! | `POST dyn/vm/menu`, `dyn/cluster/menu` | the Client's own, see [`menu`] | |
+//!
+//! `Idempotency-Key` counts for `api/migrations` and `api/migrations/actions`. Every other write can be sent again as
+//! it is: the second `PUT` or `DELETE` changes nothing more, and a cloud that was added is not added a second time.
 //!
 //! All but the first and the last carry `Authorization: Bearer <token of the grant>`. Failures are
 //! [`Problem`](crate::problem::Problem)s. 401 with the kind [`SESSION_UNKNOWN`] means: exchange the Client's

@@ -56,12 +56,12 @@ impl Log {
     fn read_new(self, live: Live) {
         self.read(live, |log, guid| async move {
             let newest = log.events.try_with_untracked(|events| events.newest(&guid)).flatten();
-            let (events, joined) = new_events(&guid, newest).await?;
+            let (page, joined) = new_events(&guid, newest).await?;
             log.update(|all| {
-                let first = newest.is_none();
-                let complete = first && events.len() < PER_REQUEST;
-                let different = all.head(&guid, events, joined);
-                different | (complete && all.tail(&guid, Vec::new(), true))
+                let different = all.head(&guid, page.events, joined);
+                // Of what did not join, the beginning is as new as of what is read for the first time.
+                let anew = newest.is_none() || !joined;
+                different | (anew && all.tail(&guid, Vec::new(), page.older_before))
             });
             Ok(())
         });
@@ -72,9 +72,8 @@ impl Log {
         self.read(live, |log, guid| async move {
             let before = log.events.try_with_untracked(|events| events.older_than(&guid)).flatten();
             let Some(before) = before else { return Ok(()) };
-            let events = page(&guid, Some(before)).await?;
-            let complete = events.len() < PER_REQUEST;
-            log.update(|all| all.tail(&guid, events, complete));
+            let page = page(&guid, Some(before)).await?;
+            log.update(|all| all.tail(&guid, page.events, page.older_before));
             Ok(())
         });
     }
@@ -108,25 +107,22 @@ impl Log {
     }
 }
 
-async fn page(guid: &Guid, before: Option<i64>) -> Result<Vec<EventView>, Failure> {
+async fn page(guid: &Guid, before: Option<i64>) -> Result<EventPage, Failure> {
     let before = before.map(|seq| format!("before={seq}&")).unwrap_or_default();
-    let path = format!("api/events?{before}limit={PER_REQUEST}");
-    Ok(api::read::<EventPage>(guid, &path).await?.events)
+    api::read(guid, &format!("api/events?{before}limit={PER_REQUEST}")).await
 }
 
 /// The newest events, down to the newest one known; and whether they reach down to it.
-async fn new_events(guid: &Guid, newest: Option<i64>) -> Result<(Vec<EventView>, bool), Failure> {
+async fn new_events(guid: &Guid, newest: Option<i64>) -> Result<(EventPage, bool), Failure> {
     let mut all = page(guid, None).await?;
     let Some(newest) = newest else { return Ok((all, true)) };
-    let mut last = all.len();
-    while last == PER_REQUEST && all.iter().all(|event| event.seq > newest) {
-        if all.len() >= KEPT {
+    while let Some(before) = all.older_before.filter(|before| *before > newest) {
+        if all.events.len() >= KEPT {
             return Ok((all, false));
         }
-        let before = all.iter().map(|event| event.seq).min();
-        let more = page(guid, before).await?;
-        last = more.len();
-        all.extend(more);
+        let more = page(guid, Some(before)).await?;
+        all.events.extend(more.events);
+        all.older_before = more.older_before;
     }
     Ok((all, true))
 }

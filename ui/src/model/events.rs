@@ -21,6 +21,8 @@ struct Source {
     known: Events,
     /// Whether there is nothing older.
     complete: bool,
+    /// From where older ones are to be asked for, where that is not the oldest known: a user may see none of many.
+    before: Option<i64>,
 }
 
 impl EventLog {
@@ -33,7 +35,7 @@ impl EventLog {
     pub fn older_than(&self, source: &str) -> Option<i64> {
         let source =
             self.sources.get(source).filter(|source| !source.complete && source.known.len() < KEPT)?;
-        source.known.keys().next().copied()
+        source.floor()
     }
 
     /// Takes in a source's newest events. `joined` says that they reach down to what was known; else what was known
@@ -46,11 +48,12 @@ impl EventLog {
         source.add(events)
     }
 
-    /// Takes in events older than all known ones of a source. `complete` says that there are none before them.
-    pub fn tail(&mut self, source: &str, events: Vec<EventView>, complete: bool) -> bool {
+    /// Takes in events older than all known ones of a source. Older ones are to be asked for before `before`; without it
+    /// there are none.
+    pub fn tail(&mut self, source: &str, events: Vec<EventView>, before: Option<i64>) -> bool {
         let source = self.sources.entry(source.to_owned()).or_default();
-        let different = source.complete != complete;
-        source.complete = complete;
+        let different = (source.complete, source.before) != (before.is_none(), before);
+        (source.complete, source.before) = (before.is_none(), before);
         source.add(events) | different
     }
 
@@ -58,7 +61,7 @@ impl EventLog {
     /// is more, because others of the same time would be missing.
     pub fn shown(&self) -> Vec<Arc<EventView>> {
         let open = self.sources.values().filter(|source| !source.complete);
-        let floor = open.filter_map(|source| source.known.keys().next().copied()).max().unwrap_or(i64::MIN);
+        let floor = open.filter_map(Source::floor).max().unwrap_or(i64::MIN);
         let mut all = Events::new();
         for source in self.sources.values() {
             all.extend(source.known.range(floor..).map(|(seq, event)| (*seq, event.clone())));
@@ -68,6 +71,11 @@ impl EventLog {
 }
 
 impl Source {
+    /// Down to which number everything is known.
+    fn floor(&self) -> Option<i64> {
+        self.before.or_else(|| self.known.keys().next().copied())
+    }
+
     fn add(&mut self, events: Vec<EventView>) -> bool {
         let mut different = false;
         for event in events {
@@ -78,7 +86,7 @@ impl Source {
         }
         while self.known.len() > KEPT {
             self.known.pop_first();
-            self.complete = false;
+            (self.complete, self.before) = (false, None);
         }
         different
     }
@@ -130,7 +138,7 @@ mod tests {
         log.head("b", events([1, 8]), false);
         assert_eq!(shown(&log), [8, 7, 6, 5]);
         assert_eq!((log.older_than("a"), log.older_than("b")), (Some(5), Some(1)));
-        log.tail("a", events([2]), true);
+        log.tail("a", events([2]), None);
         assert_eq!(shown(&log), [8, 7, 6, 5, 2, 1]);
         assert_eq!(log.older_than("a"), None);
     }
@@ -138,7 +146,7 @@ mod tests {
     #[test]
     fn no_more_are_kept_than_a_page_can_show() {
         let mut log = EventLog::default();
-        log.tail("a", events(0..KEPT as i64 + 5), true);
+        log.tail("a", events(0..KEPT as i64 + 5), None);
         assert_eq!((log.shown().len(), log.older_than("a")), (KEPT, None));
     }
 }

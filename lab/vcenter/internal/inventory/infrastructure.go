@@ -97,7 +97,7 @@ func (b *builder) cluster(parent *object.Folder, cfg *config.Cluster) (*cluster,
 			return nil, fmt.Errorf("host %q was not made", name)
 		}
 		product := host.Config.Product
-		product.Version = b.cfg.Version
+		product.Version = hostVersion(b.cfg.Version)
 		product.FullName = "VMware ESXi " + b.cfg.Version + " (simulated)"
 		host.Config.Product = product
 		host.Summary.Config.Product = &product
@@ -116,6 +116,20 @@ func (b *builder) cluster(parent *object.Folder, cfg *config.Cluster) (*cluster,
 		}
 	}
 	return c, nil
+}
+
+// hostVersion is the version of a site's hosts. vcsim does not know the newest and makes nothing of their cluster;
+// the one before has the same hardware versions.
+func hostVersion(site string) string {
+	if _, err := types.ParseESXiVersion(site); err == nil {
+		return site
+	}
+	for _, known := range []string{"8.0.2", "7.0.2"} {
+		if strings.HasPrefix(site, known[:len("8.0.")]) {
+			return known
+		}
+	}
+	return site
 }
 
 // networks makes standard networks beside the one every datacenter has.

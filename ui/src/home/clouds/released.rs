@@ -65,14 +65,13 @@ pub(super) fn Released(state: State, cloud: VcenterView) -> impl IntoView {
     let path = move || format!("api/vcenters/{}/released", id.get_value());
     let read = move || {
         let guid = state.guid.get_value();
+        let whole = format!("api/vcenters/{}/offer", id.get_value());
         leptos::task::spawn_local(async move {
             let now: Result<ReleasedObjects, Failure> = api::read(&guid, &path()).await;
-            let offers: Result<Vec<CloudOffer>, Failure> = api::read(&guid, "api/clouds").await;
-            match (now, offers) {
-                (Ok(now), Ok(offers)) => {
+            match (now, api::read::<CloudOffer>(&guid, &whole).await) {
+                (Ok(now), Ok(whole)) => {
                     let _ = released.try_set(now);
-                    let own = offers.into_iter().find(|offer| offer.vcenter.as_str() == id.get_value());
-                    let _ = offer.try_set(own);
+                    let _ = offer.try_set(Some(whole));
                 }
                 (Err(reason), _) | (_, Err(reason)) => {
                     let _ = failure.try_set(Some(reason));
