@@ -52,7 +52,7 @@ pub struct App {
     /// The users' sessions.
     pub table: Arc<Table>,
     /// Signs and checks tokens.
-    pub keys: Keys,
+    pub keys: Arc<Keys>,
     /// The vCenters that are known.
     pub vcenters: Arc<Vcenters>,
     /// The appliance.

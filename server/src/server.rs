@@ -128,7 +128,9 @@ fn prepare(folder: &Folder, plugin: Plugin) -> Result<Arc<App>, RunError> {
         idle: Duration::from_secs(config.idle_seconds.max(60)),
         ..Limits::default()
     };
-    let table = Arc::new(Table::new(Arc::new(LiveGate::default()), vcenters.clone(), clock.clone(), limits));
+    let keys = Arc::new(folder.keys()?);
+    let gate = Arc::new(LiveGate::default());
+    let table = Arc::new(Table::new(gate, vcenters.clone(), clock.clone(), limits, keys.clone()));
     let feed = Arc::new(Feed::new(upstream.clone(), vcenters.clone(), table.clone(), clock.clone()));
     let fetches = Fetches::open(&plugin.version, Some(folder.file("manifest-fetches.json")));
     Ok(Arc::new(App {
@@ -137,7 +139,7 @@ fn prepare(folder: &Folder, plugin: Plugin) -> Result<Arc<App>, RunError> {
         config,
         assets,
         table,
-        keys: folder.keys()?,
+        keys,
         vcenters,
         upstream,
         feed,

@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::problem::Failure;
 use crate::session::InUse;
 use crate::session::rights::{Answer, Mask};
+use crate::token::Claims;
 use crate::vcenters::{Vcenter, Vcenters};
 
 /// Our own token in a request.
@@ -50,13 +51,27 @@ impl FromRequestParts<Arc<App>> for Caller {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Failure> {
         let token = bearer(&parts.headers).unwrap_or_default();
         let claims = app.keys.check(token, app.clock.now()).ok_or_else(Failure::session_unknown)?;
-        let session = app.table.enter(claims.clone).ok_or_else(Failure::session_unknown)?;
+        let session = match app.table.enter(claims.clone) {
+            Some(session) => session,
+            None => open_again(app, &parts.headers, &claims).await?,
+        };
         // The same by construction; a token that says otherwise is not to be trusted.
         if session.user != claims.sub || session.vcenter.guid != claims.guid {
             return Err(Failure::session_unknown());
         }
         Ok(Self { app: app.clone(), session, object: claims.object })
     }
+}
+
+/// The session that a token of ours names, for a page that shows the Client's token too: another instance
+/// gave ours out, and holds a session of its own.
+async fn open_again(app: &App, headers: &HeaderMap, claims: &Claims) -> Result<InUse, Failure> {
+    let token = client_token(headers).map_err(|_| Failure::session_unknown())?;
+    if app.table.id_of(&token, &claims.guid) != claims.clone {
+        return Err(Failure::session_unknown());
+    }
+    let vcenter = app.vcenters.get(&claims.guid).ok_or_else(Failure::session_unknown)?;
+    app.table.exchange(&vcenter, &token, client(headers, &app.vcenters).as_ref()).await
 }
 
 impl Caller {
@@ -162,7 +177,7 @@ impl Caller {
     fn failed(&self, error: Error) -> Failure {
         let failure = Failure::from(error);
         if failure.is(hdm_shared::plugin::SESSION_UNKNOWN) {
-            self.app.table.end(self.session.id);
+            self.app.table.end(&self.session);
         }
         failure
     }

@@ -74,7 +74,7 @@ async fn narrow(caller: &Caller, session: &InUse, offer: &mut CloudOffer) -> Res
         Err(error) => {
             let failure = Failure::from(error);
             if failure.is(SESSION_UNKNOWN) {
-                caller.app.table.end(session.id);
+                caller.app.table.end(session);
                 return Err(failure);
             }
             // Nobody knows what the user sees, so nothing is shown.

@@ -139,6 +139,33 @@ async fn a_token_of_ours_is_good_for_five_minutes_here_and_unknown_to_another_in
 }
 
 #[tokio::test]
+async fn two_instances_may_be_asked_in_turns() {
+    let s = Setting::new().await;
+    s.administrator();
+    let second = s.second().await;
+    let grant = s.grant("root", None).await;
+    let ours = format!("Bearer {}", grant.token);
+    let ask = async |at: &Setting, theirs: Option<&str>| {
+        let mut headers = vec![("authorization", ours.as_str())];
+        headers.extend(theirs.map(|token| ("vmware-api-session-id", token)));
+        let answer = at.send(Method::GET, "/api/changes?since=0", &headers, None).await;
+        (answer.status.as_u16(), answer.json()["migrations"].as_array().map(Vec::len))
+    };
+    let (tickets, _) = s.gate.count();
+    assert_eq!(ask(&second, None).await, (401, None));
+    assert_eq!(ask(&second, Some("token-of-another")).await, (401, None));
+    assert_eq!(s.gate.count().0, tickets, "nobody was asked about another token");
+    assert_eq!(ask(&second, Some("token-of-root")).await, (200, Some(10)), "the page shows both, once");
+    for _ in 0..3 {
+        assert_eq!((ask(&s, None).await, ask(&second, None).await), ((200, Some(10)), (200, Some(10))));
+    }
+    assert_eq!(s.gate.count().1, 2, "each has a session of its own");
+    s.gate.log_out("token-of-root");
+    s.pass(300);
+    assert_eq!(ask(&second, Some("token-of-root")).await.0, 401);
+}
+
+#[tokio::test]
 async fn a_client_that_logs_out_is_out_within_six_minutes() {
     let s = Setting::new().await;
     s.administrator();
