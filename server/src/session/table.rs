@@ -432,6 +432,9 @@ impl Table {
             Ok(ticket) => ticket,
             Err(error) => {
                 self.note_unlinked(key, home, &error);
+                if key.guid == home.guid && matches!(error, Error::TokenRefused { .. }) {
+                    self.end_all_of(&key.token);
+                }
                 return Err(self.refuse(key, held, error));
             }
         };
@@ -449,6 +452,13 @@ impl Table {
             }
             Err(error) => Err(self.refuse(key, None, error)),
         }
+    }
+
+    /// Ends all sessions of a token that the vCenter it comes from knows no more.
+    fn end_all_of(&self, token: &[u8; 32]) {
+        let of_it: Vec<Arc<Held>> =
+            self.lock().by_id.extract_if(|_, held| held.key.token == *token).map(|(_, held)| held).collect();
+        of_it.into_iter().for_each(log_out);
     }
 
     /// A vCenter that knows a token and gives no ticket for another vCenter is not linked with it. What it

@@ -82,6 +82,20 @@ async fn renewal_needs_a_client_that_is_still_logged_in() {
 }
 
 #[tokio::test]
+async fn a_linked_clouds_session_ends_with_the_clients() {
+    let s = setting(Limits::default());
+    let fake = s.gate.log_in_at("t1", "ann", Some("guid-1"), &["guid-2"]);
+    let ann = s.table.exchange(&s.onprem, &token("t1"), None).await.map_err(drop).unwrap();
+    s.table.link(&ann, &token("t1")).await;
+    assert_eq!(s.table.len(), 2);
+    s.gate.log_out("t1");
+    s.clock.advance(Duration::from_secs(30));
+    assert!(s.table.exchange(&s.onprem, &token("t1"), None).await.is_err());
+    assert!(s.table.is_empty());
+    until(|| fake.ended() == 2).await;
+}
+
+#[tokio::test]
 async fn a_session_in_use_is_never_evicted_and_what_is_evicted_is_logged_out() {
     let s = setting(Limits { sessions: 2, ..Limits::default() });
     let sessions: Vec<_> = (0..4).map(|n| s.gate.log_in(&format!("t{n}"), "ann")).collect();
