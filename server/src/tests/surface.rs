@@ -85,7 +85,7 @@ async fn the_policy_names_the_vcenters_and_the_manifests_fetches_are_noted() {
         answer.headers["content-security-policy"],
         "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; \
          font-src 'self' data:; connect-src 'self'; base-uri 'self'; form-action 'none'; frame-ancestors 'self' \
-         https://onprem.example.org https://cloud.example.org"
+         https://onprem.example.org"
     );
     let fetches = s.app.fetches.all();
     assert_eq!((fetches.version.as_str(), fetches.fetches.len()), ("0.9.0", 1));
