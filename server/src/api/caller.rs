@@ -111,7 +111,7 @@ impl Caller {
     ) -> Result<HashMap<MoRef, Answer>, Failure> {
         let now = self.app.clock.uptime();
         let asked = self.session.rights.of(self.session.session.as_ref(), objects, wanted, now).await;
-        asked.map_err(|error| self.failed(error))
+        asked.map_err(|error| self.ended(Failure::of_rights(error)))
     }
 
     /// Which of these objects the user holds a privilege on. What is gone counts as what is above everything:
@@ -175,7 +175,10 @@ impl Caller {
 
     /// A failure of vCenter. A session that it has ended is not kept.
     fn failed(&self, error: Error) -> Failure {
-        let failure = Failure::from(error);
+        self.ended(error.into())
+    }
+
+    fn ended(&self, failure: Failure) -> Failure {
         if failure.is(hdm_shared::plugin::SESSION_UNKNOWN) {
             self.app.table.end(&self.session);
         }
