@@ -11,6 +11,7 @@ use hdm_shared::batch::BatchRequest;
 use hdm_shared::migration::{MigrationView, Plan};
 use hdm_shared::plugin::{MAX_SELECTED, Privilege};
 use hdm_shared::problem::Finding;
+use hdm_shared::vcenter::VcenterRole;
 use hdm_vsphere::MoRef;
 
 use super::scrub::Scrub;
@@ -66,6 +67,14 @@ pub fn key(caller: &Caller, headers: &HeaderMap) -> Result<Option<String>, Failu
 async fn permitted(caller: &Caller, mut request: BatchRequest) -> Result<(BatchRequest, Scrub), Failure> {
     caller.must_be_source()?;
     let source = caller.session.vcenter.id.clone();
+    // The appliance would name all that there are.
+    let cloud = caller.app.vcenters.named(&request.cloud);
+    if cloud.is_none_or(|cloud| cloud.role != VcenterRole::Cloud) {
+        return Err(Failure::bad_request(format!(
+            "There is no cloud '{}' that HDM has reached.",
+            request.cloud
+        )));
+    }
     if request.source.as_ref().is_some_and(|named| *named != source) {
         let detail = format!(
             "The page's session is one of the vCenter '{source}'; VMs of others are moved from there."
