@@ -48,7 +48,7 @@ async fn without_a_session_there_are_files_and_health_and_nothing_sets_cookies_o
     let grant = s.grant("root", None).await;
     let token = format!("Bearer {}", grant.token);
     for (path, methods) in ROUTES {
-        for method in methods.iter().copied().chain(["OPTIONS", "PATCH"]) {
+        for method in methods.iter().copied().chain(["OPTIONS", "PATCH", "HEAD"]) {
             for headers in
                 [vec![], vec![("authorization", token.as_str()), ("origin", "https://evil.example")]]
             {
@@ -67,7 +67,11 @@ async fn without_a_session_there_are_files_and_health_and_nothing_sets_cookies_o
                 assert!(!answer.headers.contains_key("x-frame-options"), "{what}");
                 let public = ["/healthz", "/index.html", "/plugin.json"].contains(&path);
                 if !with_session {
-                    assert_eq!(answer.status.is_success(), public && method == Method::GET, "{what}");
+                    assert_eq!(
+                        answer.status.is_success(),
+                        public && [Method::GET, Method::HEAD].contains(&method),
+                        "{what}"
+                    );
                 }
                 assert_ne!(answer.status, 500, "{what}");
                 assert!(!answer.text.contains(&grant.token), "{what}");
