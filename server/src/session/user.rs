@@ -149,6 +149,8 @@ impl UserSession for Session {
 
 /// What is held on an object; nothing at all if it is gone.
 type HeldOn = (MoRef, Option<Vec<String>>);
+/// What is held on objects that are all there.
+type AllHeld = Vec<(MoRef, Vec<String>)>;
 
 /// The questions of which an answer about many objects is made.
 trait Questions: Clone + Send + Sync {
@@ -157,7 +159,7 @@ trait Questions: Clone + Send + Sync {
         &'a self,
         objects: &'a [MoRef],
         asked: &'a [&'static str],
-    ) -> BoxFuture<'a, Result<Vec<(MoRef, Vec<String>)>, Error>>;
+    ) -> BoxFuture<'a, Result<AllHeld, Error>>;
 
     /// Which of them can be read. Hidden ones come with `false`, and what is gone is left out.
     fn readable<'a>(&'a self, objects: &'a [MoRef]) -> BoxFuture<'a, Result<Vec<(MoRef, bool)>, Error>>;
@@ -168,7 +170,7 @@ impl Questions for Session {
         &'a self,
         objects: &'a [MoRef],
         asked: &'a [&'static str],
-    ) -> BoxFuture<'a, Result<Vec<(MoRef, Vec<String>)>, Error>> {
+    ) -> BoxFuture<'a, Result<AllHeld, Error>> {
         self.held_privileges(objects, asked).boxed()
     }
 
@@ -261,7 +263,7 @@ mod tests {
             &'a self,
             objects: &'a [MoRef],
             asked: &'a [&'static str],
-        ) -> BoxFuture<'a, Result<Vec<(MoRef, Vec<String>)>, Error>> {
+        ) -> BoxFuture<'a, Result<AllHeld, Error>> {
             *self.calls.lock().unwrap() += 1;
             let fault = |object: &MoRef| {
                 let n = number(object);
@@ -276,12 +278,10 @@ mod tests {
                 let fault = Fault { kind: kind.into(), message: String::new(), detail };
                 Some(Error::Fault { operation: String::new(), object: String::new(), fault })
             };
+            let held: Vec<String> = asked.iter().map(|&id| id.to_owned()).collect();
             let answer = match objects.iter().find_map(fault) {
                 Some(fault) => Err(fault),
-                None => {
-                    let held: Vec<String> = asked.iter().map(|&id| id.to_owned()).collect();
-                    Ok(objects.iter().map(|object| (object.clone(), held.clone())).collect())
-                }
+                None => Ok(objects.iter().map(|object| (object.clone(), held.clone())).collect()),
             };
             async move { answer }.boxed()
         }

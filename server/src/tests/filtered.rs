@@ -216,7 +216,13 @@ async fn a_privilege_that_goes_while_a_page_is_made_is_gone_from_that_page() {
         fake.then(move || {
             other.grant(&vm(1), Mask::NONE);
             let answers = vec![(vm(1), crate::session::rights::Answer::Holds(Mask::NONE))];
-            frame.rights.learn(vec![vm(1)], answers, Mask::ALL, now, &mut Default::default());
+            frame.rights.learn(
+                vec![vm(1)],
+                answers,
+                Mask::ALL,
+                now,
+                &mut std::collections::HashMap::default(),
+            );
         });
     });
     let page = s.get(&grant, &format!("/api/changes?since={}", first["cursor"])).await.json();
