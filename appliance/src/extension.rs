@@ -50,22 +50,31 @@ pub fn wanted(plugin: Option<ExtensionPlugin>) -> ExtensionSpec {
     }
 }
 
-/// Registers the extension, or brings its types up to date; a plug-in that is registered stays. Doing it twice
-/// is doing it once.
+/// Registers the extension, or brings its types up to date; a plug-in that is registered stays, under its
+/// version. Doing it twice is doing it once.
 ///
 /// A registration of a higher version is left alone: a newer appliance on the same vCenter wrote it, and knows
 /// all of our types.
 pub async fn ensure(session: &Session) -> Result<Registration, Error> {
     match session.find_extension(KEY).await? {
         None => write(session, &wanted(None), None).await,
-        Some(known) => {
-            let wanted = wanted(known.plugin.clone());
-            if missing(&wanted, &known).is_empty() && number(&known.version) >= number(VERSION) {
-                return Ok(Registration::Current);
-            }
-            write(session, &wanted, Some(&known)).await
-        }
+        Some(known) => match renewed(&known) {
+            None => Ok(Registration::Current),
+            Some(wanted) => write(session, &wanted, Some(&known)).await,
+        },
     }
+}
+
+/// What a registration is to become; `None` if it may stay as it is. The vSphere Client keeps a manifest for as
+/// long as the registered version stays the same: were it raised before the plugin server has the new manifest,
+/// the Client would keep the old one under the new version for ever. So only [`set_plugin`] raises it.
+fn renewed(known: &ExtensionInfo) -> Option<ExtensionSpec> {
+    let mut wanted = wanted(known.plugin.clone());
+    if known.plugin.is_some() {
+        wanted.version.clone_from(&known.version);
+    }
+    let is_current = missing(&wanted, known).is_empty() && number(&known.version) >= number(&wanted.version);
+    (!is_current).then_some(wanted)
 }
 
 /// Registers a plug-in, or takes it away: `None` leaves a headless extension.
@@ -144,6 +153,25 @@ mod tests {
         assert!(missing(&spec, &known()).is_empty());
         let without = ExtensionInfo { task_ids: Vec::new(), privilege_ids: Vec::new(), ..known() };
         assert_eq!(missing(&spec, &without).len(), spec.tasks.len() + spec.privileges.len());
+    }
+
+    #[test]
+    fn the_version_is_raised_only_while_no_plugin_is_registered() {
+        let old = ExtensionInfo { version: "0.0.1".into(), ..known() };
+        assert_eq!(renewed(&old).map(|spec| spec.version).as_deref(), Some(VERSION));
+        assert!(renewed(&known()).is_none());
+        let plugin = ExtensionPlugin {
+            manifest_url: "https://hdm/plugin.json".into(),
+            admin_email: "hdm@example.org".into(),
+            thumbprint: String::new(),
+            certificate_pem: None,
+        };
+        let old = ExtensionInfo { plugin: Some(plugin), ..old };
+        assert!(renewed(&old).is_none(), "its types are there");
+        let lacking = ExtensionInfo { event_ids: Vec::new(), ..old };
+        let spec =
+            renewed(&lacking).map(|spec| (spec.version, spec.plugin.is_some(), spec.events.is_empty()));
+        assert_eq!(spec, Some(("0.0.1".into(), true, false)));
     }
 
     #[test]

@@ -123,7 +123,7 @@ pub fn line(view: &MigrationView) -> String {
         ));
     }
     let rate: u64 = view.disks.iter().map(|disk| disk.rate_bytes_per_second).sum();
-    if view.step.as_deref() == Some("transfer") {
+    if view.step.as_deref() == Some("transfer") && !view.state.is_final() {
         let done: u64 = view.disks.iter().map(|disk| disk.position_bytes).sum();
         let all: u64 = view.disks.iter().map(|disk| disk.capacity_bytes).sum();
         parts.push(format!(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, State};
 use axum::handler::Handler;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
@@ -151,13 +151,15 @@ where
 async fn file(
     State(app): Shared,
     peer: Option<axum::Extension<ConnectInfo<std::net::SocketAddr>>>,
+    method: Method,
     request: HeaderMap,
     Path(name): Path<String>,
 ) -> Response {
     let Some(asset) = app.assets.get(&name) else {
         return Failure::not_found("There is no such file.").into_response();
     };
-    if name == MANIFEST {
+    // A question for its headers alone does not fetch it.
+    if name == MANIFEST && method == Method::GET {
         let agent = request.get(header::USER_AGENT).map(|agent| String::from_utf8_lossy(agent.as_bytes()));
         app.fetches.note(ManifestFetch {
             version: app.version.clone(),

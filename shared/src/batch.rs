@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::cloud::ReleasedObjects;
 use crate::ids::VcenterId;
 use crate::migration::{ColdOptions, ColdRequest, TargetChoice};
 
@@ -15,6 +16,10 @@ pub struct BatchRequest {
     pub source: Option<VcenterId>,
     /// The vCenter to move to.
     pub cloud: VcenterId,
+    /// What of the cloud may be chosen and named, beside what an administrator released: what a user of a vCenter
+    /// that is linked with the cloud sees there. Everything if absent; the plugin server sets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<ReleasedObjects>,
     /// The VMs; at most [`MAX_VMS_PER_REQUEST`](crate::migration::MAX_VMS_PER_REQUEST).
     pub items: Vec<BatchItem>,
 }
@@ -38,6 +43,6 @@ impl From<ColdRequest> for BatchRequest {
     fn from(request: ColdRequest) -> Self {
         let ColdRequest { source, vms, cloud, target, options } = request;
         let item = |vm| BatchItem { vm, target: target.clone(), options: options.clone() };
-        Self { source, cloud, items: vms.into_iter().map(item).collect() }
+        Self { source, cloud, within: None, items: vms.into_iter().map(item).collect() }
     }
 }

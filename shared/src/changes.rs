@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::display::Action;
 use crate::ids::MigrationId;
-use crate::migration::{LogLine, MigrationView};
+use crate::migration::{LogLine, MigrationState, MigrationView};
 use crate::problem::Problem;
 
 /// How many migrations one page of changes may hold; what is left comes with the next.
@@ -14,6 +14,20 @@ pub const MAX_CHANGES: usize = 500;
 pub const MAX_ACTED_ON: usize = 500;
 /// How long a migration that is done stays on the list of what is in progress.
 pub const DONE_SHOWN_SECONDS: i64 = 3_600;
+
+/// Whether a migration is on the list of what is in progress: everything unfinished, what failed until it is
+/// retried or dismissed, and what ended well, or by a person's wish, in the last hour.
+pub fn is_in_progress(migration: &MigrationView, now: Timestamp) -> bool {
+    if !migration.state.is_final() {
+        return true;
+    }
+    if migration.dismissed {
+        return false;
+    }
+    let age = |ended: Timestamp| now.as_second().saturating_sub(ended.as_second());
+    migration.state == MigrationState::Failed
+        || migration.ended_at.is_none_or(|ended| age(ended) < DONE_SHOWN_SECONDS)
+}
 
 /// What has changed since a cursor.
 ///

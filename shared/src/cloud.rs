@@ -88,3 +88,11 @@ pub struct ReleasedObjects {
     /// Networks.
     pub networks: Option<Vec<String>>,
 }
+
+impl ReleasedObjects {
+    /// Nothing at all.
+    pub fn none() -> Self {
+        let none = || Some(Vec::new());
+        Self { clusters: none(), folders: none(), datastores: none(), networks: none() }
+    }
+}

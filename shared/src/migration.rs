@@ -92,7 +92,7 @@ pub struct TargetChoice {
     pub pool: Option<String>,
     /// Datastore. A datastore cluster is refused with the names of its members.
     pub datastore: Option<String>,
-    /// VM folder; the datacenter's root VM folder if absent.
+    /// VM folder; the datacenter's root VM folder if absent, or the only one that is released.
     pub folder: Option<String>,
     /// Source network to target network, by name or id.
     pub networks: BTreeMap<String, String>,

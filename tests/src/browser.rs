@@ -221,6 +221,22 @@ impl Browser {
         .await;
     }
 
+    /// Opens a menu by its button, and chooses an entry. The menu must be where its button is.
+    pub async fn choose_in(&self, button: &str, entry: &str) {
+        self.press(button).await;
+        let menu = self.see("[role=menu]").await.rect().await.unwrap();
+        let opener = By::XPath(format!("//button[@aria-label={}]", quoted(button)));
+        let opener = self.shown(&opener).await.unwrap().rect().await.unwrap();
+        let apart = |a: f64, a_size: f64, b: f64, b_size: f64| (b - (a + a_size)).max(a - (b + b_size));
+        assert!(
+            apart(menu.x, menu.width, opener.x, opener.width) <= 2.0
+                && apart(menu.y, menu.height, opener.y, opener.height) <= 2.0,
+            "the menu of '{button}' is at {menu:?}, its button at {opener:?}"
+        );
+        let entry = format!("//*[@role='menu']//*[normalize-space(.)={}]", quoted(entry));
+        self.hit(&By::XPath(entry)).await;
+    }
+
     /// Whether the button with this text can be pressed.
     pub async fn can_press(&self, text: &str) -> bool {
         let button = format!("//button[normalize-space(.)={0} or @aria-label={0}]", quoted(text));

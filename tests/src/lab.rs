@@ -196,6 +196,41 @@ pub struct Lab {
     pub directory: TempDir,
 }
 
+/// How many of a log's last lines a failed test shows.
+const SHOWN_LINES: usize = 20;
+
+impl Drop for Lab {
+    /// After a failure the logs are what one wants to read.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        self.directory.disable_cleanup(true);
+        eprintln!("The test's folder is kept: {}", self.directory.path().display());
+        for log in logs(self.directory.path()) {
+            let text = std::fs::read_to_string(&log).unwrap_or_default();
+            let lines: Vec<&str> = text.lines().collect();
+            let end = &lines[lines.len().saturating_sub(SHOWN_LINES)..];
+            eprintln!("--- the end of {}\n{}", log.display(), end.join("\n"));
+        }
+    }
+}
+
+/// The logs of the sites and of what stands beside them.
+fn logs(directory: &std::path::Path) -> Vec<PathBuf> {
+    let entries = |folder: &std::path::Path| -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect()
+    };
+    let (here, mut logs) = (entries(directory), Vec::new());
+    for path in here {
+        let below = if path.is_dir() { entries(&path) } else { vec![path] };
+        logs.extend(below.into_iter().filter(|file| file.extension().is_some_and(|ending| ending == "log")));
+    }
+    logs.sort();
+    logs
+}
+
 impl Lab {
     /// Two sites with the usual clusters, datastores and networks, and these VMs on-premises.
     pub async fn start(vms: Value) -> Self {

@@ -188,7 +188,8 @@ async fn a_cloud_is_watched_and_its_password_is_changed_only_to_one_that_works()
     })
     .await;
     wait::until("the cloud has been sampled", async || {
-        let series = plugin.get("/samples?cloud=cloud&cluster=C0").await;
+        let series =
+            plugin.get(&format!("/samples?cloud=cloud&cluster={}", c0["id"].as_str().unwrap())).await;
         assert_eq!((&series["step_seconds"], &series["threshold_percent"]), (&json!(20), &json!(80.0)));
         let sample = series["samples"][0].clone();
         if sample["at_ms"].as_i64().is_some_and(|at| at % 20_000 == 0) { Ok(()) } else { Err(series) }

@@ -163,10 +163,17 @@ async fn each_user_sees_and_does_what_vcenter_permits() {
     assert_eq!(names(&s.server.get(&olga, "api/migrations?since_ms=0").await.json()), ["shown-1"]);
     assert!(s.server.get(&admin, "api/events?limit=1000").await.text.contains(HIDDEN));
     assert!(s.server.get(&olga, "api/events?limit=1000").await.text.contains("shown-1"));
+    let shown_page = s.server.get(&olga, "api/changes?since=0").await.json();
     let body = json!({"action": "dismiss", "migrations": [secret, id]});
     let report = s.server.call(&olga, Method::POST, "api/migrations/actions", Some(&body)).await.ok().json();
     assert_eq!(report["outcomes"][0]["problem"]["status"], 404, "{report}");
     assert_eq!(report["outcomes"][1]["problem"], json!(null), "{report}");
+    wait::until("a page that shows it is told that it was dismissed", async || {
+        let path = format!("api/changes?since={}", shown_page["cursor"]);
+        let page = s.server.get(&olga, &path).await.ok().json();
+        if page["migrations"][0]["dismissed"] == true { Ok(()) } else { Err(page) }
+    })
+    .await;
     let refused = json!({"cloud": "cloud", "items": [{"vm": s.moid("secret-2")}]});
     for path in ["api/plan", "api/migrations"] {
         let answer = s.server.call(&olga, Method::POST, path, Some(&refused)).await;
@@ -258,6 +265,19 @@ async fn a_user_of_a_linked_cloud_has_a_session_there_too() {
     let folders = offers[0]["folders"].as_array().unwrap();
     let paths: Vec<&str> = folders.iter().map(|folder| folder["path"].as_str().unwrap()).collect();
     assert_eq!(paths, ["/DC0/vm", "/DC0/vm/Prod", "/DC0/vm/Prod/Web"]);
+    // Nor does she move anything to a cluster that she does not see, whatever she calls it.
+    let admin = s.grant(ADMINISTRATOR, None).await;
+    let whole = s.batch(&admin, "shown-1").await;
+    for cluster in [whole["items"][0]["target"]["cluster"].clone(), json!("C0"), json!(null)] {
+        let mut body = whole.clone();
+        body["items"][0]["target"]["cluster"] = cluster.clone();
+        let plan = s.server.call(&here, Method::POST, "api/plan", Some(&body)).await.ok().text;
+        let code = plan.contains("target-not-released") || plan.contains("cluster-unknown");
+        assert!(code || plan.contains("cluster-missing"), "{cluster}: {plan}");
+        assert!(!plan.contains("/DC0/host"), "{cluster}: {plan}");
+        let started = s.server.call(&here, Method::POST, "api/migrations", Some(&body)).await;
+        assert!(started.status == 422 && !started.text.contains("/DC0/host"), "{cluster}: {started:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

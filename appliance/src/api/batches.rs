@@ -63,7 +63,9 @@ pub fn once(headers: &HeaderMap, user: &str, request: &BatchRequest) -> Result<O
             "An Idempotency-Key has 1 to {MAX_KEY_CHARS} visible ASCII characters. Make a new one, such as a UUID."
         )));
     }
-    let text = serde_json::to_vec(request).map_err(StoreError::from)?;
+    // What the user sees of the cloud may have changed when the same is sent again.
+    let request = BatchRequest { within: None, ..request.clone() };
+    let text = serde_json::to_vec(&request).map_err(StoreError::from)?;
     let digest = hex::encode(digest(&SHA256, &text));
     Ok(Some(Once { user: user.to_owned(), key: key.to_owned(), digest }))
 }

@@ -1,12 +1,16 @@
 //! Registering the plug-in with a vCenter, and what can be checked of it from here.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{Path, State};
+use axum::http::header;
 use hdm_plugin_manifest::{KEY, VERSION};
 use hdm_shared::VcenterId;
+use hdm_shared::plugin::APPLIANCE_AGENT;
 use hdm_shared::plugin::registration::{RegisterPlugin, RegistrationView};
 use hdm_shared::problem::{Finding, Problem};
 use hdm_vsphere::{
@@ -26,10 +30,13 @@ const PROBE: Duration = Duration::from_secs(10);
 const MANIFEST: &str = "plugin.json";
 /// What registering needs.
 const PRIVILEGES: &[&str] = &["Extension.Register", "Extension.Update"];
+/// How much of what a plugin server gives out as its manifest is read, in bytes.
+const MAX_MANIFEST_BYTES: usize = 1 << 20;
 /// From this version of the vSphere API on vCenter takes the certificate beside its thumbprint.
 const CERTIFICATE_SINCE: [u32; 4] = [8, 0, 2, 0];
 
-/// Registers the plug-in, or writes the registration anew: thumbprint and certificate always together.
+/// Registers the plug-in, or writes the registration anew: thumbprint and certificate always together. The plugin
+/// server must give out the manifest of this version of HDM.
 #[utoipa::path(put, path = "/api/v1/vcenters/{id}/plugin", tag = "plugin", params(("id" = String, Path)),
     request_body = RegisterPlugin,
     responses((status = 200, body = RegistrationView), (status = 400, body = Problem), (status = 404, body = Problem),
@@ -54,8 +61,9 @@ pub async fn register(
         thumbprint: presented.sha256.to_string(),
         certificate_pem: takes_certificate(&about).then(|| presented.pem.clone()),
     };
-    let mut found = (Vec::new(), Vec::new());
+    let mut found = Found::default();
     check_certificate(&url, &plugin, &presented, &mut found);
+    check_manifest(&url, presented.sha256, &mut found).await;
     check_rights(&site, &mut found).await?;
     if found.1.iter().any(Finding::blocks) {
         let mut refused = ApiError::new(
@@ -70,7 +78,7 @@ pub async fn register(
     let done = extension::set_plugin(&site.session, Some(plugin)).await?;
     tracing::info!(vcenter = %id, ?done, %url, "the plug-in is registered");
     let known = site.session.find_extension(KEY).await?;
-    Ok(Json(view(known, found)))
+    Ok(Json(view(&site, known, found).await))
 }
 
 /// Takes the plug-in away. The types of tasks and events stay: migrations need them.
@@ -84,7 +92,7 @@ pub async fn unregister(
     let site = site(&api, &id)?;
     extension::set_plugin(&site.session, None).await?;
     let known = site.session.find_extension(KEY).await?;
-    Ok(Json(view(known, (Vec::new(), Vec::new()))))
+    Ok(Json(view(&site, known, Found::default()).await))
 }
 
 /// How the vCenter knows HDM, and whether what it knows is still so.
@@ -97,7 +105,7 @@ pub async fn status(
     let Path(id) = id?;
     let site = site(&api, &id)?;
     let known = site.session.find_extension(KEY).await?;
-    let mut found = (Vec::new(), Vec::new());
+    let mut found = Found::default();
     if let Some(known) = &known {
         check_types(known, &mut found);
         if let Some(plugin) = &known.plugin {
@@ -105,7 +113,7 @@ pub async fn status(
         }
     }
     check_rights(&site, &mut found).await?;
-    Ok(Json(view(known, found)))
+    Ok(Json(view(&site, known, found).await))
 }
 
 /// What was found to be well, and what was not.
@@ -146,7 +154,13 @@ fn trust(url: &Url, trusted: Option<&str>, presented: &PresentedCertificate) -> 
         )));
     };
     let trusted: Thumbprint = trusted.parse()?;
-    if trusted != presented.sha256 && trusted != presented.sha1 {
+    if matches!(trusted, Thumbprint::Sha1(_)) {
+        return Err(certificate(format!(
+            "{trusted} is a SHA-1 thumbprint, which certificates can be forged to have. Compare the SHA-256 thumbprint that {host} presents, {}, with the plugin server's own, then name it with --thumbprint.",
+            presented.sha256
+        )));
+    }
+    if trusted != presented.sha256 {
         return Err(certificate(format!(
             "{host} presents a certificate with the thumbprint {}, not {trusted}. Compare it with the plugin server's own: if it is right, name that one; if not, somebody is between.",
             presented.sha256
@@ -179,6 +193,46 @@ fn check_certificate(
             Finding::warning("certificate-name", host, message, remedy)
         });
     }
+}
+
+/// Whether the manifest at the address is the one that belongs to the version that is registered: the vSphere
+/// Client keeps whatever it finds there for as long as the version stays the same.
+async fn check_manifest(url: &Url, pin: Thumbprint, found: &mut Found) {
+    let host = Endpoint::host_port(url);
+    match manifest(url, pin).await {
+        Ok(text) if text == hdm_plugin_manifest::plugin_json().as_bytes() => {
+            found.0.push(format!("{host} gives out HDM's manifest of version {VERSION}."));
+        }
+        Ok(_) => found.1.push(Finding::blocker(
+            "plugin-manifest",
+            &host,
+            format!("What is at {url} is not the manifest of this version of HDM ({VERSION})."),
+            "Update appliance and plugin server to the same version of HDM, and give the plugin server's own address.",
+        )),
+        Err(why) => found.1.push(Finding::blocker(
+            "plugin-manifest",
+            &host,
+            format!("The manifest cannot be read at {url}: {why}."),
+            "See that `hdm server run` runs there, and that it is the plugin server's address.",
+        )),
+    }
+}
+
+async fn manifest(url: &Url, pin: Thumbprint) -> Result<Vec<u8>, String> {
+    let http = hdm_vsphere::client(pin, PROBE).map_err(|error| error.to_string())?;
+    let request = http.get(url.clone()).header(header::USER_AGENT, APPLIANCE_AGENT).timeout(PROBE);
+    let mut response = request.send().await.map_err(|error| error.to_string())?;
+    if !response.status().is_success() {
+        return Err(format!("the answer has HTTP status {}", response.status()));
+    }
+    let mut text = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| error.to_string())? {
+        text.extend_from_slice(&chunk);
+        if text.len() > MAX_MANIFEST_BYTES {
+            return Err(format!("it is larger than {MAX_MANIFEST_BYTES} bytes"));
+        }
+    }
+    Ok(text)
 }
 
 async fn check_rights(site: &Site, found: &mut Found) -> Result<(), ApiError> {
@@ -258,7 +312,15 @@ async fn check_server(plugin: &ExtensionPlugin, found: &mut Found) {
     }
 }
 
-fn view(known: Option<ExtensionInfo>, (passed, findings): Found) -> RegistrationView {
+async fn view(site: &Site, known: Option<ExtensionInfo>, (passed, findings): Found) -> RegistrationView {
+    let host = Endpoint::host_port(&site.session.endpoint().url);
+    let resolved = tokio::time::timeout(PROBE, tokio::net::lookup_host(host)).await;
+    // A name that cannot be resolved now is as good as one without addresses.
+    let addresses: BTreeSet<IpAddr> = resolved
+        .ok()
+        .and_then(Result::ok)
+        .map(|all| all.map(|address| address.ip().to_canonical()).collect())
+        .unwrap_or_default();
     let plugin = known.as_ref().and_then(|known| known.plugin.clone());
     RegistrationView {
         version: known.as_ref().map(|known| known.version.clone()),
@@ -266,6 +328,7 @@ fn view(known: Option<ExtensionInfo>, (passed, findings): Found) -> Registration
         thumbprint: plugin.as_ref().map(|plugin| plugin.thumbprint.clone()),
         certificate: plugin.is_some_and(|plugin| plugin.certificate_pem.is_some()),
         written_at: known.and_then(|known| known.written_at),
+        vcenter_addresses: addresses.iter().map(IpAddr::to_string).collect(),
         passed,
         findings,
     }
@@ -290,6 +353,50 @@ mod tests {
         {
             assert!(url(bad).unwrap_err().contains("is not the address"), "{bad}");
         }
+    }
+
+    /// A server that presents a certificate of its own and gives out a text, whatever it is asked for.
+    async fn serving(text: String) -> (Url, Thumbprint) {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let pin = Thumbprint::sha256_of(made.cert.der());
+        let tls = axum_server::tls_rustls::RustlsConfig::from_pem(
+            made.cert.pem().into(),
+            made.signing_key.serialize_pem().into(),
+        );
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let url = format!("https://{}/plugin.json", listener.local_addr().unwrap());
+        let app = axum::Router::new().fallback(async move || text.clone()).into_make_service();
+        let server = axum_server::from_tcp_rustls(listener, tls.await.unwrap()).unwrap();
+        tokio::spawn(server.serve(app));
+        (url.parse().unwrap(), pin)
+    }
+
+    #[tokio::test]
+    async fn a_server_is_registered_only_if_it_gives_out_this_versions_manifest() {
+        for (text, well) in [
+            (hdm_plugin_manifest::plugin_json(), true),
+            (hdm_plugin_manifest::plugin_json().replace("1.0.0", "1.0.1"), false),
+            ("<p>Welcome</p>".into(), false),
+            ("x".repeat(MAX_MANIFEST_BYTES + 1), false),
+        ] {
+            let (url, pin) = serving(text).await;
+            let mut found = Found::default();
+            check_manifest(&url, pin, &mut found).await;
+            assert_eq!((found.0.len(), found.1.len()), (usize::from(well), usize::from(!well)), "{found:?}");
+            assert!(found.1.iter().all(|finding| finding.code == "plugin-manifest" && finding.blocks()));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_certificate_is_compared_by_its_sha_256_thumbprint() {
+        let (url, pin) = serving(String::new()).await;
+        let presented = probe(&Endpoint::host_port(&url), PROBE).await.unwrap();
+        assert_eq!(presented.sha256, pin);
+        trust(&url, Some(&pin.to_string()), &presented).unwrap();
+        let refused = trust(&url, Some(&presented.sha1.to_string()), &presented).unwrap_err().0.detail;
+        assert!(refused.contains("SHA-1") && refused.contains(&pin.to_string()), "{refused}");
     }
 
     #[test]

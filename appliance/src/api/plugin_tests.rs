@@ -292,6 +292,15 @@ async fn a_cloud_is_released_whole_until_somebody_says_otherwise() {
         |id: &str, body: &Value| server.ann(Method::PUT, &format!("/vcenters/{id}/released")).json(body);
     assert_eq!(answer(put("cloud", &some)).await, (StatusCode::OK, some.clone()));
     assert_eq!(answer(server.ann(Method::GET, "/vcenters/cloud/released")).await.1, some);
+    for (query, status) in [
+        ("cloud=cloud", StatusCode::OK),
+        ("cloud=cloud&cluster=domain-c1", StatusCode::OK),
+        ("cloud=cloud&cluster=domain-c2", StatusCode::NOT_FOUND),
+        ("cloud=onprem", StatusCode::NOT_FOUND),
+        ("cloud=elsewhere", StatusCode::NOT_FOUND),
+    ] {
+        assert_eq!(answer(server.ann(Method::GET, &format!("/samples?{query}"))).await.0, status, "{query}");
+    }
     assert_eq!(answer(put("onprem", &some)).await.0, StatusCode::CONFLICT, "it is no cloud");
     assert_eq!(answer(put("nowhere", &some)).await.0, StatusCode::NOT_FOUND);
     for wrong in [json!({"clusters": [""]}), json!({"hosts": []}), json!({"folders": vec!["f"; 5_001]})] {
@@ -336,7 +345,6 @@ async fn history_and_events_are_filtered() {
     server.store.add_event(&event, Timestamp::now()).await.unwrap();
     let (_, page) = answer(server.ann(Method::GET, "/events?severity=error&before=1000")).await;
     assert_eq!(page["events"].as_array().unwrap().len(), 1);
-    assert_eq!(answer(server.ann(Method::GET, "/samples?cloud=cloud")).await.0, StatusCode::NOT_FOUND);
     assert_eq!(answer(server.ann(Method::GET, "/offers")).await, (StatusCode::OK, json!([])));
     let (_, dashboard) = answer(server.ann(Method::GET, "/dashboard")).await;
     assert_eq!(dashboard["troubles"], json!([]));

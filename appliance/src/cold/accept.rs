@@ -8,9 +8,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, TryStreamExt};
 use hdm_shared::admission::target::FolderFacts;
-use hdm_shared::admission::{self, Case, MacUser, Reservations, SourceVm, TargetFacts};
+use hdm_shared::admission::{self, Case, Reservations, SourceVm, TargetFacts};
 use hdm_shared::batch::{BatchItem, BatchRequest};
-use hdm_shared::cloud::ReleasedObjects;
 use hdm_shared::migration::{ColdOptions, ColdRequest, MAX_VMS_PER_REQUEST, MacPolicy, Plan, VmPlan};
 use hdm_shared::problem::Finding;
 use hdm_shared::vcenter::VcenterRole;
@@ -73,7 +72,7 @@ enum Target {
     /// Every part is.
     Known(Box<Place>, Box<TargetFacts>),
     /// Some parts are not. What can be judged without them is.
-    Partly { folder: Option<Named>, names: Option<BTreeSet<String>>, macs_in_use: Vec<MacUser> },
+    Partly { folder: Option<Named>, names: Option<BTreeSet<String>>, macs_in_use: Vec<String> },
 }
 
 impl Found {
@@ -181,9 +180,14 @@ async fn prepare(cold: &Cold, request: &BatchRequest) -> Result<(Site, Site, Vec
         .iter()
         .map(|item| (item.clone(), pick(sought, &item.vm, &candidates).map(|c| c.object.clone())))
         .collect();
-    let released = cold.store.released(&to.id).await?;
+    let cloud = to.inventory.snapshot();
+    let mut offered = released::part(&cloud, &cold.store.released(&to.id).await?);
+    if let Some(within) = &request.within {
+        offered = released::part(&offered, within);
+    }
+    let sight = Sight { from: &from, to: &to, source: &view, cloud: &cloud, offered: &offered };
     let mut prepared: Vec<Prepared> = futures_util::stream::iter(picked)
-        .map(|(item, picked)| look_up(&from, &to, &view, &released, item, picked))
+        .map(|(item, picked)| look_up(sight, item, picked))
         .buffered(AT_ONCE)
         .try_collect()
         .await?;
@@ -224,14 +228,23 @@ fn twice(mut prepared: Vec<Prepared>) -> Vec<Prepared> {
     prepared
 }
 
+/// Both vCenters as a request sees them.
+#[derive(Clone, Copy)]
+struct Sight<'a> {
+    from: &'a Site,
+    to: &'a Site,
+    source: &'a InventoryView,
+    cloud: &'a InventoryView,
+    /// What of the cloud may be chosen and named.
+    offered: &'a InventoryView,
+}
+
 async fn look_up(
-    from: &Site,
-    to: &Site,
-    view: &InventoryView,
-    released: &ReleasedObjects,
+    sight: Sight<'_>,
     item: BatchItem,
     picked: Result<MoRef, Finding>,
 ) -> Result<Prepared, AcceptError> {
+    let Sight { from, to, source: view, cloud, offered } = sight;
     let object = match picked {
         Ok(object) => object,
         Err(finding) => return Ok(Prepared { item, found: None, findings: vec![finding] }),
@@ -245,21 +258,20 @@ async fn look_up(
     let source = admit::source_facts(from, &details, &target_name).await.map_err(fail)?;
     let nics: Vec<(String, String)> =
         details.nics.iter().map(|nic| (nic.label.clone(), facts::network_name(view, nic))).collect();
-    let cloud_view = to.inventory.snapshot();
-    let resolved = place::resolve(&cloud_view, to.id.as_str(), &item.target, &nics);
+    let resolved = place::resolve(offered, to.id.as_str(), &item.target, &nics);
     let mut findings = resolved.findings;
+    released::explain(cloud, to.id.as_str(), &mut findings);
     let target = match resolved.place {
         Some(place) => {
-            findings.extend(released::check(released, to.id.as_str(), &place));
             let facts = admit::target_facts(to, &place, &source);
             Target::Known(Box::new(place), Box::new(facts))
         }
         None => Target::Partly {
-            macs_in_use: facts::macs_in_use(&cloud_view, &source.nics),
+            macs_in_use: facts::macs_in_use(&to.id, cloud, &source.nics),
             names: resolved
                 .folder
                 .as_ref()
-                .map(|folder| cloud_view.vms_in(&folder.object).map(|vm| vm.name.clone()).collect()),
+                .map(|folder| cloud.vms_in(&folder.object).map(|vm| vm.name.clone()).collect()),
             folder: resolved.folder,
         },
     };
@@ -306,7 +318,7 @@ fn judge_without_target(
     cloud: &VcenterId,
     options: &ColdOptions,
     vm: &SourceVm,
-    (folder, names, macs_in_use): (Option<&Named>, Option<&BTreeSet<String>>, &[MacUser]),
+    (folder, names, macs_in_use): (Option<&Named>, Option<&BTreeSet<String>>, &[String]),
     reservations: &Reservations,
 ) -> Vec<Finding> {
     let mut findings = admission::admit_without_target(vm, options, reservations);
@@ -474,7 +486,7 @@ mod tests {
         (vm.power, vm.nics, vm.snapshots) = (PowerState::On, vec![nic], vec!["before".into()]);
         let folder = Named { object: MoRef::new("Folder", "group-v1"), name: "/DC0/vm".into() };
         let names = ["web-01".to_owned()].into();
-        let used = [MacUser { mac: "00:50:56:01:02:03".into(), vm: "/DC0/vm/other".into() }];
+        let used = ["00:50:56:01:02:03".to_owned()];
         let place = (Some(&folder), Some(&names), &used[..]);
 
         let found = judge_without_target(&input().cloud, &options, &vm, place, &Reservations::default());

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use hdm_shared::admission::{
-    DatastoreFacts, DeviceKind, MacUser, NetworkChoice, PowerState, Reservation, SourceDevice, SourceDisk,
-    SourceNic, SourceVm, TargetFacts,
+    DatastoreFacts, DeviceKind, NetworkChoice, PowerState, Reservation, SourceDevice, SourceDisk, SourceNic,
+    SourceVm, TargetFacts,
 };
 use hdm_shared::{MigrationId, ObjectId, VcenterId};
 use hdm_vsphere::{DeviceDetails, InventoryView, MoRef, NicDetails, VmDetails, VmSummary};
@@ -231,17 +231,21 @@ pub fn target(cloud: &VcenterId, place: &Place, view: &InventoryView, macs: &[So
         names_in_folder: view.vms_in(&place.folder.object).map(|vm| vm.name.clone()).collect(),
         networks: place.networks.iter().map(choice).collect(),
         adapters: place.adapters.iter().map(choice).collect(),
-        macs_in_use: macs_in_use(view, macs),
+        macs_in_use: macs_in_use(cloud, view, macs),
         // What ESXi hosts offer (API reference: GuestOsDescriptorFirmwareType).
         firmware: Some(["bios", "efi"].map(str::to_owned).into()),
     }
 }
 
-/// Who uses these MAC addresses.
-pub fn macs_in_use(view: &InventoryView, macs: &[SourceNic]) -> Vec<MacUser> {
+/// Those of these MAC addresses that a cloud's VMs use. By whom is told to the log alone: findings are shown to
+/// people who may not see those VMs.
+pub fn macs_in_use(cloud: &VcenterId, view: &InventoryView, macs: &[SourceNic]) -> Vec<String> {
     let used = view.vms.values().flat_map(|vm| vm.nics.iter().map(move |nic| (&nic.mac, vm)));
     used.filter(|(mac, _)| macs.iter().any(|nic| nic.mac.eq_ignore_ascii_case(mac)))
-        .map(|(mac, vm)| MacUser { mac: mac.clone(), vm: vm.path.clone() })
+        .map(|(mac, vm)| {
+            tracing::info!(%cloud, mac, vm = vm.path, "a MAC address that is to be moved is used");
+            mac.clone()
+        })
         .collect()
 }
 
@@ -286,6 +290,18 @@ mod tests {
         assert_eq!(held(false, whole / 4), whole - whole / 4);
         assert_eq!(held(false, whole * 2), 0, "a copy's other files take room too");
         assert_eq!(held(true, 0), 0);
+    }
+
+    #[test]
+    fn of_a_mac_address_that_is_used_admission_hears_no_more_than_the_address() {
+        let mut view = InventoryView::default();
+        let vm = MoRef::new("VirtualMachine", "vm-7");
+        let nic = NicDetails { mac: "00:50:56:01:02:03".into(), ..NicDetails::default() };
+        let other = VmSummary { path: "/DC0/vm/secret".into(), nics: vec![nic], ..VmSummary::default() };
+        view.vms.insert(vm, std::sync::Arc::new(other));
+        let nic = |mac: &str| SourceNic { label: "n".into(), mac: mac.into(), network: "LAN".into() };
+        let asked = [nic("00:50:56:01:02:03"), nic("00:50:56:01:02:04")];
+        assert_eq!(macs_in_use(&input().cloud, &view, &asked), ["00:50:56:01:02:03"]);
     }
 
     #[test]

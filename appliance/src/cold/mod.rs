@@ -71,6 +71,7 @@ pub use list::{VmFilter, clouds, vms};
 pub use moved::{CopyOf, Moved, find_moved};
 pub use offers::{dashboard, offers};
 pub use release_source::release;
+pub use released::is_released;
 pub use step::ColdStep;
 pub use view::{moving, request_of, view};
 

@@ -189,34 +189,50 @@ fn trouble(site: &Site) -> Option<String> {
     }
 }
 
-/// The clusters of all vCenters, and what is not as it should be.
-pub fn dashboard(cold: &Cold) -> Dashboard {
+/// The clusters of all vCenters, of the clouds those that are released, and what is not as it should be.
+pub async fn dashboard(cold: &Cold) -> Result<Dashboard, StoreError> {
+    let released = cold.store.all_released().await?;
     let mut shown = Dashboard::default();
     for (_, site) in cold.sites.all() {
         let view = site.inventory.snapshot();
         let trouble = trouble(&site);
-        let mut vms: BTreeMap<&MoRef, u32> = BTreeMap::new();
-        for cluster in view.vms.values().filter(|vm| !vm.template).filter_map(|vm| vm.cluster.as_ref()) {
-            *vms.entry(cluster).or_default() += 1;
-        }
-        let cards = view.clusters.values().map(|c| ClusterCard {
-            vcenter: site.id.clone(),
-            id: c.cluster.id.clone(),
-            name: c.name.clone(),
-            path: c.path.clone(),
-            vms: vms.get(&c.cluster).copied().unwrap_or_default(),
-            trouble: trouble.clone().or_else(|| no_host(&view, c)),
-        });
         match site.role {
-            VcenterRole::Source => shown.on_premise.extend(cards),
-            VcenterRole::Cloud => shown.off_premise.extend(cards),
+            VcenterRole::Source => shown.on_premise.extend(cards(&site.id, &view, trouble.as_deref(), None)),
+            VcenterRole::Cloud => {
+                let ids = released.get(&site.id).and_then(|released| released.clusters.as_ref());
+                shown.off_premise.extend(cards(&site.id, &view, trouble.as_deref(), ids));
+            }
         }
         shown.troubles.extend(trouble);
     }
     for cards in [&mut shown.on_premise, &mut shown.off_premise] {
         cards.sort_by(|a, b| (&a.path, &a.vcenter).cmp(&(&b.path, &b.vcenter)));
     }
-    shown
+    Ok(shown)
+}
+
+/// The clusters of a vCenter, of those that are `released`.
+fn cards(
+    vcenter: &VcenterId,
+    view: &InventoryView,
+    trouble: Option<&str>,
+    released: Option<&Vec<String>>,
+) -> Vec<ClusterCard> {
+    let mut vms: BTreeMap<&MoRef, u32> = BTreeMap::new();
+    for cluster in view.vms.values().filter(|vm| !vm.template).filter_map(|vm| vm.cluster.as_ref()) {
+        *vms.entry(cluster).or_default() += 1;
+    }
+    let clusters = view.clusters.values().filter(|c| is_released(released, &c.cluster.id));
+    clusters
+        .map(|c| ClusterCard {
+            vcenter: vcenter.clone(),
+            id: c.cluster.id.clone(),
+            name: c.name.clone(),
+            path: c.path.clone(),
+            vms: vms.get(&c.cluster).copied().unwrap_or_default(),
+            trouble: trouble.map(str::to_owned).or_else(|| no_host(view, c)),
+        })
+        .collect()
 }
 
 fn no_host(view: &InventoryView, cluster: &ClusterSummary) -> Option<String> {
@@ -302,6 +318,17 @@ mod tests {
             view.vms.insert(vm, Arc::new(summary));
         }
         (view, cluster)
+    }
+
+    #[test]
+    fn the_dashboard_shows_of_a_cloud_the_clusters_that_are_released() {
+        let (mut view, c0) = view();
+        view.clusters.insert(c0.cluster.clone(), Arc::new(c0));
+        let cloud: VcenterId = "cloud".parse().unwrap();
+        let shown = |released: Option<&Vec<String>>| cards(&cloud, &view, None, released);
+        assert_eq!(shown(None).iter().map(|card| card.vms).collect::<Vec<_>>(), [2]);
+        assert_eq!(shown(Some(&vec!["domain-c1".into()])).len(), 1);
+        assert_eq!(shown(Some(&vec!["domain-c9".into()])), []);
     }
 
     #[test]

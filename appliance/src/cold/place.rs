@@ -26,7 +26,8 @@ pub struct Resolved {
     pub findings: Vec<Finding>,
 }
 
-/// Looks up a request's target. `vcenter` is the cloud's name, for messages; `nics` are the label and the
+/// Looks up a request's target in `view`, which holds what is released of the cloud: nothing else is chosen,
+/// and nothing else is named in a finding. `vcenter` is the cloud's name, for messages; `nics` are the label and the
 /// source network's name of each adapter that needs a counterpart.
 pub fn resolve(
     view: &InventoryView,
@@ -234,12 +235,16 @@ fn folder(
             .map(|f| Candidate { object: &f.folder, name: &f.name, path: &f.path })
             .collect()
     };
+    let own = of(&|f| f.holds_vms && f.datacenter == cluster.datacenter);
     let Some(asked) = asked else {
         let datacenter = cluster.datacenter.as_ref().and_then(|dc| view.datacenters.get(dc));
-        let root = datacenter.and_then(|dc| dc.vm_folder.clone());
-        return choose(sought, None, &of(&|f| Some(&f.folder) == root.as_ref()));
+        let root =
+            datacenter.and_then(|dc| dc.vm_folder.as_ref()).filter(|root| view.folders.contains_key(root));
+        return match root {
+            Some(root) => choose(sought, None, &of(&|f| f.folder == *root)),
+            None => choose(sought, None, &own),
+        };
     };
-    let own = of(&|f| f.holds_vms && f.datacenter == cluster.datacenter);
     match pick(sought, asked, &own) {
         Ok(found) => Ok(Named { object: found.object.clone(), name: found.path.to_owned() }),
         // A folder elsewhere, or of another kind, is told by admission.

@@ -1,70 +1,231 @@
-//! What an administrator released of a cloud, and whether a place lies within it.
+//! What an administrator released of a cloud. Of all else a request hears nothing.
 
 use hdm_shared::cloud::ReleasedObjects;
 use hdm_shared::problem::Finding;
-
-use super::input::{Named, Place};
+use hdm_vsphere::InventoryView;
 
 /// Whether an object may be chosen.
 pub fn is_released(released: Option<&Vec<String>>, id: &str) -> bool {
     released.is_none_or(|ids| ids.iter().any(|known| known == id))
 }
 
-/// What of a place may not be chosen.
-pub fn check(released: &ReleasedObjects, cloud: &str, place: &Place) -> Vec<Finding> {
-    let mut parts: Vec<(&str, Option<&Vec<String>>, &Named)> = vec![
-        ("cluster", released.clusters.as_ref(), &place.cluster),
-        ("VM folder", released.folders.as_ref(), &place.folder),
-        ("datastore", released.datastores.as_ref(), &place.datastore),
-    ];
-    let mut networks: Vec<&Named> = place.networks.values().chain(place.adapters.values()).collect();
-    networks.sort_by(|a, b| a.object.cmp(&b.object));
-    networks.dedup_by(|a, b| a.object == b.object);
-    parts.extend(networks.into_iter().map(|network| ("network", released.networks.as_ref(), network)));
-    parts
-        .into_iter()
-        .filter(|(_, ids, named)| !is_released(*ids, &named.object.id))
-        .map(|(what, _, named)| {
-            Finding::blocker(
+/// The part of a cloud's inventory that a place may be made of: names are looked up, and candidates listed, in
+/// this part alone. It has no VMs.
+pub fn part(whole: &InventoryView, released: &ReleasedObjects) -> InventoryView {
+    let mut part = InventoryView { vms: [].into(), ..whole.clone() };
+    part.clusters.retain(|cluster, _| is_released(released.clusters.as_ref(), &cluster.id));
+    part.folders.retain(|folder, _| is_released(released.folders.as_ref(), &folder.id));
+    part.datastores.retain(|datastore, _| is_released(released.datastores.as_ref(), &datastore.id));
+    part.networks.retain(|network, _| is_released(released.networks.as_ref(), &network.id));
+    if released.clusters.is_some() {
+        let clusters = &part.clusters;
+        let in_one = |owner: Option<&_>| owner.is_some_and(|owner| clusters.contains_key(owner));
+        part.hosts.retain(|_, host| in_one(host.cluster.as_ref()));
+        part.pools.retain(|_, pool| in_one(pool.owner.as_ref()));
+    }
+    let datastores = &part.datastores;
+    part.datastore_clusters
+        .retain(|_, (_, members)| members.iter().any(|member| datastores.contains_key(member)));
+    part
+}
+
+/// Whoever asks by its id for what is there and not released is told why it cannot be chosen; by its name it is
+/// unknown.
+pub fn explain(whole: &InventoryView, cloud: &str, findings: &mut [Finding]) {
+    for finding in findings {
+        let asked = finding.object.strip_prefix(cloud).and_then(|rest| rest.strip_prefix(':'));
+        let asked = asked.unwrap_or(&finding.object).to_owned();
+        let (what, is_there) = match finding.code.as_str() {
+            "cluster-unknown" => ("cluster", whole.clusters.keys().any(|known| known.id == asked)),
+            "folder-unknown" => ("VM folder", whole.folders.keys().any(|known| known.id == asked)),
+            "datastore-unknown" => ("datastore", whole.datastores.keys().any(|known| known.id == asked)),
+            "network-unknown" => ("network", whole.networks.keys().any(|known| known.id == asked)),
+            _ => continue,
+        };
+        if is_there {
+            *finding = Finding::blocker(
                 "target-not-released",
-                &named.name,
-                format!("The {what} '{}' of {cloud} is not released for migrations.", named.name),
+                &finding.object,
+                format!("The {what} {asked} of {cloud} is not released for your migrations."),
                 format!("Choose another {what}, or let an administrator release this one."),
-            )
-        })
-        .collect()
+            );
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use hdm_vsphere::MoRef;
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use std::sync::Arc;
 
+    use hdm_shared::migration::TargetChoice;
+    use hdm_vsphere::{
+        ClusterSummary, DatacenterSummary, DatastoreSummary, FolderSummary, MoRef, NetworkSummary,
+        PoolSummary,
+    };
+
+    use super::super::place::{Resolved, resolve};
     use super::*;
 
-    #[test]
-    fn each_part_of_a_place_must_be_released_and_a_network_is_told_once() {
-        let named = |kind: &str, id: &str| Named { object: MoRef::new(kind, id), name: id.to_owned() };
-        let place = Place {
-            datacenter: named("Datacenter", "dc"),
-            cluster: named("ClusterComputeResource", "domain-c1"),
-            host: None,
-            pool: named("ResourcePool", "resgroup-1"),
-            datastore: named("Datastore", "datastore-1"),
-            folder: named("Folder", "group-v1"),
-            networks: [("a".to_owned(), named("Network", "network-1"))].into(),
-            adapters: [("b".to_owned(), named("Network", "network-1"))].into(),
+    /// One datacenter with two of everything: those with a 1 are public, those with a 2 are secret.
+    fn cloud() -> InventoryView {
+        let mut view = InventoryView::default();
+        let dc = MoRef::new("Datacenter", "datacenter-1");
+        let name = |n: u32| if n == 1 { "public".to_owned() } else { "secret".to_owned() };
+        for n in [1, 2] {
+            let (cluster, pool) = (
+                MoRef::new("ClusterComputeResource", format!("domain-c{n}")),
+                MoRef::new("ResourcePool", format!("resgroup-{n}")),
+            );
+            let folder = MoRef::new("Folder", format!("group-v{n}"));
+            let datastore = MoRef::new("Datastore", format!("datastore-{n}"));
+            let network = MoRef::new("Network", format!("network-{n}"));
+            let both =
+                |kind: &str, word: &str| [1, 2].map(|n| MoRef::new(kind, format!("{word}-{n}"))).to_vec();
+            view.clusters.insert(
+                cluster.clone(),
+                Arc::new(ClusterSummary {
+                    cluster: cluster.clone(),
+                    name: name(n),
+                    path: format!("/DC0/host/{}", name(n)),
+                    datacenter: Some(dc.clone()),
+                    drs: true,
+                    standalone: false,
+                    hosts: Vec::new(),
+                    datastores: both("Datastore", "datastore"),
+                    networks: both("Network", "network"),
+                    root_pool: Some(pool.clone()),
+                }),
+            );
+            let pool_of = PoolSummary {
+                pool: pool.clone(),
+                name: "Resources".into(),
+                parent: None,
+                owner: Some(cluster),
+            };
+            view.pools.insert(pool, Arc::new(pool_of));
+            view.folders.insert(
+                folder.clone(),
+                Arc::new(FolderSummary {
+                    folder,
+                    name: name(n),
+                    path: format!("/DC0/vm/{}", name(n)),
+                    holds_vms: true,
+                    datacenter: Some(dc.clone()),
+                }),
+            );
+            view.datastores.insert(
+                datastore.clone(),
+                Arc::new(DatastoreSummary {
+                    datastore,
+                    name: name(n),
+                    kind: "VMFS".into(),
+                    capacity_bytes: 100,
+                    free_bytes: 100,
+                    accessible: true,
+                    maintenance: false,
+                    pod: None,
+                    datacenter: Some(dc.clone()),
+                }),
+            );
+            view.networks.insert(
+                network.clone(),
+                Arc::new(NetworkSummary {
+                    network,
+                    name: name(n),
+                    hosts: Vec::new(),
+                    portgroup_key: None,
+                    datacenter: Some(dc.clone()),
+                }),
+            );
+        }
+        let root = DatacenterSummary {
+            datacenter: dc.clone(),
+            name: "DC0".into(),
+            path: "/DC0".into(),
+            vm_folder: Some(MoRef::new("Folder", "group-v2")),
         };
+        view.datacenters.insert(dc, Arc::new(root));
+        view
+    }
+
+    fn released() -> ReleasedObjects {
         let only = |id: &str| Some(vec![id.to_owned()]);
-        let told = |released: &ReleasedObjects| -> Vec<String> {
-            check(released, "cloud", &place).into_iter().map(|finding| finding.object).collect()
-        };
-        assert!(told(&ReleasedObjects::default()).is_empty(), "everything is released unless somebody says");
-        let released = ReleasedObjects {
+        ReleasedObjects {
             clusters: only("domain-c1"),
-            folders: only("group-v2"),
-            datastores: Some(Vec::new()),
-            networks: only("network-2"),
+            folders: only("group-v1"),
+            datastores: only("datastore-1"),
+            networks: only("network-1"),
+        }
+    }
+
+    fn ask(choice: &TargetChoice) -> Resolved {
+        let whole = cloud();
+        let nics = [("Network adapter 1".to_owned(), "LAN".to_owned())];
+        let mut resolved = resolve(&part(&whole, &released()), "cloud", choice, &nics);
+        explain(&whole, "cloud", &mut resolved.findings);
+        resolved
+    }
+
+    #[test]
+    fn what_is_left_out_is_chosen_among_what_is_released() {
+        let networks = [("LAN".to_owned(), "public".to_owned())].into();
+        let found = ask(&TargetChoice { networks, ..TargetChoice::default() });
+        assert_eq!(found.findings, [], "one is released of each");
+        let place = found.place.unwrap();
+        let ids = [&place.cluster, &place.folder, &place.datastore, &place.networks["LAN"]];
+        assert_eq!(
+            ids.map(|part| part.object.id.as_str()),
+            ["domain-c1", "group-v1", "datastore-1", "network-1"]
+        );
+    }
+
+    #[test]
+    fn no_finding_lists_what_is_not_released() {
+        let wrong = |text: &str| TargetChoice {
+            cluster: Some("domain-c1".into()),
+            host: Some(text.into()),
+            pool: Some(text.into()),
+            datastore: Some(text.into()),
+            folder: Some(text.into()),
+            networks: [("LAN".to_owned(), text.to_owned())].into(),
+            adapters: [("Network adapter 1".to_owned(), text.to_owned())].into(),
         };
-        assert_eq!(told(&released), ["group-v1", "datastore-1", "network-1"]);
+        let misspelt =
+            |cluster: &str| TargetChoice { cluster: Some(cluster.into()), ..TargetChoice::default() };
+        for choice in [wrong("nowhere"), wrong("SECRE"), misspelt("nowhere"), misspelt("Secret")] {
+            let found = ask(&choice);
+            assert!(found.place.is_none());
+            for finding in found.findings {
+                assert!(!finding.message.contains("secret"), "{finding:?}");
+                assert!(!finding.code.ends_with("-released"), "{finding:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_request_may_be_limited_to_less_than_what_is_released() {
+        let within = ReleasedObjects { datastores: Some(Vec::new()), ..ReleasedObjects::default() };
+        let offered = part(&part(&cloud(), &released()), &within);
+        assert_eq!((offered.clusters.len(), offered.datastores.len()), (1, 0));
+        assert!(part(&cloud(), &ReleasedObjects::none()).pools.is_empty());
+    }
+
+    #[test]
+    fn an_id_that_is_not_released_is_refused_without_its_name() {
+        let codes = |choice: &TargetChoice| -> Vec<String> {
+            let found = ask(choice).findings;
+            assert!(found.iter().all(|finding| !finding.message.contains("secret")), "{found:?}");
+            found.into_iter().map(|finding| finding.code).collect()
+        };
+        let cluster = TargetChoice { cluster: Some("cloud:domain-c2".into()), ..TargetChoice::default() };
+        assert_eq!(codes(&cluster), ["target-not-released"]);
+        let parts = TargetChoice {
+            datastore: Some("datastore-2".into()),
+            folder: Some("group-v2".into()),
+            networks: [("LAN".to_owned(), "network-2".to_owned())].into(),
+            ..TargetChoice::default()
+        };
+        assert_eq!(codes(&parts), ["target-not-released"; 3]);
     }
 }

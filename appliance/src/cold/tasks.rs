@@ -39,7 +39,7 @@ pub async fn open(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
 pub async fn undo_open(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
     let reason = match cx.verdict() {
         Some(Verdict::Cancelled { by }) => format!("Cancelled by {by}; everything was undone."),
-        Some(Verdict::Failed { reason }) => format!("{reason} Everything was undone."),
+        Some(Verdict::Failed { reason, .. }) => format!("{reason} Everything was undone."),
         None => "Everything was undone.".to_owned(),
     };
     find_lost(cold, cx).await?;

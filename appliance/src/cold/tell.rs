@@ -129,7 +129,7 @@ pub fn released(input: &ColdInput, by: &str, message: &str) -> NewEvent {
 fn reason(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Cancelled { by } => format!("Cancelled by {by}."),
-        Verdict::Failed { reason } => reason.clone(),
+        Verdict::Failed { reason, .. } => reason.clone(),
     }
 }
 
@@ -217,7 +217,10 @@ mod tests {
         assert_eq!(by(Milestone::Started), "ann");
         assert_eq!(by(Milestone::Resumed { by: "bob".into() }), "bob");
         assert_eq!(by(Milestone::Undone { verdict: cancelled.clone() }), "bob");
-        assert_eq!(by(Milestone::Undone { verdict: Verdict::Failed { reason: "It broke.".into() } }), "ann");
+        assert_eq!(
+            by(Milestone::Undone { verdict: Verdict::Failed { reason: "It broke.".into(), step: None } }),
+            "ann"
+        );
         let unwinding = event(&input(), &Milestone::Unwinding { verdict: cancelled });
         assert_eq!(why(&unwinding.message), "Cancelled by bob.");
         assert_eq!(why(&stays(&input()).message), "its cluster 'C0' has no DRS.");

@@ -7,7 +7,7 @@ use hdm_shared::migration::{ColdRequest, DiskProgress, MigrationState, Migration
 use super::input::ColdInput;
 use super::memo::ColdMemo;
 use super::step::ColdStep;
-use crate::store::{Record, StoreError};
+use crate::store::{Record, StoreError, Verdict};
 
 /// The word of the step in which disks travel.
 pub fn moving() -> &'static str {
@@ -49,7 +49,7 @@ pub fn view(
         cloud: input.cloud,
         target_name: input.target_name,
         state: record.state,
-        step: record.step.clone().filter(|_| !record.state.is_final()),
+        step: shown_step(record),
         step_label: step.filter(|_| !record.state.is_final()).map(|step| step.phrase().to_owned()),
         steps_done: u32::try_from(record.steps_done).unwrap_or(u32::MAX),
         steps_total: u32::try_from(ColdStep::ALL.len()).unwrap_or(u32::MAX),
@@ -71,6 +71,15 @@ pub fn view(
         started_at: record.started_at,
         ended_at: record.ended_at,
     })
+}
+
+/// The step being done or waited for; of one that failed, the step it failed in.
+fn shown_step(record: &Record) -> Option<String> {
+    match (record.state, &record.verdict) {
+        (MigrationState::Failed, Some(Verdict::Failed { step, .. })) => step.clone(),
+        (state, _) if state.is_final() => None,
+        _ => record.step.clone(),
+    }
 }
 
 /// The request a migration came from, for asking again.

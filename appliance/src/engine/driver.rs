@@ -68,6 +68,8 @@ pub(super) struct Driver<W: Workflow> {
     pub(super) memo: W::Memo,
     pub(super) record: Record,
     pub(super) books: Books,
+    /// Whether a person is waited for, rather than an outage.
+    pub(super) locked: bool,
 }
 
 impl<W: Workflow> Driver<W> {
@@ -349,7 +351,8 @@ impl<W: Workflow> Driver<W> {
         if self.record.committed {
             return self.need_operator(reason).await;
         }
-        self.begin_unwinding(Verdict::Failed { reason }).await
+        let step = self.record.step.clone();
+        self.begin_unwinding(Verdict::Failed { reason, step }).await
     }
 
     async fn need_operator(&mut self, reason: String) -> Result<Next, StepError> {
@@ -461,7 +464,9 @@ impl<W: Workflow> Driver<W> {
             _ => "the next try".to_owned(),
         };
         let unwinding = self.record.verdict.is_some();
-        if self.record.waiting_for.as_ref() != Some(&what) {
+        let locked = matches!(error, StepError::Locked { .. });
+        let another = std::mem::replace(&mut self.locked, locked) != locked;
+        if another || self.record.waiting_for.as_ref() != Some(&what) {
             let now = self.shared.clock.now();
             let why = error.to_string();
             self.milestone(
@@ -550,7 +555,7 @@ impl<W: Workflow> Driver<W> {
 fn reason_of(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Cancelled { by } => format!("Cancelled by {by}."),
-        Verdict::Failed { reason } => reason.clone(),
+        Verdict::Failed { reason, .. } => reason.clone(),
     }
 }
 

@@ -473,6 +473,7 @@ impl<W: Workflow> Engine<W> {
             memo,
             record,
             books: Books::default(),
+            locked: false,
         };
         let engine = self.clone();
         let mut driven = guard(&self.shared.driven);

@@ -29,6 +29,8 @@ enum Trouble {
     Refusal,
     Outage,
     LongOutage,
+    /// A person is needed, for as long as it is not taken away.
+    Locked,
     LostAnswer,
     CrashBefore,
     CrashAfter,
@@ -99,7 +101,7 @@ impl Toy {
             if found.is_some() {
                 world.met += 1;
             }
-            let forever = matches!(found, Some(Trouble::ErrorAlways | Trouble::LongOutage));
+            let forever = matches!(found, Some(Trouble::ErrorAlways | Trouble::LongOutage | Trouble::Locked));
             if found.is_some() && !forever {
                 world.trouble = None;
             }
@@ -114,6 +116,9 @@ impl Toy {
             Some(Trouble::Operator) => return Err(StepError::operator("Somebody look.")),
             Some(Trouble::Outage | Trouble::LongOutage) => {
                 return Err(StepError::Passing { what: "world".into(), why: "It is away.".into() });
+            }
+            Some(Trouble::Locked) => {
+                return Err(StepError::Locked { what: "world".into(), why: "Its lock is new.".into() });
             }
             Some(Trouble::LostAnswer) => {
                 happens();
@@ -609,6 +614,27 @@ async fn a_cancel_during_a_takeover_neither_spins_nor_is_forgotten() {
     stage.all_gone();
     assert_eq!(stage.world.lock().unwrap().taken_over, ["a"]);
     second.stop().await;
+}
+
+/// A person may take as long as it takes to tell what is new at a vCenter. It is said what is waited for, though the
+/// vCenter was waited for already.
+#[tokio::test]
+async fn a_person_is_waited_for_however_long() {
+    let stage = Stage::new(&Database::sqlite()).await;
+    stage.world.lock().unwrap().trouble = Some((1, false, Trouble::LongOutage));
+    let id = stage.queue().await;
+    let engine = stage.engine("a");
+    let _run = Stage::run(&engine);
+    stage.until(&engine, id, |r| r.waiting_for.as_deref() == Some("world")).await;
+    stage.world.lock().unwrap().trouble = Some((1, false, Trouble::Locked));
+    stage.until(&engine, id, |r| r.error.as_deref() == Some("Its lock is new.")).await;
+    let start = stage.clock.now();
+    let long = stage.until(&engine, id, |_| stage.clock.now().duration_since(start).as_secs() >= 1_000).await;
+    assert_eq!((long.state, long.attempt), (MigrationState::Waiting, 1));
+    stage.world.lock().unwrap().trouble = None;
+    let end = stage.until(&engine, id, has_settled).await;
+    assert_eq!((end.state, end.attempt), (MigrationState::Done, 1));
+    engine.stop().await;
 }
 
 /// Two short outages with hours of work between them are two short outages.

@@ -25,6 +25,9 @@ pub enum Verdict {
     Failed {
         /// Why, as a sentence.
         reason: String,
+        /// The step it failed in; undoing leaves the record itself without one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<String>,
     },
 }
 

@@ -1,9 +1,10 @@
 //! `hdm register`, `hdm unregister`, `hdm registration status`.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
-use hdm_shared::plugin::ManifestFetches;
 use hdm_shared::plugin::registration::{RegisterPlugin, RegistrationView};
+use hdm_shared::plugin::{APPLIANCE_AGENT, ManifestFetch, ManifestFetches};
 use hdm_shared::problem::Finding;
 use serde::Serialize;
 
@@ -16,13 +17,20 @@ use crate::output;
 /// How long the plugin server may take to tell who fetched the manifest.
 const FETCHES: Duration = Duration::from_secs(5);
 
-/// Whether the vSphere Client has taken what is registered.
+/// Whether the vCenter has taken what is registered, for its vSphere Client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum Uptake {
-    /// The registered version was fetched after it was registered.
+    /// The vCenter fetched the registered version after it was registered.
     #[serde(rename = "fetched")]
     Yes,
+    /// Somebody did, from an address that is none of the vCenter's.
+    ByAnother {
+        /// The address.
+        from: String,
+        /// What it calls itself.
+        agent: String,
+    },
     /// Nobody has fetched it since.
     #[serde(rename = "not-fetched")]
     No,
@@ -36,6 +44,10 @@ impl Uptake {
     fn sentence(&self) -> String {
         match self {
             Self::Yes => "fetched".into(),
+            Self::ByAnother { from, agent } => format!(
+                "fetched since registration by {from} ('{agent}'), which is not an address of the vCenter as the \
+                 appliance resolves its name: if it is the vCenter's or a balancer's before the plugin server, all is well"
+            ),
             Self::No => "not fetched since registration: log in again, then check from the vCenter with this command: \
                 curl --insecure --head MANIFEST-URL".into(),
             Self::OlderVersion => "an older version is still served: restart the plugin server with this version of HDM".into(),
@@ -146,52 +158,54 @@ async fn fetches(server_metrics: &str) -> Result<ManifestFetches, String> {
 }
 
 fn judge(view: &RegistrationView, fetches: &ManifestFetches) -> Uptake {
-    let since = view.written_at;
-    let mut later =
-        fetches.fetches.iter().filter(|fetch| since.is_none_or(|since| fetch.at >= since)).peekable();
-    if later.peek().is_none() {
-        return if view.version.as_deref() == Some(&fetches.version) {
-            Uptake::No
-        } else {
-            Uptake::OlderVersion
-        };
+    let registered = view.version.as_deref();
+    // The appliance reads it, too, before it registers it.
+    let is_later = |fetch: &&ManifestFetch| {
+        view.written_at.is_none_or(|since| fetch.at >= since) && !fetch.agent.starts_with(APPLIANCE_AGENT)
+    };
+    let later: Vec<&ManifestFetch> = fetches.fetches.iter().filter(is_later).collect();
+    let is_vcenter = |fetch: &ManifestFetch| {
+        let from = fetch.from.parse::<IpAddr>().map(|from| from.to_canonical().to_string());
+        from.is_ok_and(|from| view.vcenter_addresses.contains(&from))
+    };
+    let good = || later.iter().filter(|fetch| registered == Some(&fetch.version));
+    if good().any(|fetch| is_vcenter(fetch)) {
+        return Uptake::Yes;
     }
-    if later.any(|fetch| view.version.as_deref() == Some(&fetch.version)) {
-        Uptake::Yes
-    } else {
-        Uptake::OlderVersion
+    if let Some(fetch) = good().next() {
+        return Uptake::ByAnother { from: fetch.from.clone(), agent: fetch.agent.clone() };
     }
+    if later.is_empty() && registered == Some(&fetches.version) { Uptake::No } else { Uptake::OlderVersion }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
-    use hdm_shared::plugin::ManifestFetch;
-
     use super::*;
 
     #[test]
-    fn only_a_fetch_of_the_registered_version_after_the_registration_counts() {
+    fn only_a_fetch_by_the_vcenter_of_the_registered_version_after_the_registration_counts() {
         let view = RegistrationView {
             version: Some("0.2.0".into()),
             manifest_url: Some("https://hdm/plugin.json".into()),
             thumbprint: None,
             certificate: false,
             written_at: Some("2026-01-01T12:00:00Z".parse().unwrap()),
+            vcenter_addresses: vec!["10.0.0.1".into()],
             passed: Vec::new(),
             findings: Vec::new(),
         };
-        let told = |serves: &str, fetches: &[(&str, &str)]| ManifestFetches {
-            version: serves.into(),
-            fetches: fetches
-                .iter()
-                .map(|(at, version)| ManifestFetch {
-                    version: (*version).into(),
-                    at: at.parse().unwrap(),
-                    from: "10.0.0.1".into(),
-                    agent: String::new(),
-                })
-                .collect(),
+        let by = |from: &str, agent: &str, at: &str, version: &str| ManifestFetch {
+            version: version.into(),
+            at: at.parse().unwrap(),
+            from: from.into(),
+            agent: agent.into(),
+        };
+        let told_of =
+            |serves: &str, fetches: Vec<ManifestFetch>| ManifestFetches { version: serves.into(), fetches };
+        let told = |serves: &str, fetches: &[(&str, &str)]| {
+            let all = fetches.iter().map(|(at, version)| by("::ffff:10.0.0.1", "vCenter", at, version));
+            told_of(serves, all.collect())
         };
         let before = ("2026-01-01T11:00:00Z", "0.2.0");
         let after = ("2026-01-01T13:00:00Z", "0.2.0");
@@ -200,5 +214,12 @@ mod tests {
         assert_eq!(judge(&view, &told("0.2.0", &[after, before])), Uptake::Yes);
         assert_eq!(judge(&view, &told("0.1.0", &[old])), Uptake::OlderVersion);
         assert_eq!(judge(&view, &told("0.1.0", &[])), Uptake::OlderVersion);
+        let curl = by("10.0.0.9", "curl/8", after.0, after.1);
+        let another = Uptake::ByAnother { from: "10.0.0.9".into(), agent: "curl/8".into() };
+        assert_eq!(judge(&view, &told_of("0.2.0", vec![curl.clone()])), another);
+        let vcenter = by("10.0.0.1", "", after.0, after.1);
+        assert_eq!(judge(&view, &told_of("0.2.0", vec![curl, vcenter])), Uptake::Yes);
+        let appliance = by("10.0.0.1", APPLIANCE_AGENT, after.0, after.1);
+        assert_eq!(judge(&view, &told_of("0.2.0", vec![appliance])), Uptake::No);
     }
 }

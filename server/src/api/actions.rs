@@ -12,6 +12,7 @@ use hdm_vsphere::MoRef;
 
 use super::Caller;
 use super::batch::key;
+use super::scrub::Scrub;
 use crate::problem::Failure;
 use crate::upstream::Call;
 
@@ -39,7 +40,11 @@ pub async fn act(
             .long()
             .json(&asked)?;
         let report: ActionReport = caller.app.upstream.ask(call).await?;
-        done.extend(report.outcomes.into_iter().map(|outcome| (outcome.migration, outcome.problem)));
+        for mut outcome in report.outcomes {
+            // Retrying asks admission anew, and a finding may name what is like the VM.
+            outcome.problem.iter_mut().for_each(|problem| Scrub::default().problem(problem));
+            done.insert(outcome.migration, outcome.problem);
+        }
         caller.app.feed.hurry();
     }
     let outcome = |migration: MigrationId| {

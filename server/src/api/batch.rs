@@ -1,6 +1,6 @@
 //! `POST api/plan` and `POST api/migrations`: what a wizard asks for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::Json;
@@ -8,6 +8,7 @@ use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 use hdm_shared::batch::BatchRequest;
+use hdm_shared::cloud::{CloudOffer, OfferedCluster, OfferedObject, ReleasedObjects};
 use hdm_shared::migration::{MigrationView, Plan};
 use hdm_shared::plugin::{MAX_SELECTED, Privilege};
 use hdm_shared::problem::Finding;
@@ -15,7 +16,7 @@ use hdm_shared::vcenter::VcenterRole;
 use hdm_vsphere::MoRef;
 
 use super::scrub::Scrub;
-use super::{Caller, reply, vm};
+use super::{Caller, clouds, reply, vm};
 use crate::problem::Failure;
 use crate::upstream::Call;
 
@@ -112,6 +113,53 @@ async fn permitted(caller: &Caller, mut request: BatchRequest) -> Result<(BatchR
         let some = format!("{} of the {} VMs selected", findings.len(), request.items.len());
         return Err(Failure::forbidden(Privilege::Migrate, &some).with(findings));
     }
+    request.within = visible(caller, &request).await?;
     let names = asked.into_iter().map(|(exact, (_, text))| (exact, text)).collect();
     Ok((request, Scrub::new(names)))
+}
+
+/// What the user sees of the cloud, if it is linked: the appliance then chooses and names nothing else. Hosts and
+/// resource pools it does not limit, so those that are named must be seen.
+async fn visible(caller: &Caller, request: &BatchRequest) -> Result<Option<ReleasedObjects>, Failure> {
+    let Some(session) = caller.linked(&request.cloud)? else { return Ok(None) };
+    let offers: Vec<CloudOffer> = caller.app.upstream.ask(Call::get(&["offers"])).await?;
+    let Some(mut offer) = offers.into_iter().find(|offer| offer.vcenter == request.cloud) else {
+        return Ok(Some(ReleasedObjects::none()));
+    };
+    clouds::narrow(caller, &session, &mut offer).await?;
+    let within = |list: &dyn Fn(&OfferedCluster) -> &[OfferedObject]| -> BTreeSet<String> {
+        offer.clusters.iter().flat_map(list).map(|object| object.id.clone()).collect()
+    };
+    let (hosts, pools) = (within(&|cluster| &cluster.hosts), within(&|cluster| &cluster.pools));
+    let mut findings = Vec::new();
+    for item in &request.items {
+        for (what, asked, seen) in [("host", &item.target.host, &hosts), ("pool", &item.target.pool, &pools)]
+        {
+            if let Some(asked) = asked.as_ref().filter(|asked| !seen.contains(*asked)) {
+                let message = format!("There is no {what} '{asked}' in {} that you may see.", request.cloud);
+                findings.push(Finding::blocker(
+                    &format!("{what}-unknown"),
+                    asked,
+                    message,
+                    "Choose one by its id, or none.",
+                ));
+            }
+        }
+    }
+    if !findings.is_empty() {
+        let detail = "Something that was chosen at the cloud is not there, or you may not see it.";
+        return Err(Failure::bad_request(detail).with(findings));
+    }
+    let datastores: BTreeSet<String> = offer
+        .clusters
+        .iter()
+        .flat_map(|cluster| &cluster.datastores)
+        .map(|datastore| datastore.object.id.clone())
+        .collect();
+    Ok(Some(ReleasedObjects {
+        clusters: Some(offer.clusters.iter().map(|cluster| cluster.object.id.clone()).collect()),
+        folders: Some(offer.folders.iter().map(|folder| folder.id.clone()).collect()),
+        datastores: Some(datastores.into_iter().collect()),
+        networks: Some(within(&|cluster| &cluster.networks).into_iter().collect()),
+    }))
 }

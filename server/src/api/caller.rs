@@ -6,15 +6,15 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use hdm_shared::ObjectId;
-use hdm_shared::plugin::{CLIENT_TOKEN_HEADER, Privilege};
+use hdm_shared::plugin::{CLIENT_TOKEN_HEADER, Privilege, SESSION_UNKNOWN};
 use hdm_shared::vcenter::VcenterRole;
+use hdm_shared::{ObjectId, VcenterId};
 use hdm_vsphere::{Error, MoRef, Secret};
 
 use crate::app::App;
 use crate::problem::Failure;
-use crate::session::InUse;
 use crate::session::rights::{Answer, Mask};
+use crate::session::{InUse, Link};
 use crate::token::Claims;
 use crate::vcenters::{Vcenter, Vcenters};
 
@@ -71,7 +71,9 @@ async fn open_again(app: &App, headers: &HeaderMap, claims: &Claims) -> Result<I
         return Err(Failure::session_unknown());
     }
     let vcenter = app.vcenters.get(&claims.guid).ok_or_else(Failure::session_unknown)?;
-    app.table.exchange(&vcenter, &token, client(headers, &app.vcenters).as_ref()).await
+    let session = app.table.exchange(&vcenter, &token, client(headers, &app.vcenters).as_ref()).await?;
+    super::session::link(app, &session, &token).await;
+    Ok(session)
 }
 
 impl Caller {
@@ -147,10 +149,43 @@ impl Caller {
         Err(Failure::forbidden(privilege, &self.named(object)))
     }
 
-    /// Refuses who lacks a privilege on the vCenter as a whole.
+    /// Whether the user holds a privilege over HDM as a whole: on the root folder of a vCenter that VMs are
+    /// moved from. Whoever runs a cloud has no say in HDM by that.
+    pub async fn may_everywhere(&self, privilege: Privilege) -> Result<bool, Failure> {
+        let root = self.root().await?;
+        Ok(self.must_be_source().is_ok() && self.may(privilege, &root).await?)
+    }
+
+    /// Refuses who lacks a privilege over HDM as a whole.
     pub async fn must_everywhere(&self, privilege: Privilege) -> Result<(), Failure> {
+        self.must_be_source()?;
         let root = self.root().await?;
         self.must(privilege, &root).await
+    }
+
+    /// The user's session at a cloud that is linked with the vCenter the user is logged in to; none if it is not
+    /// linked. Fails if nobody knows, since then nobody knows what the user sees there either.
+    pub fn linked(&self, cloud: &VcenterId) -> Result<Option<InUse>, Failure> {
+        let link = self.app.vcenters.named(cloud).map(|cloud| self.app.table.link_of(&self.session, &cloud));
+        match link.unwrap_or(Link::Unknown) {
+            Link::Linked(session) => Ok(Some(session)),
+            Link::Unlinked => Ok(None),
+            Link::Unknown => Err(Failure::vcenter(format!(
+                "HDM could not find out what you may see in the cloud '{cloud}'. Close this window and open it again \
+                 in a moment."
+            ))),
+        }
+    }
+
+    /// What the user sees in that session.
+    pub async fn seen(&self, session: &InUse, objects: &[MoRef]) -> Result<HashSet<MoRef>, Failure> {
+        session.session.seen(objects).await.map_err(|error| {
+            let failure = Failure::from(error);
+            if failure.is(SESSION_UNKNOWN) {
+                self.app.table.end(session);
+            }
+            failure
+        })
     }
 
     /// Refuses requests about a vCenter that VMs are not moved from.
@@ -159,7 +194,10 @@ impl Caller {
         if vcenter.role == VcenterRole::Source {
             return Ok(());
         }
-        let detail = format!("VMs are not moved from the vCenter '{}', but to it.", vcenter.id);
+        let detail = format!(
+            "VMs are not moved from the vCenter '{}', but to it. Open HDM in a vCenter that they are moved from.",
+            vcenter.id
+        );
         Err(Failure::bad_request(detail))
     }
 
@@ -179,7 +217,7 @@ impl Caller {
     }
 
     fn ended(&self, failure: Failure) -> Failure {
-        if failure.is(hdm_shared::plugin::SESSION_UNKNOWN) {
+        if failure.is(SESSION_UNKNOWN) {
             self.app.table.end(&self.session);
         }
         failure

@@ -9,7 +9,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use hdm_shared::changes::ChangePage;
 use hdm_shared::migration::MigrationView;
-use hdm_shared::plugin::Privilege;
+use hdm_shared::plugin::{Privilege, VisibleChanges};
 use hdm_vsphere::MoRef;
 
 use super::{Caller, cluster, no_parameter, number, parameters, reply, vm};
@@ -61,23 +61,32 @@ pub async fn show(
     reply::conditional(&request, &page)
 }
 
-/// Which of the VMs the user sees, and the scope of that. While it is found out, another frame may find out that
+/// What a user may do with some VMs.
+struct Permitted {
+    seen: HashSet<MoRef>,
+    movable: HashSet<MoRef>,
+    /// The scope of both.
+    scope: i64,
+}
+
+/// Which of the VMs the user sees and may move. While it is found out, another frame may find out that
 /// a privilege has gone: what was told before must not go under the scope from then on.
-async fn seen(caller: &Caller, vms: &BTreeSet<MoRef>) -> Result<(HashSet<MoRef>, i64), Failure> {
+async fn permitted(caller: &Caller, vms: &BTreeSet<MoRef>) -> Result<Permitted, Failure> {
     let rights = &caller.session.rights;
     let mut asked = 0;
     loop {
         let before = rights.scope();
         let seen = caller.holding(vms, Privilege::View).await?;
+        let movable = caller.holding(vms, Privilege::Migrate).await?;
         asked += 1;
         // The scope from before is never wrong: at worst the page is told everything once more.
         if rights.scope() == before || asked == MAX_ASKED {
-            return Ok((seen, Cursor::new(0, before).scope));
+            return Ok(Permitted { seen, movable, scope: Cursor::new(0, before).scope });
         }
     }
 }
 
-async fn page(caller: &Caller, wanted: &Wanted) -> Result<ChangePage, Failure> {
+async fn page(caller: &Caller, wanted: &Wanted) -> Result<VisibleChanges, Failure> {
     let feed = &caller.app.feed;
     feed.look();
     let from = Cursor::read(wanted.since);
@@ -92,7 +101,7 @@ async fn page(caller: &Caller, wanted: &Wanted) -> Result<ChangePage, Failure> {
     };
     // Asked about all, not only what is new: a privilege that is gone is noticed by that.
     let vms: BTreeSet<MoRef> = ours.iter().map(|view| MoRef::new("VirtualMachine", &view.vm.moid)).collect();
-    let (seen, scope) = seen(caller, &vms).await?;
+    let Permitted { seen, movable, scope } = permitted(caller, &vms).await?;
     let visible = |view: &MigrationView| {
         view.vm.vcenter == caller.session.vcenter.id
             && wanted.is_about(view)
@@ -103,14 +112,18 @@ async fn page(caller: &Caller, wanted: &Wanted) -> Result<ChangePage, Failure> {
     if !memory.is_loaded() {
         // Nothing is known yet; what the page knows stays.
         let (cursor, more) = (wanted.since, appliance.away_since.is_none());
-        return Ok(ChangePage { cursor, reset: false, more, migrations: Vec::new(), appliance });
+        let page = ChangePage { cursor, reset: false, more, migrations: Vec::new(), appliance };
+        return Ok(VisibleChanges { page, view_only: Vec::new() });
     }
     let told = memory.since(from.at, wanted.since <= 0 || from.scope != scope, visible);
-    Ok(ChangePage {
+    let fixed = |view: &&Arc<MigrationView>| !movable.contains(&MoRef::new("VirtualMachine", &view.vm.moid));
+    let view_only = told.migrations.iter().filter(fixed).map(|view| view.id).collect();
+    let page = ChangePage {
         cursor: Cursor::new(told.cursor, scope).number(),
         reset: told.reset,
         more: told.more,
         migrations: told.migrations.iter().map(|view| MigrationView::clone(view)).collect(),
         appliance,
-    })
+    };
+    Ok(VisibleChanges { page, view_only })
 }

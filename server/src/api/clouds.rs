@@ -1,7 +1,5 @@
 //! `GET api/clouds`: what a wizard offers of the clouds.
 
-use std::collections::HashSet;
-
 use axum::extract::RawQuery;
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -41,26 +39,34 @@ pub async fn list(
         let cloud = caller.app.vcenters.named(&offer.vcenter);
         let link = cloud.map_or(Link::Unknown, |cloud| caller.app.table.link_of(&caller.session, &cloud));
         match link {
-            Link::Linked(session) => narrow(&caller, &session, offer).await?,
+            Link::Linked(session) => {
+                if let Err(failure) = narrow(&caller, &session, offer).await {
+                    if failure.is(SESSION_UNKNOWN) {
+                        return Err(failure);
+                    }
+                    // Nobody knows what the user sees, so nothing is shown.
+                    withhold(offer, failure.problem.detail.clone());
+                }
+            }
             Link::Unlinked => {}
-            // Nobody knows what the user sees, so nothing is shown.
-            Link::Unknown => withhold(offer),
+            Link::Unknown => withhold(offer, UNKNOWN.to_owned()),
         }
     }
     reply::json(&request, &offers)
 }
 
+const UNKNOWN: &str =
+    "HDM could not find out what you may see there. Close this window and open it again in a moment.";
+
 /// Leaves nothing of a cloud.
-fn withhold(offer: &mut CloudOffer) {
+fn withhold(offer: &mut CloudOffer, reason: String) {
     offer.clusters.clear();
     offer.folders.clear();
-    let reason =
-        "HDM could not find out what you may see there. Close this window and open it again in a moment.";
-    offer.unavailable.get_or_insert_with(|| reason.into());
+    offer.unavailable.get_or_insert(reason);
 }
 
 /// Leaves of a cloud that is linked what the user sees there.
-async fn narrow(caller: &Caller, session: &InUse, offer: &mut CloudOffer) -> Result<(), Failure> {
+pub async fn narrow(caller: &Caller, session: &InUse, offer: &mut CloudOffer) -> Result<(), Failure> {
     let mut objects: Vec<MoRef> = offer.folders.iter().map(of_cloud).collect();
     for cluster in &offer.clusters {
         let datastores = cluster.datastores.iter().map(|datastore| &datastore.object);
@@ -69,19 +75,7 @@ async fn narrow(caller: &Caller, session: &InUse, offer: &mut CloudOffer) -> Res
     }
     objects.sort();
     objects.dedup();
-    let seen = match session.session.seen(&objects).await {
-        Ok(seen) => seen,
-        Err(error) => {
-            let failure = Failure::from(error);
-            if failure.is(SESSION_UNKNOWN) {
-                caller.app.table.end(session);
-                return Err(failure);
-            }
-            // Nobody knows what the user sees, so nothing is shown.
-            offer.unavailable = Some(failure.problem.detail.clone());
-            HashSet::new()
-        }
-    };
+    let seen = caller.seen(session, &objects).await?;
     let sees = |object: &OfferedObject| seen.contains(&of_cloud(object));
     offer.folders.retain(sees);
     offer.clusters.retain(|cluster| sees(&cluster.object));

@@ -1,7 +1,7 @@
 //! `GET api/events`: HDM's event log, as far as the user may read it.
 //!
 //! An event of a migration is for those who may see its VM. All others, such as that a vCenter was added,
-//! are for those who may see HDM's pages for the vCenter as a whole: their texts may name anything.
+//! are for those who may see HDM's pages for a vCenter that VMs are moved from as a whole: their texts may name anything.
 
 use axum::extract::RawQuery;
 use axum::http::HeaderMap;
@@ -37,8 +37,7 @@ pub async fn list(
         }
     }
     let limit = limit.clamp(1, MAX_EVENTS);
-    let root = caller.root().await?;
-    let everything = caller.may(Privilege::View, &root).await?;
+    let everything = caller.may_everywhere(Privilege::View).await?;
     // Newest first while they are gathered.
     let mut found: Vec<EventView> = Vec::new();
     for _ in 0..MAX_PARTS {

@@ -1,13 +1,13 @@
 //! Taking out of the appliance's texts what this user must not read.
 //!
 //! The appliance answers with the rights of its own account, and some of its findings name other objects to
-//! be helpful: whose MAC address collides, which names are alike. To somebody who may see one folder only
+//! be helpful: which names are alike. To somebody who may see one folder only
 //! these names are secret, so these findings say the same without them.
 
 use std::collections::BTreeMap;
 
 use hdm_shared::migration::Plan;
-use hdm_shared::problem::Finding;
+use hdm_shared::problem::{Finding, Problem};
 
 use crate::problem::Failure;
 
@@ -44,11 +44,16 @@ impl Scrub {
 
     /// Cleans a failure.
     pub fn failure(&self, mut failure: Failure) -> Failure {
-        self.findings(&mut failure.problem.findings);
-        for (sent, page) in &self.names {
-            failure.problem.detail = failure.problem.detail.replace(sent, page);
-        }
+        self.problem(&mut failure.problem);
         failure
+    }
+
+    /// Cleans what the appliance tells of a request that it refused.
+    pub fn problem(&self, problem: &mut Problem) {
+        self.findings(&mut problem.findings);
+        for (sent, page) in &self.names {
+            problem.detail = problem.detail.replace(sent, page);
+        }
     }
 
     fn page_name(&self, name: &str) -> String {
@@ -61,12 +66,6 @@ fn neutral(code: &str, object: &str) -> Option<String> {
     Some(match code {
         "vm-unknown" => format!("HDM does not know a virtual machine '{object}'."),
         "vm-ambiguous" => format!("'{object}' may mean more than one virtual machine."),
-        "mac-in-use" => {
-            format!("A MAC address of '{object}' is used by another virtual machine at the target.")
-        }
-        "linked-clone" => {
-            format!("'{object}' is a linked clone: its disks hang on another virtual machine's.")
-        }
         _ => return None,
     })
 }
@@ -78,16 +77,14 @@ mod tests {
     #[test]
     fn a_finding_that_names_another_vm_names_it_no_more() {
         let scrub = Scrub::new([("onprem:vm-1".into(), "vm-1".into())].into());
-        let said = "The MAC address of 'web' is used by 'secret' at the target.";
         let mut findings = [
-            Finding::blocker("mac-in-use", "web", said, "Choose new ones."),
             Finding::blocker("vm-unknown", "onprem:vm-1", "Did you mean 'secret'?", "Check."),
             Finding::blocker("template", "web", "'web' is a template.", "Convert it."),
         ];
         scrub.findings(&mut findings);
         assert!(findings.iter().all(|finding| !finding.message.contains("secret")), "{findings:?}");
         assert_eq!(
-            (findings[1].object.as_str(), findings[2].message.as_str()),
+            (findings[0].object.as_str(), findings[1].message.as_str()),
             ("vm-1", "'web' is a template.")
         );
     }

@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hdm_shared::changes::{ChangePage, DONE_SHOWN_SECONDS, MAX_CHANGES};
+use hdm_shared::changes::{ChangePage, MAX_CHANGES, is_in_progress};
 use hdm_shared::migration::{MigrationState, MigrationView};
 use hdm_shared::{MigrationId, ObjectId};
 use jiff::Timestamp;
 
 /// How many migrations are kept; of more, those that ended first are forgotten.
 const MAX_KEPT: usize = 20_000;
+/// How long pages are told that a migration was taken off the list. One that sleeps longer comes back with
+/// another session, and is told everything anew.
+const LEFT_TOLD_SECONDS: i64 = 3_600;
 
 /// A page's cursor: the appliance's, and below it what the user may see.
 ///
@@ -51,6 +54,8 @@ struct Entry {
     /// The change it came with, or an earlier one than it could have come with.
     changed: i64,
     view: Arc<MigrationView>,
+    /// Since when it is off the list; pages that show it still have to hear of that.
+    left: Option<Timestamp>,
 }
 
 /// What is known.
@@ -93,15 +98,20 @@ impl Memory {
         }
         self.cursor = page.cursor;
         for view in page.migrations {
-            self.entries.insert(view.id, Entry { changed: page.cursor, view: Arc::new(view) });
+            let left = (!is_in_progress(&view, now)).then_some(now);
+            self.entries.insert(view.id, Entry { changed: page.cursor, view: Arc::new(view), left });
         }
         self.loaded |= !page.more;
         self.forget(now);
     }
 
-    /// Forgets what is no longer in progress.
+    /// Forgets what is no longer in progress. That it has ended an hour ago each page sees by itself; that
+    /// somebody dismissed it, each has to be told.
     pub fn forget(&mut self, now: Timestamp) {
-        self.entries.retain(|_, entry| in_progress(&entry.view, now));
+        self.entries.retain(|_, entry| match entry.left {
+            Some(left) => now.as_second().saturating_sub(left.as_second()) <= LEFT_TOLD_SECONDS,
+            None => is_in_progress(&entry.view, now),
+        });
         if self.entries.len() > MAX_KEPT {
             let mut ended: Vec<_> = self
                 .entries
@@ -116,12 +126,12 @@ impl Memory {
         }
     }
 
-    /// One migration, if it is in progress.
+    /// One migration, if it is in progress or was until a short while ago.
     pub fn get(&self, id: MigrationId) -> Option<Arc<MigrationView>> {
         self.entries.get(&id).map(|entry| entry.view.clone())
     }
 
-    /// All of them.
+    /// All of them, with those that were in progress until a short while ago.
     pub fn all(&self) -> impl Iterator<Item = &Arc<MigrationView>> {
         self.entries.values().map(|entry| &entry.view)
     }
@@ -135,7 +145,9 @@ impl Memory {
     pub fn since(&self, at: i64, everything: bool, visible: impl Fn(&MigrationView) -> bool) -> Told {
         let reset = everything || at <= 0 || at > self.cursor;
         let since = if reset { i64::MIN } else { at };
-        let is_new = |entry: &&Entry| entry.changed > since || is_moving(&entry.view);
+        let is_new = |entry: &&Entry| {
+            if reset { entry.left.is_none() } else { entry.changed > since || is_moving(&entry.view) }
+        };
         let mut new: Vec<&Entry> =
             self.entries.values().filter(is_new).filter(|entry| visible(&entry.view)).collect();
         // What is told each time comes first, so that it never waits for the next page.
@@ -161,19 +173,6 @@ impl Memory {
 /// Whether a migration's progress is told each time.
 fn is_moving(view: &MigrationView) -> bool {
     view.state == MigrationState::Running && view.step.as_deref() == Some("transfer")
-}
-
-/// Whether a migration belongs to the list "in progress": unfinished, or failed and not dismissed, or ended
-/// within the last hour.
-pub fn in_progress(view: &MigrationView, now: Timestamp) -> bool {
-    if !view.state.is_final() {
-        return true;
-    }
-    if view.dismissed {
-        return false;
-    }
-    let age = view.ended_at.map_or(0, |ended| now.as_second().saturating_sub(ended.as_second()));
-    view.state == MigrationState::Failed || age <= DONE_SHOWN_SECONDS
 }
 
 #[cfg(test)]
@@ -240,6 +239,22 @@ mod tests {
         assert_eq!(ids(&memory.since(0, false, |_| true)), [1, 2, 3, 5]);
         memory.forget(now() + 3_601.seconds());
         assert_eq!(ids(&memory.since(0, false, |_| true)), [2, 5]);
+    }
+
+    #[test]
+    fn that_a_migration_was_dismissed_is_told_once_to_each_page_that_shows_it() {
+        let mut memory = Memory::default();
+        let failed =
+            MigrationView { state: MigrationState::Failed, ended_at: Some(now()), ..migration(1, "vm-1") };
+        memory.merge(page(10, true, vec![failed.clone(), migration(2, "vm-2")]), now());
+        let dismissed = MigrationView { dismissed: true, ..failed };
+        memory.merge(page(11, false, vec![dismissed]), now());
+        let told = memory.since(10, false, |_| true);
+        assert_eq!((ids(&told), told.migrations[0].dismissed, told.cursor), (vec![1], true, 11));
+        assert!(ids(&memory.since(11, false, |_| true)).is_empty());
+        assert_eq!(ids(&memory.since(0, false, |_| true)), [2], "a new page never shows it");
+        memory.forget(now() + 3_601.seconds());
+        assert!(memory.get(MigrationId(Uuid::from_u128(1))).is_none());
     }
 
     #[test]

@@ -152,7 +152,7 @@ impl Rights {
             let answer = answers.remove(&object).unwrap_or(Answer::Holds(Mask::NONE));
             let new = Known { asked: wanted, answer, at: now };
             let old = known.insert(object.clone(), new);
-            moved |= old.is_some_and(|old| sees(old) != sees(new) && old.asked.has(Privilege::View));
+            moved |= old.is_some_and(|old| shown(old) != shown(new) && old.asked.has(Privilege::View));
             found.insert(object, answer);
         }
         if moved {
@@ -206,8 +206,10 @@ impl Rights {
     }
 }
 
-fn sees(known: Known) -> bool {
-    matches!(known.answer, Answer::Holds(mask) if mask.has(Privilege::View))
+/// What a page shows of an object: whether it is there, and whether it can be acted on.
+fn shown(known: Known) -> (bool, bool) {
+    let has = |privilege| matches!(known.answer, Answer::Holds(mask) if mask.has(privilege));
+    (has(Privilege::View), has(Privilege::Migrate))
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ const MAX_UNDER_WAY: usize = 64;
 /// How many clouds are linked at once for one user.
 const LINKED_AT_ONCE: usize = 8;
 /// How long it is believed that a cloud is not linked. Every exchange of a page asks again.
-const UNLINKED_BELIEVED: Duration = Duration::from_secs(600);
+const UNLINKED_BELIEVED: Duration = Duration::from_secs(3_600);
 /// How long all sessions together may take to end when the process ends.
 const CLOSING: Duration = Duration::from_secs(5);
 

@@ -38,6 +38,8 @@ pub struct World {
     pub dashboard: Value,
     pub offers: Vec<Value>,
     pub plan: Value,
+    /// What comes of each action on a migration.
+    pub outcome: Value,
     pub asked: Vec<Asked>,
     /// What is asked below these paths is answered with status 500.
     pub broken: Vec<&'static str>,
@@ -93,6 +95,11 @@ impl Appliance {
     pub fn asked(&self, method: &Method, path: &str) -> Vec<Asked> {
         let world = self.world.lock().unwrap();
         world.asked.iter().filter(|asked| asked.method == *method && asked.path == path).cloned().collect()
+    }
+
+    /// All that was asked of it.
+    pub fn all_asked(&self) -> Vec<Asked> {
+        self.world.lock().unwrap().asked.clone()
     }
 
     async fn serve(&self, listener: std::net::TcpListener) {
@@ -161,7 +168,7 @@ fn respond(world: &mut World, method: &Method, uri: &Uri, headers: &HeaderMap, b
         }
         ("GET", ["migrations", _, "log"]) => json!([]),
         ("POST", ["migrations", "actions"]) => {
-            let outcome = |id: &Value| json!({"migration": id, "problem": null});
+            let outcome = |id: &Value| json!({"migration": id, "problem": world.outcome});
             json!({"outcomes": asked["migrations"].as_array().unwrap().iter().map(outcome).collect::<Vec<_>>()})
         }
         ("GET", ["vms"]) => {

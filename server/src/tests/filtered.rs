@@ -1,6 +1,7 @@
 //! A user who sees one folder only.
 
 use axum::http::Method;
+use hdm_shared::migration::MigrationState;
 use hdm_shared::plugin::Privilege;
 use serde_json::{Value, json};
 
@@ -15,13 +16,15 @@ fn names(page: &Value) -> Vec<String> {
 #[tokio::test]
 async fn no_answer_holds_a_name_of_what_the_user_may_not_see() {
     let s = Setting::new().await;
+    let unknown = || {
+        json!({"code": "vm-unknown", "severity": "blocker", "object": "onprem:vm-1", "remedy": "",
+            "message": format!("There is no virtual machine 'vm-1'. There is '{HIDDEN}-2' (vm-2).")})
+    };
     s.appliance.change(|world| {
         world.plan = json!({"vms": [{"asked": "onprem:vm-1", "vm": null, "path": null, "target_name": null,
-            "target": {}, "capacity_bytes": 0, "findings": [
-                {"code": "mac-in-use", "severity": "blocker", "object": "shown-1", "remedy": "",
-                 "message": format!("It is used by '{HIDDEN}-2'.")},
-                {"code": "vm-unknown", "severity": "blocker", "object": "onprem:vm-1", "remedy": "",
-                 "message": format!("Did you mean '{HIDDEN}-2'?")}]}]});
+            "target": {}, "capacity_bytes": 0, "findings": [unknown()]}]});
+        world.outcome = json!({"type": "urn:hdm:problem:not-admitted", "title": "Not admitted", "status": 422,
+            "detail": "Something stands in the way of: vm-1.", "findings": [unknown()]});
     });
     s.of_one_folder();
     let grant = s.grant("olga", Some(&vm(1))).await;
@@ -54,7 +57,7 @@ async fn no_answer_holds_a_name_of_what_the_user_may_not_see() {
         ("/api/plan", json!({"cloud": "cloud", "items": [item(1), item(2)]})),
         ("/api/migrations", json!({"cloud": "cloud", "items": [item(1)]})),
         ("/api/migrations", json!({"cloud": "cloud", "items": [item(2)]})),
-        ("/api/migrations/actions", json!({"action": "cancel", "migrations": [id(1), id(2)]})),
+        ("/api/migrations/actions", json!({"action": "retry", "migrations": [id(1), id(2)]})),
     ] {
         let answer = s.call(&grant, Method::POST, path, Some(body)).await;
         assert!(!answer.text.contains(HIDDEN), "{path}: {answer:?}");
@@ -78,7 +81,11 @@ async fn what_is_seen_is_told_and_what_is_not_is_as_if_it_were_not_there() {
 
     let page = s.get(&grant, "/api/vms?vm=vm-1&vm=vm-2").await.json();
     assert_eq!((page["total"].as_u64(), page["vms"][0]["name"].as_str()), (Some(1), Some("shown-1")));
-    assert_eq!(s.get(&grant, "/api/vms?cluster=domain-c1").await.status, 403, "the cluster is not seen");
+    let page = s.get(&grant, "/api/vms?cluster=domain-c1").await.json();
+    let listed: Vec<_> =
+        page["vms"].as_array().unwrap().iter().map(|vm| vm["name"].as_str().unwrap()).collect();
+    assert_eq!(page["total"], 5, "of a cluster that is not seen the VMs are listed that are");
+    assert!(listed.iter().all(|name| name.starts_with("shown-")), "{listed:?}");
     assert_eq!(s.get(&grant, "/api/clouds").await.status, 200);
     assert_eq!(s.get(&grant, "/api/clouds?vm=vm-2").await.status, 403);
     let events = s.get(&grant, "/api/events?limit=3").await.json();
@@ -87,6 +94,17 @@ async fn what_is_seen_is_told_and_what_is_not_is_as_if_it_were_not_there() {
     assert_eq!(seqs, [5, 7, 9]);
     let board = s.get(&grant, "/api/dashboard").await.json();
     assert_eq!((&board["on_premise"], board["off_premise"].as_array().unwrap().len()), (&json!([]), 1));
+}
+
+#[tokio::test]
+async fn what_may_be_looked_at_only_is_told_apart() {
+    let s = Setting::new().await;
+    let session = s.log_in("vera");
+    session.grant(&vm(1), only(&[Privilege::View]));
+    session.grant(&vm(2), only(&[Privilege::View, Privilege::Migrate]));
+    let grant = s.grant("vera", Some(&vm(1))).await;
+    let page = s.get(&grant, "/api/changes?since=0").await.json();
+    assert_eq!((names(&page).len(), &page["view_only"]), (2, &json!([id(1)])));
 }
 
 #[tokio::test]
@@ -101,15 +119,22 @@ async fn somebody_who_may_see_everything_sees_everything() {
     assert_eq!((board["on_premise"][0]["vms"].as_u64(), &board["troubles"][0]), (Some(10), &json!(HIDDEN)));
 }
 
-#[tokio::test]
-async fn of_a_linked_cloud_the_user_is_offered_what_he_sees_there() {
+/// A cloud with two of everything, and Lena, who is logged in to a vCenter that is linked with it and sees the
+/// first of each.
+async fn linked() -> Setting {
     let s = Setting::new().await;
     let object = |id: &str| json!({"id": id, "name": id, "path": format!("/DC0/{id}"), "datacenter": "DC0"});
+    let datastore = |id: &str| {
+        let mut datastore = object(id);
+        datastore["capacity_bytes"] = json!(1);
+        datastore["available_bytes"] = json!(1);
+        datastore
+    };
     let cluster = |id: &str| {
         let mut cluster = object(id);
         let parts = json!({"drs": true, "cpus_total": 1, "cpus_used": 0, "memory_total_mib": 1, "memory_used_mib": 0,
             "hosts": [object("host-1"), object("host-2")], "pools": [object("resgroup-1")],
-            "datastores": [], "networks": [object("network-1"), object("dvportgroup-2")]});
+            "datastores": [datastore("datastore-1"), datastore("datastore-2")], "networks": [object("network-1"), object("dvportgroup-2")]});
         cluster.as_object_mut().unwrap().extend(parts.as_object().unwrap().clone());
         cluster
     };
@@ -124,10 +149,17 @@ async fn of_a_linked_cloud_the_user_is_offered_what_he_sees_there() {
         ("ClusterComputeResource", "domain-c2"),
         ("Folder", "group-v2"),
         ("HostSystem", "host-2"),
+        ("Datastore", "datastore-2"),
         ("DistributedVirtualPortgroup", "dvportgroup-2"),
     ] {
         linked.remove(&hdm_vsphere::MoRef::new(kind, id));
     }
+    s
+}
+
+#[tokio::test]
+async fn of_a_linked_cloud_the_user_is_offered_what_he_sees_there() {
+    let s = linked().await;
     let grant = s.grant("lena", Some(&vm(1))).await;
     let offer = &s.get(&grant, "/api/clouds").await.json()[0];
     let ids = |list: &Value| -> Vec<String> {
@@ -157,6 +189,67 @@ async fn of_a_linked_cloud_the_user_is_offered_what_he_sees_there() {
         "nobody knows what she sees"
     );
     assert!(offer["unavailable"].as_str().unwrap().contains("could not find out"), "{offer}");
+    let body = json!({"cloud": "cloud", "items": [{"vm": "vm-1"}]});
+    for path in ["/api/plan", "/api/migrations"] {
+        assert_eq!(s.call(&nina, Method::POST, path, Some(body.clone())).await.status, 502);
+    }
+    let board = s.get(&nina, "/api/dashboard").await.json();
+    assert_eq!(board["off_premise"], json!([]));
+}
+
+#[tokio::test]
+async fn of_a_linked_cloud_the_dashboard_and_the_charts_show_what_the_user_sees_there() {
+    let s = linked().await;
+    s.appliance.change(|world| {
+        let mut hidden = world.dashboard["off_premise"][0].clone();
+        (hidden["id"], hidden["name"]) = (json!("domain-c2"), json!(HIDDEN));
+        world.dashboard["off_premise"].as_array_mut().unwrap().push(hidden);
+    });
+    let grant = s.grant("lena", Some(&vm(1))).await;
+    let board = s.get(&grant, "/api/dashboard").await.json();
+    assert_eq!(
+        (&board["off_premise"][0]["id"], &board["off_premise"][1]),
+        (&json!("domain-c1"), &json!(null))
+    );
+    for (cluster, status) in [("domain-c1", 200), ("domain-c2", 404), ("C0", 400)] {
+        let path = format!("/api/samples?cloud=cloud&cluster={cluster}");
+        assert_eq!(s.get(&grant, &path).await.status, status, "{cluster}");
+    }
+    assert_eq!(s.get(&grant, "/api/samples?cloud=cloud").await.status, 200);
+    assert_eq!(s.get(&grant, "/api/samples?cloud=onprem").await.status, 404);
+    assert_eq!(s.appliance.asked(&Method::GET, "/samples").len(), 2, "nothing else was asked");
+}
+
+#[tokio::test]
+async fn in_a_linked_cloud_a_place_lies_within_what_the_user_sees_there() {
+    let s = linked().await;
+    let grant = s.grant("lena", Some(&vm(1))).await;
+    let ask = async |path: &str, target: Value, within: Value| {
+        let item = json!({"vm": "vm-1", "target": target});
+        let body = json!({"cloud": "cloud", "items": [item], "within": within});
+        s.call(&grant, Method::POST, path, Some(body)).await
+    };
+    let seen = json!({"clusters": ["domain-c1"], "folders": ["group-v1"], "datastores": ["datastore-1"],
+        "networks": ["network-1"]});
+    for (path, relayed) in [("/api/plan", "/batches/plan"), ("/api/migrations", "/batches")] {
+        // Whatever the page says, and also for what is named or left out.
+        ask(path, json!({"cluster": "domain-c2"}), json!(null)).await;
+        ask(path, json!({"pool": "resgroup-1"}), json!({"clusters": ["domain-c2"]})).await;
+        for asked in s.appliance.asked(&Method::POST, relayed) {
+            assert_eq!(asked.body["within"], seen, "{path}");
+        }
+        for hidden in [json!({"host": "host-2"}), json!({"pool": "Secret"}), json!({"host": "host-77"})] {
+            let answer = ask(path, hidden, json!(null)).await;
+            assert_eq!(answer.status, 400, "{answer:?}");
+        }
+        assert_eq!(s.appliance.asked(&Method::POST, relayed).len(), 2, "nothing else was passed on");
+    }
+    s.of_one_folder();
+    let olga = s.grant("olga", None).await;
+    let body = json!({"cloud": "cloud", "items": [{"vm": "vm-1"}], "within": seen});
+    s.call(&olga, Method::POST, "/api/plan", Some(body)).await;
+    let asked = s.appliance.asked(&Method::POST, "/batches/plan");
+    assert_eq!(asked[2].body.get("within"), None, "whoever is not linked may choose what is released");
 }
 
 #[tokio::test]
@@ -194,6 +287,25 @@ async fn a_privilege_that_is_taken_away_is_gone_within_a_minute_from_what_the_pa
     s.pass(30);
     let page = s.get(&grant, &next(&page)).await.json();
     assert_eq!((page["reset"].as_bool(), names(&page).len()), (Some(true), 5));
+}
+
+#[tokio::test]
+async fn that_a_migration_was_dismissed_is_told_to_those_who_saw_it() {
+    let s = Setting::new().await;
+    s.of_one_folder();
+    let grant = s.grant("olga", Some(&vm(1))).await;
+    let first = s.get(&grant, "/api/changes?since=0").await.json();
+    s.appliance.change(|world| {
+        world.cursor += 1;
+        world.migrations = vec![of_vm(1), of_vm(2)];
+        for view in &mut world.migrations {
+            (view.state, view.dismissed) = (MigrationState::Failed, true);
+        }
+    });
+    s.app.feed.round().await;
+    let next = s.get(&grant, &format!("/api/changes?since={}", first["cursor"])).await.json();
+    assert_eq!((names(&next), &next["migrations"][0]["dismissed"]), (vec!["shown-1".into()], &json!(true)));
+    assert_eq!(names(&s.get(&grant, "/api/changes?since=0").await.json()).len(), 4);
 }
 
 #[tokio::test]

@@ -1,10 +1,11 @@
 //! What every answer has and has not, and who gets in.
 
 use axum::http::Method;
-use hdm_shared::plugin::{CLIENT_SESSION, Privilege, SESSION_UNKNOWN};
+use hdm_shared::plugin::{CLIENT_SESSION, Privilege, SESSION_UNKNOWN, SessionGrant};
 use serde_json::json;
 
-use super::setting::{CLOUD, ONPREM, Setting, cluster, vm};
+use super::setting::{CLOUD, HIDDEN, ONPREM, Setting, cluster, id, vm};
+use crate::session::Link;
 
 /// Every route with its methods.
 const ROUTES: [(&str, &[&str]); 24] = [
@@ -91,6 +92,7 @@ async fn the_policy_names_the_vcenters_and_the_manifests_fetches_are_noted() {
          font-src 'self' data:; connect-src 'self'; base-uri 'self'; form-action 'none'; frame-ancestors 'self' \
          https://onprem.example.org"
     );
+    s.send(Method::HEAD, "/plugin.json", &[("user-agent", "curl")], None).await;
     let fetches = s.app.fetches.all();
     assert_eq!((fetches.version.as_str(), fetches.fetches.len()), ("0.9.0", 1));
     assert_eq!(fetches.fetches[0].agent, "vCenter");
@@ -164,6 +166,13 @@ async fn two_instances_may_be_asked_in_turns() {
         assert_eq!((ask(&s, None).await, ask(&second, None).await), ((200, Some(10)), (200, Some(10))));
     }
     assert_eq!(s.gate.count().1, 2, "each has a session of its own");
+    let root = second
+        .app
+        .table
+        .enter(second.app.keys.check(&grant.token, s.app.clock.now()).unwrap().clone)
+        .unwrap();
+    let cloud = second.app.vcenters.get(CLOUD).unwrap();
+    assert!(matches!(second.app.table.link_of(&root, &cloud), Link::Unlinked), "it knows what is linked");
     s.gate.log_out("token-of-root");
     s.pass(300);
     assert_eq!(ask(&second, Some("token-of-root")).await.0, 401);
@@ -286,13 +295,35 @@ async fn a_body_that_is_too_large_is_refused_with_words() {
 }
 
 #[tokio::test]
-async fn a_session_at_a_cloud_shows_nothing_of_other_vcenters() {
+async fn whoever_may_do_everything_at_a_cloud_learns_and_changes_nothing() {
     let s = Setting::new().await;
     s.administrator();
     let answer = s.exchange("token-of-root", CLOUD, None).await;
-    let grant = serde_json::from_str(&answer.text).unwrap();
-    let page = s.get(&grant, "/api/changes?since=0").await.json();
-    assert_eq!(page["migrations"], json!([]));
-    let body = json!({"cloud": "cloud", "items": [{"vm": "vm-1"}]});
-    assert_eq!(s.call(&grant, Method::POST, "/api/plan", Some(body)).await.status, 400);
+    let grant: SessionGrant = serde_json::from_str(&answer.text).unwrap();
+    assert_eq!(grant.privileges, Privilege::ALL);
+    let body = |path: &str| match path {
+        "/api/plan" | "/api/migrations?since_ms=0" => {
+            json!({"cloud": "cloud", "items": [{"vm": "vm-1", "target": {}, "options": {}}]})
+        }
+        "/api/migrations/actions" => json!({"action": "cancel", "migrations": [id(1), id(2)]}),
+        "/api/vcenters" => {
+            json!({"id": "new", "role": "cloud", "url": "https://new", "user": "u", "password": "p", "thumbprint": null})
+        }
+        _ => json!({}),
+    };
+    for (path, methods) in ROUTES.iter().filter(|(path, _)| path.starts_with("/api/")) {
+        if path.starts_with("/api/session") || path.starts_with("/api/preferences") {
+            continue;
+        }
+        for method in *methods {
+            let method: Method = method.parse().unwrap();
+            let sent = (method != Method::GET).then(|| body(path));
+            let answer = s.call(&grant, method.clone(), path, sent).await;
+            for said in [HIDDEN, "shown", "onprem", "example.org", "C0", "\"Cloud\"", "domain-c1"] {
+                assert!(!answer.text.contains(said), "{method} {path} says {said}: {answer:?}");
+            }
+        }
+    }
+    let changed: Vec<_> = s.appliance.all_asked().into_iter().filter(|a| a.method != Method::GET).collect();
+    assert!(changed.is_empty(), "{changed:?}");
 }

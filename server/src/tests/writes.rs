@@ -104,8 +104,16 @@ async fn preferences_are_the_users_own() {
     s.of_one_folder();
     let grant = s.grant("olga", None).await;
     assert_eq!(s.get(&grant, "/api/preferences").await.json()["skip_instructions"], true);
-    let body = json!({"skip_instructions": true, "columns": {}, "networks": {}});
-    assert_eq!(s.call(&grant, Method::PUT, "/api/preferences", Some(body)).await.status, 200);
+    // What is not named stays as it is.
+    let body = json!({"columns": {"summary": ["vm"]}});
+    let set = s.call(&grant, Method::PUT, "/api/preferences", Some(body)).await;
+    assert_eq!(set.status, 200);
+    assert_eq!(
+        (&set.json()["skip_instructions"], &set.json()["columns"]["summary"]),
+        (&json!(true), &json!(["vm"]))
+    );
+    let wrong = s.call(&grant, Method::PUT, "/api/preferences", Some(json!({"columns": 3}))).await;
+    assert_eq!(wrong.status, 400);
     assert_eq!(
         s.call(&grant, Method::DELETE, "/api/preferences", None).await.json()["skip_instructions"],
         false

@@ -26,7 +26,7 @@ pub mod target;
 use crate::migration::ColdOptions;
 use crate::problem::Finding;
 
-pub use network::{MacUser, NetworkChoice, SourceNic};
+pub use network::{NetworkChoice, SourceNic};
 pub use reservation::{Reservation, Reservations};
 pub use source::{DeviceKind, PowerState, SourceDevice, SourceDisk, SourceVm};
 pub use target::{DatastoreFacts, HostFacts, TargetFacts};

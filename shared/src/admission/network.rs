@@ -28,15 +28,6 @@ pub struct NetworkChoice {
     pub seen: bool,
 }
 
-/// A VM at the target that uses a MAC address.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MacUser {
-    /// The address.
-    pub mac: String,
-    /// The VM's inventory path.
-    pub vm: String,
-}
-
 /// Checks networks and, if the addresses are to be kept, MAC addresses.
 pub fn check(
     vm: &SourceVm,
@@ -85,27 +76,29 @@ fn networks(vm: &SourceVm, target: &TargetFacts) -> Vec<Finding> {
     found
 }
 
-/// Checks that the MAC addresses, which are to be kept, are free in a vCenter.
+/// Checks that the MAC addresses, which are to be kept, are free in a vCenter. Whose one is that is not is not
+/// said: the text is shown to whoever sees this VM, who may not see the other.
 pub fn check_macs(
     vm: &SourceVm,
     vcenter: &VcenterId,
-    in_use: &[MacUser],
+    in_use: &[String],
     reservations: &Reservations,
 ) -> Vec<Finding> {
     let name = vm.name.as_str();
     let remedy = "Let the target generate new addresses (--mac new), or change the other one.";
+    let who = "Let the target generate new addresses (--mac new), or change the other one, which the appliance's log names.";
     let mut found = Vec::new();
     for nic in vm.nics.iter().filter(|n| !n.mac.is_empty()) {
         let mac = nic.mac.as_str();
-        if let Some(user) = in_use.iter().find(|u| u.mac.eq_ignore_ascii_case(mac)) {
+        if in_use.iter().any(|used| used.eq_ignore_ascii_case(mac)) {
             found.push(Finding::blocker(
                 "mac-in-use",
                 name,
                 format!(
-                    "The MAC address {mac} of '{}' of '{name}' is used by '{}' at the target.",
-                    nic.label, user.vm
+                    "The MAC address {mac} of '{}' of '{name}' is used by another virtual machine at the target.",
+                    nic.label
                 ),
-                remedy,
+                who,
             ));
         } else if let Some(held) = reservations.holder_of_mac(vcenter, mac) {
             found.push(Finding::blocker(
@@ -170,7 +163,7 @@ mod tests {
     fn a_mac_address_must_be_free_and_unpromised_if_it_is_kept() {
         let none = Reservations::default();
         let mut t = target();
-        t.macs_in_use.push(MacUser { mac: "00:50:56:01:02:03".to_uppercase(), vm: "/DC0/vm/other".into() });
+        t.macs_in_use.push("00:50:56:01:02:03".to_uppercase());
         assert_eq!(ask(&vm(), &t, MacPolicy::Keep, &none), "mac-in-use");
         assert_eq!(ask(&vm(), &t, MacPolicy::New, &none), "");
         let held = Reservations::of_others([reservation()], None);

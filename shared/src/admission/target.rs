@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::ids::VcenterId;
 use crate::problem::Finding;
 
-use super::network::{MacUser, NetworkChoice};
+use super::network::NetworkChoice;
 use super::reservation::Reservations;
 use super::source::SourceVm;
 
@@ -104,7 +104,7 @@ pub struct TargetFacts {
     /// The target network chosen for an adapter, by its label; goes before `networks`.
     pub adapters: BTreeMap<String, NetworkChoice>,
     /// MAC addresses used in this vCenter, as far as they matter for the VM.
-    pub macs_in_use: Vec<MacUser>,
+    pub macs_in_use: Vec<String>,
     /// The kinds of firmware the cluster can run; absent if unknown.
     pub firmware: Option<BTreeSet<String>>,
 }

@@ -6,7 +6,7 @@
 //! | Request | Body | Answer |
 //! |---|---|---|
 //! | `POST api/session` | [`SessionRequest`], the Client's token as `vmware-api-session-id` | [`SessionGrant`] |
-//! | `GET api/changes?since=N&cluster=ID\|vm=ID` | | [`ChangePage`](crate::changes::ChangePage) |
+//! | `GET api/changes?since=N&cluster=ID\|vm=ID` | | [`VisibleChanges`] |
 //! | `GET api/migrations?since_ms=T` | | finished ones: `[MigrationView]`, newest first |
 //! | `GET api/migrations/ID` | | [`MigrationDetail`](crate::changes::MigrationDetail) |
 //! | `POST api/migrations/actions` | [`ActionRequest`](crate::changes::ActionRequest) | [`ActionReport`](crate::changes::ActionReport) |
@@ -14,10 +14,10 @@
 //! | `GET api/clouds?vm=ID&cluster=ID` | | `[`[`CloudOffer`](crate::cloud::CloudOffer)`]` |
 //! | `POST api/plan` | [`BatchRequest`](crate::batch::BatchRequest) | [`Plan`](crate::migration::Plan) |
 //! | `POST api/migrations` | [`BatchRequest`](crate::batch::BatchRequest), `Idempotency-Key` | `[MigrationView]` or a [`Problem`](crate::problem::Problem) with findings |
-//! | `GET api/samples?cloud=ID&cluster=NAME&from_ms=T` | | [`SampleSeries`](crate::sample::SampleSeries) |
+//! | `GET api/samples?cloud=ID&cluster=ID&from_ms=T` | | [`SampleSeries`](crate::sample::SampleSeries) |
 //! | `GET api/events?before=N&limit=N` | | [`EventPage`](crate::event::EventPage) |
 //! | `GET api/dashboard` | | [`Dashboard`](crate::dashboard::Dashboard) |
-//! | `GET`, `PUT`, `DELETE api/preferences` | [`Preferences`] | [`Preferences`] |
+//! | `GET`, `PUT`, `DELETE api/preferences` | [`Preferences`]; what is not named stays | [`Preferences`] |
 //! | `GET`, `POST api/vcenters` | [`AddVcenter`](crate::vcenter::AddVcenter) | [`VcenterView`](crate::vcenter::VcenterView), or all of them |
 //! | `PUT`, `DELETE api/vcenters/ID` | the appliance's | the appliance's |
 //! | `POST api/vcenters/ID/check` | | [`VcenterCheck`](crate::vcenter::VcenterCheck) |
@@ -41,11 +41,14 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::VcenterId;
+use crate::changes::ChangePage;
+use crate::ids::{MigrationId, VcenterId};
 
 /// The extension's key.
 pub const EXTENSION_KEY: &str = "com.hdm.plugin";
 
+/// What the appliance calls itself when it reads a plugin server's manifest.
+pub const APPLIANCE_AGENT: &str = "HDM-appliance";
 /// The header in which the vSphere Client's session token travels.
 pub const CLIENT_TOKEN_HEADER: &str = "vmware-api-session-id";
 
@@ -55,6 +58,8 @@ pub const SESSION_UNKNOWN: &str = "urn:hdm:problem:session-unknown";
 pub const CLIENT_SESSION: &str = "urn:hdm:problem:client-session";
 /// The kind of a problem that says: the appliance cannot be reached.
 pub const APPLIANCE_AWAY: &str = "urn:hdm:problem:appliance-away";
+/// The kind of a problem that says: HDM does not know the vCenter.
+pub const VCENTER_UNKNOWN: &str = "urn:hdm:problem:vcenter-unknown";
 /// The kind of a problem that says: a privilege is missing; the detail names it.
 pub const FORBIDDEN: &str = "urn:hdm:problem:forbidden";
 
@@ -173,6 +178,17 @@ impl std::fmt::Debug for SessionGrant {
             .field("privileges", &self.privileges)
             .finish_non_exhaustive()
     }
+}
+
+/// What has changed, as one user may see it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VisibleChanges {
+    /// The changes.
+    #[serde(flatten)]
+    pub page: ChangePage,
+    /// Those of the page's migrations that the user may look at, but not act on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub view_only: Vec<MigrationId>,
 }
 
 /// What a user has set, kept by the appliance for each vCenter user: at most 64 KiB as JSON.

@@ -12,7 +12,7 @@ use crate::problem::Finding;
 pub struct RegisterPlugin {
     /// Where the plugin server answers, as the vCenter and its users reach it: `https://host[:port]`.
     pub url: String,
-    /// The thumbprint (SHA-256 or SHA-1, hexadecimal with colons) of the certificate it presents. Without one
+    /// The thumbprint (SHA-256, hexadecimal with colons) of the certificate it presents. Without one
     /// the request is refused with the thumbprint presented, so that a person can compare it.
     #[serde(default)]
     pub thumbprint: Option<String>,
@@ -35,6 +35,8 @@ pub struct RegistrationView {
     pub certificate: bool,
     /// When the registration was last written.
     pub written_at: Option<Timestamp>,
+    /// The addresses of the vCenter, by which it is known among those who fetch the manifest.
+    pub vcenter_addresses: Vec<String>,
     /// What was checked and is well, a sentence each.
     pub passed: Vec<String>,
     /// What is not.

@@ -51,11 +51,11 @@ async fn a_plugin_server_that_restarts_is_found_again_and_a_reload_keeps_the_pla
     browser.read("Migrated to cloud").await;
     // The tab that was open is open again after a reload of the Client.
     browser.press("Summary").await;
-    browser.read("Finished migrations").await;
+    browser.read("Number of VMs in the cloud").await;
     browser.client().await;
     browser.driver().refresh().await.unwrap();
     browser.view().await;
-    browser.read("Finished migrations").await;
+    browser.read("Number of VMs in the cloud").await;
     browser.clean().await;
 }
 
@@ -86,8 +86,7 @@ async fn two_browsers_see_one_migration() {
     s.appliance.migrate("slow", &[]).await;
     first.read("Bulk transfer running").await;
     second.read("Bulk transfer running").await;
-    first.press("Actions for slow").await;
-    first.press("Cancel migration").await;
+    first.choose_in("Actions for slow", "Cancel migration").await;
     first.client().await;
     first.click(&id("confirmation-button-1")).await;
     s.lab.cloud.shape_link(json!({})).await;

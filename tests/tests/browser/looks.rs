@@ -15,14 +15,20 @@ async fn pages(s: &Setting, browser: &Browser, vm: &str, look: &impl AsyncFn(&st
     browser.read(vm).await;
     look("in-progress").await;
     browser.press("Chart menu").await;
-    browser.read("Download as SVG").await;
+    browser.read("Export as SVG").await;
     look("in-progress-menu").await;
+    browser.press("Export as CSV").await;
+    browser.read("The text is selected").await;
+    browser.press("Copy").await;
+    browser.read("Copied.").await;
+    look("in-progress-export").await;
     browser.keys(&[thirtyfour::Key::Escape]).await;
+    browser.gone("The text is selected").await;
     browser.press(vm).await;
     browser.read("Phases").await;
     look("in-progress-details").await;
     browser.press("Summary").await;
-    browser.read("Finished migrations").await;
+    browser.read("Number of VMs in the cloud").await;
     look("summary").await;
 
     let place = s.place("VirtualMachine", vm, "monitor/com.hdm.plugin/vm-migrations").await;
@@ -83,7 +89,7 @@ async fn wizard(s: &Setting, browser: &Browser, vm: &str, look: &impl AsyncFn(&s
     look("wizard-5-target").await;
     browser.press("Next").await;
     browser.read("Network adapters").await;
-    browser.pick("#hdm-network-VM-Network", "VM Network").await;
+    browser.pick("#hdm-network-1", "VM Network").await;
     look("wizard-6-network").await;
     browser.press("Next").await;
     browser.read("Admitted").await;

@@ -35,7 +35,7 @@ async fn to_summary(browser: &Browser) {
     for step in [4, 5, 6] {
         next_to(browser, step).await;
     }
-    browser.pick("#hdm-network-VM-Network", "VM Network").await;
+    browser.pick("#hdm-network-1", "VM Network").await;
     next_to(browser, 7).await;
     browser.read("Admitted").await;
 }
@@ -67,7 +67,7 @@ async fn moves_a_running_vm_by_mouse() {
     s.open_cluster(&browser).await;
     browser.read("Migrated to cloud").await;
     browser.press("Summary").await;
-    browser.read("Finished migrations").await;
+    browser.read("Number of VMs in the cloud").await;
     browser.read("web").await;
     browser.go(&s.place("VirtualMachine", "web", "monitor/com.hdm.plugin/vm-migrations").await).await;
     browser.view().await;
@@ -102,7 +102,7 @@ async fn moves_a_vm_by_keyboard_alone() {
     for step in [4, 5, 6] {
         on_by_key(&browser, step).await;
     }
-    browser.tab_to("hdm-network-VM-Network").await;
+    browser.tab_to("hdm-network-1").await;
     browser.type_text("VM").await;
     on_by_key(&browser, 7).await;
     browser.read("Admitted").await;
@@ -149,7 +149,7 @@ async fn moves_several_as_asked_and_a_second_click_starts_nothing_more() {
     for step in [5, 6] {
         next_to(&browser, step).await;
     }
-    browser.pick("#hdm-network-VM-Network", "VM Network").await;
+    browser.pick("#hdm-network-1", "VM Network").await;
     next_to(&browser, 7).await;
     browser.read("Admitted").await;
     let migrate = browser.driver().find(thirtyfour::By::XPath("//button[normalize-space(.)='Migrate']"));
@@ -189,7 +189,7 @@ async fn keeps_its_draft_and_says_what_stands_in_the_way() {
     s.lab.cloud.post("/datastores/ds0/free", json!({"free_bytes": 1000})).await;
     browser.pick("#hdm-target-all-datastore", "ds0").await;
     next_to(&browser, 6).await;
-    browser.pick("#hdm-network-VM-Network", "VM Network").await;
+    browser.pick("#hdm-network-1", "VM Network").await;
     next_to(&browser, 7).await;
     browser.read("1 VM cannot be moved as asked.").await;
     assert!(!browser.can_press("Migrate").await);

@@ -1,6 +1,6 @@
 //! Why a request brought nothing.
 
-use hdm_shared::plugin::{APPLIANCE_AWAY, FORBIDDEN, SESSION_UNKNOWN};
+use hdm_shared::plugin::{APPLIANCE_AWAY, FORBIDDEN, SESSION_UNKNOWN, VCENTER_UNKNOWN};
 use hdm_shared::problem::Problem;
 
 use crate::i18n::t;
@@ -16,8 +16,12 @@ pub enum Failure {
     Forbidden(String),
     /// The plugin server cannot reach the appliance; in its words.
     ApplianceAway(String),
+    /// HDM does not know the vCenter; in the server's words.
+    VcenterUnknown(String),
     /// The plugin server cannot be reached.
     ServerAway,
+    /// There was no answer in time; whether something was done is not known.
+    TooSlow,
     /// The server refused, and says why.
     Refused(Problem),
     /// The answer could not be read; with what was wrong with it.
@@ -32,6 +36,7 @@ impl Failure {
         match problem {
             Some(problem) if problem.kind == SESSION_UNKNOWN => Self::SessionUnknown,
             Some(problem) if problem.kind == APPLIANCE_AWAY => Self::ApplianceAway(detail(&problem)),
+            Some(problem) if problem.kind == VCENTER_UNKNOWN => Self::VcenterUnknown(detail(&problem)),
             Some(problem) if problem.kind == FORBIDDEN => Self::Forbidden(detail(&problem)),
             // The exchange itself was refused: there is no session in the Client any more.
             Some(problem) if problem.status == 401 => Self::SessionEnded,
@@ -43,12 +48,24 @@ impl Failure {
         }
     }
 
+    /// Whether a request that failed so had no effect for sure.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Refused(problem) => problem.status < 500,
+            Self::Forbidden(_) => true,
+            _ => false,
+        }
+    }
+
     /// What to tell the user: what happened and what to do.
     pub fn words(&self) -> String {
         match self {
             Self::SessionUnknown | Self::SessionEnded => t::trouble::session_ended().to_owned(),
-            Self::Forbidden(detail) | Self::ApplianceAway(detail) => detail.clone(),
+            Self::Forbidden(detail) | Self::ApplianceAway(detail) | Self::VcenterUnknown(detail) => {
+                detail.clone()
+            }
             Self::ServerAway => t::trouble::server_away().to_owned(),
+            Self::TooSlow => t::trouble::too_slow().to_owned(),
             Self::Refused(problem) => problem.detail.clone(),
             Self::Nonsense(what) => t::trouble::nonsense(what),
         }
@@ -73,9 +90,18 @@ mod tests {
     #[test]
     fn each_problem_is_told_apart_by_its_kind() {
         assert_eq!(Failure::of_answer(401, &problem(SESSION_UNKNOWN, 401)), Failure::SessionUnknown);
+        let unknown = Failure::of_answer(403, &problem(VCENTER_UNKNOWN, 403));
+        assert!(matches!(unknown, Failure::VcenterUnknown(_)));
         let forbidden = Failure::of_answer(403, &problem(FORBIDDEN, 403));
         assert_eq!(forbidden.words(), "You lack HDM.Migrate on web-01.");
         assert!(matches!(Failure::of_answer(409, &problem("urn:x", 409)), Failure::Refused(_)));
+    }
+
+    #[test]
+    fn only_a_refusal_says_that_nothing_was_done() {
+        assert!(Failure::of_answer(422, &problem("urn:x", 422)).is_final());
+        assert!(!Failure::of_answer(504, &problem("urn:x", 504)).is_final());
+        assert!(!Failure::ServerAway.is_final());
     }
 
     #[test]

@@ -7,8 +7,12 @@ use web_sys::{AbortController, Headers, RequestCache, RequestCredentials, Reques
 
 use super::failure::Failure;
 
-/// How long an answer may take. A plan of 500 VMs is the longest.
-const DEADLINE_MS: i32 = 60_000;
+/// How long an answer may take that is asked for again and again.
+pub const POLLED_MS: i32 = 20_000;
+/// How long anything else that is read may take.
+const READ_MS: i32 = 60_000;
+/// How long something may take that is done: longer than the server waits for a plan of 500 VMs.
+const DONE_MS: i32 = 90_000;
 
 /// What is done.
 #[derive(Clone, Copy, Debug)]
@@ -37,12 +41,20 @@ pub struct Outgoing {
     path: String,
     headers: Vec<(&'static str, String)>,
     body: Option<String>,
+    deadline_ms: i32,
 }
 
 impl Outgoing {
     /// A request for a path relative to the page.
     pub fn new(method: Method, path: &str) -> Self {
-        Self { method, path: path.to_owned(), headers: Vec::new(), body: None }
+        let deadline_ms = if matches!(method, Method::Get) { READ_MS } else { DONE_MS };
+        Self { method, path: path.to_owned(), headers: Vec::new(), body: None, deadline_ms }
+    }
+
+    /// With another deadline.
+    pub fn within(mut self, deadline_ms: i32) -> Self {
+        self.deadline_ms = deadline_ms;
+        self
     }
 
     /// With a header.
@@ -82,17 +94,23 @@ pub async fn send(outgoing: &Outgoing) -> Result<Reply, Failure> {
     // No cookie is ever needed, and the vCenter's own are not ours to send.
     init.set_credentials(RequestCredentials::SameOrigin);
     init.set_cache(RequestCache::NoStore);
-    init.set_signal(Some(&controller.signal()));
+    let signal = controller.signal();
+    init.set_signal(Some(&signal));
     if let Some(body) = &outgoing.body {
         init.set_body(&JsValue::from_str(body));
     }
-    let abort = Closure::once_into_js(move || controller.abort());
+    // Dropped with its timer: one that is never called would stay for as long as the page.
+    let abort = Closure::once(move || controller.abort());
     let timer = window
-        .set_timeout_with_callback_and_timeout_and_arguments_0(abort.unchecked_ref(), DEADLINE_MS)
+        .set_timeout_with_callback_and_timeout_and_arguments_0(
+            abort.as_ref().unchecked_ref(),
+            outgoing.deadline_ms,
+        )
         .map_err(away)?;
     let answer = exchange(&window, &outgoing.path, &init).await;
     window.clear_timeout_with_handle(timer);
-    let reply = answer.map_err(away)?;
+    drop(abort);
+    let reply = answer.map_err(|_| if signal.aborted() { Failure::TooSlow } else { Failure::ServerAway })?;
     match reply.status {
         200..=299 | 304 => Ok(reply),
         status => Err(Failure::of_answer(status, &reply.text)),

@@ -31,13 +31,13 @@ pub async fn read<T: DeserializeOwned>(guid: &Guid, path: &str) -> Result<T, Fai
     parse(&authorized(guid, Outgoing::new(Method::Get, path)).await?)
 }
 
-/// Reads something unless it is still what `tag` belongs to.
-pub async fn read_if_changed<T: DeserializeOwned>(
+/// Reads something that is asked for again and again, unless it is still what `tag` belongs to.
+pub async fn poll<T: DeserializeOwned>(
     guid: &Guid,
     path: &str,
     tag: Option<&str>,
 ) -> Result<Fresh<T>, Failure> {
-    let mut outgoing = Outgoing::new(Method::Get, path);
+    let mut outgoing = Outgoing::new(Method::Get, path).within(fetch::POLLED_MS);
     if let Some(tag) = tag {
         outgoing = outgoing.with("If-None-Match", tag);
     }

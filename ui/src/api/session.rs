@@ -107,7 +107,10 @@ async fn exchange(guid: &Guid, object: Option<ManagedObject>) -> Granted {
         SessionRequest { vc_guid: guid.clone(), object, page_version: env!("CARGO_PKG_VERSION").into() };
     let body = serde_json::to_string(&request).map_err(|e| Failure::Nonsense(e.to_string()))?;
     let begun = js_sys::Date::now();
-    let outgoing = Outgoing::new(Method::Post, "api/session").with(CLIENT_TOKEN_HEADER, &token).json(body);
+    let outgoing = Outgoing::new(Method::Post, "api/session")
+        .with(CLIENT_TOKEN_HEADER, &token)
+        .json(body)
+        .within(fetch::POLLED_MS);
     let reply = fetch::send(&outgoing).await?;
     let grant: SessionGrant =
         serde_json::from_str(&reply.text).map_err(|e| Failure::Nonsense(e.to_string()))?;

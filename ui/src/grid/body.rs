@@ -82,8 +82,9 @@ fn Line<R: Row>(state: State<R>, key: R::Key) -> impl IntoView {
             })
             .collect_view()
     });
+    // By `top`: a transformed row would be what its menu's place on the screen is counted from.
     #[allow(clippy::cast_precision_loss, reason = "row numbers are small")]
-    let place = move || format!("translateY({}px)", at.get() as f64 * ROW_PX);
+    let place = move || format!("{}px", at.get() as f64 * ROW_PX);
     view! {
         <div
             role="row"
@@ -92,7 +93,7 @@ fn Line<R: Row>(state: State<R>, key: R::Key) -> impl IntoView {
             class:hdm-opened=opened
             aria-rowindex=move || (at.get() + 2).to_string()
             aria-selected=state.selection.map(|_| move || selected.get().to_string())
-            style:transform=place
+            style:top=place
         >
             {state.selection.map(|_| view! { <Check state key=key.clone() row=row.into() selected/> })}
             {cells}

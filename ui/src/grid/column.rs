@@ -5,6 +5,7 @@ use std::sync::Arc;
 use leptos::prelude::*;
 
 use super::Row;
+use crate::model::csv::csv;
 use crate::model::table::SortKey;
 
 /// The place of a cell's own button, link or field in the order of focus: `0` where the table's focus is,
@@ -113,4 +114,11 @@ impl<R: Row> Column<R> {
         self.text = Some(text);
         self
     }
+}
+
+/// Rows as CSV: every column that has a text.
+pub fn as_csv<R: Row>(columns: &[Column<R>], rows: &[Arc<R>]) -> String {
+    let shown: Vec<_> = columns.iter().filter_map(|column| Some((column, column.text?))).collect();
+    let header: Vec<&str> = shown.iter().map(|(column, _)| column.title.as_str()).collect();
+    csv(&header, rows.iter().map(|row| shown.iter().map(|(_, text)| text(row)).collect()))
 }

@@ -15,8 +15,8 @@ use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::Arc;
 
-pub use column::{Column, Tab};
-pub use view::Grid;
+pub use column::{Column, Tab, as_csv};
+pub use view::{Grid, focus_first};
 
 /// How high a row is.
 pub const ROW_PX: f64 = 36.0;

@@ -211,6 +211,15 @@ fn keep_focus<R: Row>(root: NodeRef<html::Div>, state: State<R>) {
     on_cleanup(move || handle.remove());
 }
 
+/// Focuses the cell that has the focus of the page's first table.
+pub fn focus_first() {
+    if let Ok(Some(grid)) = document().query_selector(".hdm-grid")
+        && let Ok(grid) = grid.dyn_into::<web_sys::HtmlElement>()
+    {
+        focus_active(&grid);
+    }
+}
+
 /// Focuses the cell that has the table's focus, or what is in it.
 fn focus_active(root: &web_sys::HtmlElement) {
     let Ok(Some(cell)) = root.query_selector("[data-active]") else { return };

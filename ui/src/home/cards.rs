@@ -47,10 +47,9 @@ pub(super) fn Cards(
     let card = move |card: ClusterCard| {
         let ClusterCard { vcenter, id, name, path, vms, trouble } = card;
         let ok = trouble.is_none();
-        let guid = live.rights.with_untracked(|rights| {
-            rights.vcenters.iter().find(|(_, known)| known == vcenter.as_str()).map(|(guid, _)| guid.clone())
-        });
-        let heading = match guid.filter(|_| linked) {
+        // Tracked: the session may become known after the cluster.
+        let guid = live.guid_of(&vcenter).filter(|_| linked && sdk::can_navigate());
+        let heading = match guid {
             Some(guid) => {
                 let object = ClientObject { kind: "ClusterComputeResource".into(), id, vc_guid: Some(guid) };
                 let open = move |_| {
@@ -124,8 +123,11 @@ pub(super) fn Cards(
                 </button>
             </div>
             <ul class="hdm-clusters">{shown}</ul>
-            <Show when=move || loaded.get() && found.with(Vec::is_empty)>
+            <Show when=move || loaded.get() && cards.with(Vec::is_empty)>
                 <Empty title=t::dashboard::no_cluster().to_owned() hint=empty_hint.to_owned()/>
+            </Show>
+            <Show when=move || !cards.with(Vec::is_empty) && found.with(Vec::is_empty)>
+                <Empty title=t::dashboard::no_match().to_owned() hint=t::dashboard::no_match_hint().to_owned()/>
             </Show>
         </section>
     }

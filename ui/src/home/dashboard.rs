@@ -1,95 +1,126 @@
 //! The overview: what needs somebody first, then what is under way, then the clusters of both sides.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use hdm_shared::dashboard::Dashboard as View;
-use hdm_shared::display::ChartState;
 use hdm_shared::migration::{MigrationState, MigrationView};
 use leptos::prelude::*;
 
 use super::cards::Cards;
-use crate::api::{self, Failure};
+use crate::api::{self, Guid};
 use crate::format;
 use crate::i18n::t;
-use crate::model::overview::Overview;
-use crate::page::context::{Context, go};
+use crate::model::overview::{Group, Only};
+use crate::page::context::go;
 use crate::page::live::Live;
 use crate::page::memory;
 use crate::page::prefs::Prefs;
+use crate::page::unread::{Unread, UnreadAlerts};
 use crate::route::{HomeTab, MigrationTab, Route};
-use crate::widgets::{Alert, Level};
+use crate::widgets::question::Asked;
+use crate::widgets::{Alert, Level, Question, ask};
 
-/// How often the clusters are read anew.
+/// How often the clusters are read anew while the page is seen.
 const EVERY: std::time::Duration = std::time::Duration::from_secs(30);
 /// So many of what needs somebody are listed; the rest is a click away.
 const LISTED: usize = 5;
 
+/// The clusters, as each vCenter told them last.
+#[derive(Clone, Copy)]
+struct Clusters {
+    told: RwSignal<BTreeMap<Guid, View>>,
+    unread: Unread,
+    busy: RwSignal<bool>,
+}
+
+impl Clusters {
+    /// Reads them, unless that is under way.
+    fn read(self, live: Live) {
+        if self.busy.get_untracked() {
+            return;
+        }
+        self.busy.set(true);
+        let guids = live.vcenters.get_untracked();
+        leptos::task::spawn_local(async move {
+            let asked = guids.iter().map(|guid| api::read::<View>(guid, "api/dashboard"));
+            let answers = join_all(asked).await;
+            let mut unread = Vec::new();
+            let _ = self.told.try_update(|told| {
+                told.retain(|guid, _| guids.contains(guid));
+                for (guid, answer) in guids.into_iter().zip(answers) {
+                    match answer {
+                        Ok(view) => drop(told.insert(guid, view)),
+                        // What it told before stays.
+                        Err(reason) => unread.push((guid, reason)),
+                    }
+                }
+            });
+            let _ = self.unread.try_set(unread);
+            let _ = self.busy.try_set(false);
+        });
+    }
+
+    /// All vCenters' together.
+    fn sum(self) -> View {
+        let mut sum = View::default();
+        for one in self.told.get().into_values() {
+            sum.on_premise.extend(one.on_premise);
+            sum.off_premise.extend(one.off_premise);
+            sum.troubles.extend(one.troubles);
+        }
+        // Each vCenter's session tells of the same clouds.
+        sum.off_premise.sort_by(|a, b| (a.vcenter.as_str(), &a.path).cmp(&(b.vcenter.as_str(), &b.path)));
+        sum.off_premise.dedup_by(|a, b| a.vcenter == b.vcenter && a.id == b.id);
+        sum.troubles.sort();
+        sum.troubles.dedup();
+        sum
+    }
+}
+
 #[component]
 pub(super) fn Dashboard(route: RwSignal<Route>) -> impl IntoView {
     let live = expect_context::<Live>();
-    let context = expect_context::<Context>();
     let prefs = expect_context::<Prefs>();
-    let view = RwSignal::new(View::default());
-    let failure = RwSignal::new(None::<Failure>);
-    let loaded = RwSignal::new(false);
-    let read = {
-        let context = context.clone();
+    let clusters =
+        Clusters { told: RwSignal::default(), unread: RwSignal::default(), busy: RwSignal::new(false) };
+    Effect::new(move || {
+        live.again.track();
+        clusters.read(live);
+    });
+    let timer = set_interval_with_handle(
         move || {
-            let context = context.clone();
-            leptos::task::spawn_local(async move {
-                let (mut sum, mut failed) = (View::default(), None);
-                for guid in &context.guids {
-                    match api::read::<View>(guid, "api/dashboard").await {
-                        Ok(one) => {
-                            sum.on_premise.extend(one.on_premise);
-                            sum.off_premise.extend(one.off_premise);
-                            sum.troubles.extend(one.troubles);
-                        }
-                        Err(reason) => failed = Some(reason),
-                    }
-                }
-                // Each vCenter's session tells of the same clouds.
-                sum.off_premise
-                    .sort_by(|a, b| (&a.vcenter.as_str(), &a.path).cmp(&(&b.vcenter.as_str(), &b.path)));
-                sum.off_premise.dedup_by(|a, b| a.vcenter == b.vcenter && a.id == b.id);
-                sum.troubles.sort();
-                sum.troubles.dedup();
-                if failed.is_none() || !sum.on_premise.is_empty() || !sum.off_premise.is_empty() {
-                    let _ = view.try_set(sum);
-                }
-                let _ = failure.try_set(failed);
-                let _ = loaded.try_set(true);
-            });
-        }
-    };
-    read();
-    let timer = set_interval_with_handle(read, EVERY);
+            if !document().hidden() {
+                clusters.read(live);
+            }
+        },
+        EVERY,
+    );
     on_cleanup(move || {
         if let Ok(timer) = timer {
             timer.clear();
         }
     });
-    let overview = Memo::new(move |_| {
-        live.known.with(|known| Overview::of(known.values().map(AsRef::as_ref), live.clock.get()))
-    });
-    let to_list = move |state: Option<ChartState>| {
-        memory::remember("progress.state", &state);
+    let view = Memo::new(move |_| clusters.sum());
+    let loaded = Signal::derive(move || clusters.told.with(|told| !told.is_empty()));
+    let to_list = move |only: Option<Only>| {
+        memory::remember("progress.only", &only);
         memory::remember("progress.search", &String::new());
         go(route, Route::Home(HomeTab::Migration(MigrationTab::InProgress)));
     };
-    let tile = move |class: &'static str,
-                     name: &'static str,
-                     count: fn(&Overview) -> u64,
-                     state: Option<ChartState>| {
-        let number = move || overview.with(count);
+    let tile = move |class: &'static str, name: &'static str, group: Group| {
+        let number = Memo::new(move |_| {
+            live.known.with(|known| group.count(known.values().map(AsRef::as_ref), live.clock.get()))
+        });
         view! {
             <button
                 type="button"
                 class=format!("card hdm-count-tile {class}")
-                class:hdm-none=move || number() == 0
-                on:click=move |_| to_list(state)
+                class:hdm-none=move || number.get() == 0
+                on:click=move |_| to_list(Some(Only::Group(group)))
             >
-                <b>{move || format::integer(number())}</b>
+                <b>{move || format::integer(number.get())}</b>
                 <span>{name}</span>
             </button>
         }
@@ -117,6 +148,22 @@ pub(super) fn Dashboard(route: RwSignal<Route>) -> impl IntoView {
             </li>
         }
     };
+    let asked = RwSignal::new(None::<Asked>);
+    let said = RwSignal::new(String::new());
+    let reset = move |_| {
+        let (title, text) = (t::dashboard::reset_preferences(), t::dashboard::reset_text());
+        let run = move || {
+            leptos::task::spawn_local(async move {
+                let answer = prefs.reset(live.vcenters.get_untracked()).await;
+                let words = match answer {
+                    Ok(()) => t::dashboard::reset_done().to_owned(),
+                    Err(failure) => failure.words(),
+                };
+                let _ = said.try_set(words);
+            });
+        };
+        ask(asked, false, title.to_owned(), text.to_owned(), title.to_owned(), run);
+    };
     view! {
         <section class="hdm-dashboard" aria-label=t::home::dashboard()>
             {move || {
@@ -125,19 +172,12 @@ pub(super) fn Dashboard(route: RwSignal<Route>) -> impl IntoView {
                     .map(|trouble| view! { <Alert level=Level::Warning>{trouble}</Alert> })
                     .collect_view()
             }}
-            {move || {
-                // What the live data says already is not said twice.
-                let told = live.troubles.with(Vec::is_empty);
-                failure
-                    .get()
-                    .filter(|_| told)
-                    .map(|failure| view! { <Alert level=Level::Danger>{failure.words()}</Alert> })
-            }}
+            <UnreadAlerts unread=clusters.unread/>
             <div class="hdm-tiles">
-                {tile("hdm-needs", t::dashboard::needs_you(), |o| o.needs_you, Some(ChartState::NeedsOperator))}
-                {tile("hdm-running", t::dashboard::running(), |o| o.running, None)}
-                {tile("hdm-queued", t::dashboard::queued(), |o| o.queued, Some(ChartState::Queued))}
-                {tile("hdm-failed-today", t::dashboard::failed_today(), |o| o.failed_today, Some(ChartState::Failed))}
+                {tile("hdm-needs", t::dashboard::needs_you(), Group::NeedsYou)}
+                {tile("hdm-running", t::dashboard::running(), Group::Running)}
+                {tile("hdm-queued", t::dashboard::queued(), Group::Queued)}
+                {tile("hdm-failed-today", t::dashboard::failed_today(), Group::FailedToday)}
             </div>
             <Show when=move || !needs.with(Vec::is_empty)>
                 <div class="card hdm-needs-list">
@@ -162,10 +202,13 @@ pub(super) fn Dashboard(route: RwSignal<Route>) -> impl IntoView {
                 />
             </div>
             <p>
-                <button type="button" class="btn btn-sm btn-link hdm-flush" on:click=move |_| prefs.reset()>
+                <button type="button" class="btn btn-sm btn-link hdm-flush" on:click=reset>
                     {t::dashboard::reset_preferences()}
                 </button>
+                " "
+                <span role="status">{said}</span>
             </p>
+            <Question asked/>
         </section>
     }
 }

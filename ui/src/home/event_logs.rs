@@ -1,29 +1,28 @@
 //! Administration > HDM Health > Event Logs.
 
-use std::collections::BTreeMap;
+use std::future::Future;
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use hdm_shared::event::{EventPage, EventSeverity, EventView};
 use leptos::prelude::*;
 
-use crate::api::{self, Failure};
+use crate::api::{self, Failure, Guid};
 use crate::format;
-use crate::grid::{Column, Grid, Row, Rows};
+use crate::grid::{Column, Grid, Row, Rows, as_csv};
 use crate::i18n::t;
-use crate::model::csv::csv;
+use crate::model::events::{EventLog, KEPT};
 use crate::model::table::{Order, SortKey, matches};
-use crate::page::context::Context;
+use crate::page::live::Live;
 use crate::page::memory;
-use crate::widgets::download::save;
+use crate::page::unread::{Unread, UnreadAlerts};
 use crate::widgets::form::{Choice, Select};
-use crate::widgets::{Alert, Empty, Icon, Level};
+use crate::widgets::{Empty, Exports, Icon, Loading, Unknown};
 
 /// How often new events are asked for.
 const EVERY: std::time::Duration = std::time::Duration::from_secs(5);
 /// So many come with one request.
 const PER_REQUEST: usize = 200;
-/// No more are kept on the page.
-const KEPT: usize = 10_000;
 
 impl Row for EventView {
     type Key = i64;
@@ -43,61 +42,118 @@ fn severity_words(severity: EventSeverity) -> &'static str {
     }
 }
 
-fn severity_word(severity: EventSeverity) -> &'static str {
-    match severity {
-        EventSeverity::Info => "info",
-        EventSeverity::Warning => "warning",
-        EventSeverity::Error => "error",
+/// What the page knows of the log.
+#[derive(Clone, Copy)]
+struct Log {
+    events: RwSignal<EventLog>,
+    unread: Unread,
+    loaded: RwSignal<bool>,
+    busy: RwSignal<bool>,
+}
+
+impl Log {
+    /// Reads what is new in each vCenter.
+    fn read_new(self, live: Live) {
+        self.read(live, |log, guid| async move {
+            let newest = log.events.try_with_untracked(|events| events.newest(&guid)).flatten();
+            let (events, joined) = new_events(&guid, newest).await?;
+            log.update(|all| {
+                let first = newest.is_none();
+                let complete = first && events.len() < PER_REQUEST;
+                let different = all.head(&guid, events, joined);
+                different | (complete && all.tail(&guid, Vec::new(), true))
+            });
+            Ok(())
+        });
+    }
+
+    /// Reads what is older than what is known of each vCenter.
+    fn read_older(self, live: Live) {
+        self.read(live, |log, guid| async move {
+            let before = log.events.try_with_untracked(|events| events.older_than(&guid)).flatten();
+            let Some(before) = before else { return Ok(()) };
+            let events = page(&guid, Some(before)).await?;
+            let complete = events.len() < PER_REQUEST;
+            log.update(|all| all.tail(&guid, events, complete));
+            Ok(())
+        });
+    }
+
+    fn read<F: Future<Output = Result<(), Failure>>>(
+        self,
+        live: Live,
+        one: impl Fn(Self, Guid) -> F + 'static,
+    ) {
+        if self.busy.get_untracked() {
+            return;
+        }
+        self.busy.set(true);
+        let guids = live.vcenters.get_untracked();
+        leptos::task::spawn_local(async move {
+            let answers = join_all(guids.iter().map(|guid| one(self, guid.clone()))).await;
+            let read = answers.iter().any(Result::is_ok);
+            let unread =
+                guids.into_iter().zip(answers).filter_map(|(guid, answer)| Some((guid, answer.err()?)));
+            let _ = self.unread.try_set(unread.collect());
+            if read {
+                let _ = self.loaded.try_set(true);
+            }
+            let _ = self.busy.try_set(false);
+        });
+    }
+
+    /// Changes what is known; pages hear of it only if something is different.
+    fn update(self, change: impl FnOnce(&mut EventLog) -> bool) {
+        let _ = self.events.try_maybe_update(|events| (change(events), ()));
     }
 }
 
-type Events = BTreeMap<i64, Arc<EventView>>;
+async fn page(guid: &Guid, before: Option<i64>) -> Result<Vec<EventView>, Failure> {
+    let before = before.map(|seq| format!("before={seq}&")).unwrap_or_default();
+    let path = format!("api/events?{before}limit={PER_REQUEST}");
+    Ok(api::read::<EventPage>(guid, &path).await?.events)
+}
+
+/// The newest events, down to the newest one known; and whether they reach down to it.
+async fn new_events(guid: &Guid, newest: Option<i64>) -> Result<(Vec<EventView>, bool), Failure> {
+    let mut all = page(guid, None).await?;
+    let Some(newest) = newest else { return Ok((all, true)) };
+    let mut last = all.len();
+    while last == PER_REQUEST && all.iter().all(|event| event.seq > newest) {
+        if all.len() >= KEPT {
+            return Ok((all, false));
+        }
+        let before = all.iter().map(|event| event.seq).min();
+        let more = page(guid, before).await?;
+        last = more.len();
+        all.extend(more);
+    }
+    Ok((all, true))
+}
 
 #[component]
 pub(super) fn EventLogs() -> impl IntoView {
-    let context = StoredValue::new(expect_context::<Context>());
-    let events = RwSignal::new(Arc::<Events>::default());
-    let failure = RwSignal::new(None::<Failure>);
-    let loaded = RwSignal::new(false);
-    let oldest_reached = RwSignal::new(false);
+    let live = expect_context::<Live>();
+    let log = Log {
+        events: RwSignal::default(),
+        unread: RwSignal::default(),
+        loaded: RwSignal::new(false),
+        busy: RwSignal::new(false),
+    };
+    let Log { events, loaded, .. } = log;
     let search = RwSignal::new(memory::recall::<String>("events.search").unwrap_or_default());
     let severity = RwSignal::new(memory::recall::<String>("events.severity").unwrap_or_default());
     let order = RwSignal::new(None::<Order>);
     Effect::new(move || memory::remember("events.search", &search.get()));
     Effect::new(move || memory::remember("events.severity", &severity.get()));
-
-    let read = move |before: Option<i64>| {
-        leptos::task::spawn_local(async move {
-            let before_words = before.map(|seq| format!("before={seq}&")).unwrap_or_default();
-            let path = format!("api/events?{before_words}limit={PER_REQUEST}");
-            let (mut new, mut failed) = (Vec::new(), None);
-            for guid in context.with_value(|context| context.guids.clone()) {
-                match api::read::<EventPage>(&guid, &path).await {
-                    Ok(page) => new.extend(page.events),
-                    Err(reason) => failed = Some(reason),
-                }
-            }
-            let Some(known) = events.try_get_untracked() else { return };
-            if before.is_some() && failed.is_none() {
-                oldest_reached.set(new.len() < PER_REQUEST);
-            }
-            if new.iter().any(|event| !known.contains_key(&event.seq)) {
-                let mut all = (*known).clone();
-                all.extend(new.into_iter().map(|event| (event.seq, Arc::new(event))));
-                while all.len() > KEPT {
-                    all.pop_first();
-                }
-                events.set(Arc::new(all));
-            }
-            failure.set(failed);
-            loaded.set(true);
-        });
-    };
-    read(None);
+    Effect::new(move || {
+        live.again.track();
+        log.read_new(live);
+    });
     let timer = set_interval_with_handle(
         move || {
             if !document().hidden() {
-                read(None);
+                log.read_new(live);
             }
         },
         EVERY,
@@ -107,31 +163,32 @@ pub(super) fn EventLogs() -> impl IntoView {
             timer.clear();
         }
     });
+    let all = Memo::new_with_compare(move |_| Arc::new(events.with(EventLog::shown)), |_, _| true);
     let rows = Memo::new_with_compare(
         move |_| -> Rows<EventView> {
             let (search, severity) = (search.get(), severity.get());
             let passes = |event: &&Arc<EventView>| {
-                (severity.is_empty() || severity_word(event.severity) == severity)
+                (severity.is_empty() || event.severity.word() == severity)
                     && matches(
                         &search,
                         &[&event.message, &event.operation, &event.object, &event.user, &event.type_id],
                     )
             };
-            events.with(|events| Arc::new(events.values().rev().filter(passes).cloned().collect()))
+            all.with(|all| Arc::new(all.iter().filter(passes).cloned().collect()))
         },
         |_, _| true,
     );
-    let total = move || events.with(|events| events.len());
+    let total = move || all.with(|all| all.len());
+    let more = Memo::new(move |_| {
+        let guids = live.vcenters.get();
+        events.with(|events| guids.iter().any(|guid| events.older_than(guid).is_some()))
+    });
     let columns = columns();
     let for_csv = StoredValue::new(columns.clone());
+    let exports = expect_context::<Exports>();
     let download = move |_| {
-        let text = for_csv.with_value(|columns| {
-            let shown: Vec<_> = columns.iter().filter_map(|column| Some((column, column.text?))).collect();
-            let header: Vec<&str> = shown.iter().map(|(column, _)| column.title.as_str()).collect();
-            let rows = rows.get_untracked();
-            csv(&header, rows.iter().map(|row| shown.iter().map(|(_, text)| text(row)).collect()))
-        });
-        save("hdm-events.csv", "text/csv", &text);
+        let text = for_csv.with_value(|columns| as_csv(columns, &rows.get_untracked()));
+        exports.offer("hdm-events.csv", "text/csv", text);
     };
     let count = move || {
         let (shown, total) = (rows.with(|rows| rows.len()), total());
@@ -141,15 +198,12 @@ pub(super) fn EventLogs() -> impl IntoView {
             t::table::shown_of(format::integer(shown as u64), format::integer(total as u64))
         }
     };
-    let severities = vec![
-        Choice::new("", t::events::all()),
-        Choice::new("info", t::events::info()),
-        Choice::new("warning", t::events::warning()),
-        Choice::new("error", t::events::error()),
-    ];
+    let mut severities = vec![Choice::new("", t::events::all())];
+    severities.extend(EventSeverity::ALL.map(|one| Choice::new(one.word(), severity_words(one))));
     let empty = move || {
         if !loaded.get() {
-            view! { <p class="hdm-loading" role="status">{t::common::loading()}</p> }.into_any()
+            let failed = log.unread.with(|unread| !unread.is_empty());
+            if failed { view! { <Unknown/> }.into_any() } else { view! { <Loading/> }.into_any() }
         } else if total() > 0 {
             let hint = t::events::filtered_hint(format::integer(total() as u64));
             view! { <Empty title=t::events::filtered_title().to_owned() hint/> }.into_any()
@@ -158,11 +212,10 @@ pub(super) fn EventLogs() -> impl IntoView {
             view! { <Empty title=t::events::empty_title().to_owned() hint/> }.into_any()
         }
     };
-    let older = move |_| read(events.with_untracked(|events| events.keys().next().copied()));
     view! {
         <section class="hdm-in-progress" aria-label=t::home::event_logs()>
             <h2>{t::home::event_logs()}</h2>
-            {move || failure.get().map(|f| view! { <Alert level=Level::Warning>{f.words()}</Alert> })}
+            <UnreadAlerts unread=log.unread/>
             <div class="hdm-toolbar">
                 <Select
                     id="hdm-severity"
@@ -197,9 +250,9 @@ pub(super) fn EventLogs() -> impl IntoView {
                     {empty}
                 </Grid>
             </div>
-            <Show when=move || { total() >= PER_REQUEST && !oldest_reached.get() && total() < KEPT }>
+            <Show when=move || more.get()>
                 <div>
-                    <button type="button" class="btn btn-sm btn-link" on:click=older>
+                    <button type="button" class="btn btn-sm btn-link" on:click=move |_| log.read_older(live)>
                         {t::events::older()}
                     </button>
                 </div>

@@ -1,69 +1,78 @@
 //! Doing something to migrations: one, or those of a selection that it applies to.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use hdm_shared::MigrationId;
 use hdm_shared::changes::{ActionReport, ActionRequest};
 use hdm_shared::display::Action;
 use hdm_shared::migration::MigrationView;
-use hdm_shared::plugin::Privilege;
 use leptos::prelude::*;
 
-use crate::api::{self, Failure, Guid};
+use crate::api::{self, Failure};
+use crate::format;
 use crate::i18n::t;
 use crate::model::bulk;
-use crate::page::context::Context;
 use crate::page::live::{self, Live};
-use crate::widgets::MenuEntry;
 use crate::widgets::question::{Asked, ask};
+use crate::widgets::{Alert, Level, MenuEntry};
 
 /// What acting needs.
 #[derive(Clone, Copy)]
 pub struct Acting {
     live: Live,
-    guids: StoredValue<Vec<Guid>>,
     in_dialog: bool,
     /// What went wrong last, as a sentence.
-    pub said: RwSignal<Option<String>>,
+    said: RwSignal<Option<String>>,
+    /// Of how many it is done, and of how many it is asked for, while it takes more than one request.
+    progress: RwSignal<Option<(usize, usize)>>,
     /// The page's own question, if the Client cannot ask.
     pub asked: RwSignal<Option<Asked>>,
+    /// Changes whenever something has been done.
+    pub done: RwSignal<u32>,
     busy: RwSignal<bool>,
 }
 
 impl Acting {
     /// On the page around.
     pub fn new(in_dialog: bool) -> Self {
-        let context = expect_context::<Context>();
         Self {
             live: expect_context::<Live>(),
-            guids: StoredValue::new(context.guids),
             in_dialog,
             said: RwSignal::new(None),
+            progress: RwSignal::new(None),
             asked: RwSignal::new(None),
+            done: RwSignal::new(0),
             busy: RwSignal::new(false),
         }
     }
 
-    /// Whether anything can be done now.
-    pub fn possible(&self) -> bool {
-        self.live.can_act() && self.live.may(Privilege::Migrate) && !self.busy.get()
+    /// Whether something can be done to a migration now: its vCenter answers, and the user may.
+    pub fn may(&self, migration: &MigrationView) -> bool {
+        let guid = self.live.guid_of(&migration.vm.vcenter);
+        guid.is_some_and(|guid| self.live.can_act_in(&guid) && self.live.may_act(&guid, migration.id))
+    }
+
+    /// Whether nothing is being done just now.
+    pub fn is_free(&self) -> bool {
+        !self.busy.get()
     }
 
     /// Does something to one migration, after asking where that is due.
-    pub fn one(self, action: Action, migration: &MigrationView) {
+    pub fn one(self, action: Action, migration: &Arc<MigrationView>) {
         let text = (action == Action::Cancel).then(|| t::actions::cancel_one(&migration.vm_name));
-        self.begin(action, vec![migration.id], text);
+        self.begin(action, vec![migration.clone()], text);
     }
 
     /// Does something to several.
-    pub fn several(self, action: Action, migrations: Vec<MigrationId>) {
+    pub fn several(self, action: Action, migrations: Vec<Arc<MigrationView>>) {
         let text = (action == Action::Cancel).then(|| t::actions::cancel_many(migrations.len() as u64));
         self.begin(action, migrations, text);
     }
 
     /// The entries of one migration's menu.
     pub fn entries(self, migration: &Arc<MigrationView>) -> Vec<MenuEntry> {
-        let possible = untrack(|| self.possible());
+        let possible = untrack(|| self.is_free() && self.may(migration));
         let mut entries: Vec<MenuEntry> = Action::ALL
             .into_iter()
             .filter(|action| bulk::applies(*action, migration))
@@ -86,8 +95,8 @@ impl Acting {
         entries
     }
 
-    fn begin(self, action: Action, migrations: Vec<MigrationId>, question: Option<String>) {
-        let run = move || self.send(action, migrations.clone());
+    fn begin(self, action: Action, migrations: Vec<Arc<MigrationView>>, question: Option<String>) {
+        let run = move || self.send(action, &migrations);
         match question {
             None => run(),
             Some(text) => ask(
@@ -101,60 +110,68 @@ impl Acting {
         }
     }
 
-    fn send(self, action: Action, migrations: Vec<MigrationId>) {
+    fn send(self, action: Action, migrations: &[Arc<MigrationView>]) {
         if self.busy.get_untracked() {
             return;
         }
         self.busy.set(true);
         self.said.set(None);
-        let key = api::idempotency_key();
+        let names: HashMap<MigrationId, String> =
+            migrations.iter().map(|migration| (migration.id, migration.vm_name.clone())).collect();
+        let of = |migration: &Arc<MigrationView>| {
+            let guid = untrack(|| self.live.guid_of(&migration.vm.vcenter))?;
+            Some((guid, migration.id))
+        };
+        let requests = bulk::requests(migrations.iter().filter_map(of));
+        let total = names.len();
         wasm_bindgen_futures::spawn_local(async move {
-            let mut failures = Vec::new();
-            for (guid, migrations) in self.by_vcenter(migrations) {
+            let several = requests.len() > 1;
+            let (mut failures, mut done) = (Vec::new(), 0);
+            for (guid, migrations) in requests {
+                if several {
+                    self.progress.set(Some((done, total)));
+                }
+                done += migrations.len();
                 let request = ActionRequest { action, migrations };
+                // Each is a request of its own.
+                let key = api::idempotency_key();
                 let path = "api/migrations/actions";
                 let answer: Result<ActionReport, Failure> =
                     api::write(&guid, "POST", path, &request, Some(&key)).await;
+                let name = |id: &MigrationId| names.get(id).cloned().unwrap_or_else(|| id.to_string());
                 match answer {
                     Ok(report) => failures.extend(report.outcomes.into_iter().filter_map(|outcome| {
                         let problem = outcome.problem?;
-                        Some((self.name(outcome.migration), problem.detail))
+                        Some((name(&outcome.migration), problem.detail))
                     })),
                     Err(failure) => {
-                        failures
-                            .extend(request.migrations.iter().map(|id| (self.name(*id), failure.words())));
+                        failures.extend(request.migrations.iter().map(|id| (name(id), failure.words())));
                     }
                 }
             }
             self.busy.set(false);
+            self.progress.set(None);
             self.said.set(summary(&failures));
+            self.done.update(|done| *done = done.wrapping_add(1));
             live::refresh();
         });
     }
+}
 
-    /// Which vCenter's session each belongs to: the one its virtual machine is in.
-    fn by_vcenter(self, migrations: Vec<MigrationId>) -> Vec<(Guid, Vec<MigrationId>)> {
-        let guids = self.guids.get_value();
-        let mut groups: Vec<(Guid, Vec<MigrationId>)> = Vec::new();
-        for id in migrations {
-            let source =
-                self.live.known.with_untracked(|known| known.get(&id).map(|m| m.vm.vcenter.to_string()));
-            let own = self.live.rights.with_untracked(|rights| {
-                let found = rights.vcenters.iter().find(|(_, name)| Some(name) == source.as_ref());
-                found.map(|(guid, _)| guid.clone())
-            });
-            let Some(guid) = own.or_else(|| guids.first().cloned()) else { continue };
-            match groups.iter_mut().find(|(known, _)| *known == guid) {
-                Some((_, ids)) => ids.push(id),
-                None => groups.push((guid, vec![id])),
-            }
-        }
-        groups
-    }
-
-    fn name(self, id: MigrationId) -> String {
-        let known = self.live.known.with_untracked(|known| known.get(&id).map(|m| m.vm_name.clone()));
-        known.unwrap_or_else(|| id.to_string())
+/// What is being done to many, and what was not done.
+#[component]
+pub fn Said(acting: Acting) -> impl IntoView {
+    view! {
+        {move || {
+            acting
+                .progress
+                .get()
+                .map(|(done, total)| {
+                    let (done, total) = (format::integer(done as u64), format::integer(total as u64));
+                    view! { <Alert level=Level::Info>{t::actions::progress(done, total)}</Alert> }
+                })
+        }}
+        {move || acting.said.get().map(|said| view! { <Alert level=Level::Danger>{said}</Alert> })}
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use hdm_shared::MigrationId;
 use hdm_shared::changes::MigrationDetail;
 use hdm_shared::display::{Action, Phase};
-use hdm_shared::migration::{LogLine, MigrationState, MigrationView};
-use leptos::html;
+use hdm_shared::migration::{LogLine, MigrationView};
+use hdm_shared::plugin::menu::ClientObject;
+use hdm_shared::{MigrationId, ObjectId, VcenterId};
 use leptos::prelude::*;
 
 use super::acting::{Acting, words};
@@ -15,12 +15,11 @@ use crate::format;
 use crate::i18n::t;
 use crate::model::bulk;
 use crate::model::changes::Known;
-use crate::model::in_progress::phase;
+use crate::model::phases::{Mark, marks};
 use crate::model::progress::Progress;
-use crate::page::context::Context;
 use crate::page::live::Live;
 use crate::sdk::{self, ClientView};
-use crate::widgets::{Alert, Icon, Level, ProgressBar, StateLabel};
+use crate::widgets::{Alert, Icon, Level, Panel, ProgressBar, StateLabel};
 
 /// The panel beside the table; shown while a migration is opened.
 #[component]
@@ -64,58 +63,24 @@ pub fn Details(
                     _ => true,
                 },
             );
-            view! { <Panel migration=migration.into() acting close=move || opened.set(None)/> }
+            let migration: Signal<Arc<MigrationView>> = migration.into();
+            let name = Signal::derive(move || migration.with(|m| m.vm_name.clone()));
+            view! {
+                <Panel
+                    title=name
+                    label=Signal::derive(move || t::details::title(name.get()))
+                    mark=move || view! { <StateLabel migration/> }
+                    close=move |()| opened.set(None)
+                >
+                    <PanelBody migration acting/>
+                </Panel>
+            }
         })
     }
 }
 
 fn unreachable() -> Arc<MigrationView> {
     unreachable!("the panel is drawn only for a migration that was found")
-}
-
-/// The panel's content.
-#[component]
-pub fn Panel(
-    migration: Signal<Arc<MigrationView>>,
-    acting: Acting,
-    close: impl Fn() + Copy + 'static,
-) -> impl IntoView {
-    let heading = NodeRef::<html::H2>::new();
-    let name = Memo::new(move |_| migration.with(|m| m.vm_name.clone()));
-    // Where there is no room beside the table, the panel is below it.
-    Effect::new(move || {
-        if let Some(heading) = heading.get() {
-            let options = web_sys::ScrollIntoViewOptions::new();
-            options.set_block(web_sys::ScrollLogicalPosition::Nearest);
-            heading.scroll_into_view_with_scroll_into_view_options(&options);
-        }
-    });
-    let on_key = move |event: web_sys::KeyboardEvent| {
-        if event.key() == "Escape" {
-            event.stop_propagation();
-            close();
-        }
-    };
-    view! {
-        <aside class="hdm-details" aria-label=move || t::details::title(name.get()) on:keydown=on_key>
-            <div class="hdm-details-head">
-                <h2 node_ref=heading tabindex="-1">{name}</h2>
-                <StateLabel migration/>
-                <button
-                    type="button"
-                    class="btn btn-icon btn-link btn-sm hdm-icon-button"
-                    aria-label=t::common::close()
-                    title=t::common::close()
-                    on:click=move |_| close()
-                >
-                    {Icon::Cross.draw()}
-                </button>
-            </div>
-            <div class="hdm-details-body">
-                <PanelBody migration acting/>
-            </div>
-        </aside>
-    }
 }
 
 /// What the panel tells; also used as a page of its own.
@@ -142,7 +107,7 @@ fn Actions(migration: Signal<Arc<MigrationView>>, acting: Acting) -> impl IntoVi
                 type="button"
                 class="btn btn-sm btn-outline"
                 class:btn-danger-outline=action == Action::Cancel
-                disabled=move || !acting.possible()
+                disabled=move || !(acting.is_free() && migration.with(|m| acting.may(m)))
                 on:click=move |_| migration.with_untracked(|m| acting.one(action, m))
             >
                 {words(action)}
@@ -185,7 +150,6 @@ fn Notices(migration: Signal<Arc<MigrationView>>) -> impl IntoView {
 
 #[component]
 fn Facts(migration: Signal<Arc<MigrationView>>) -> impl IntoView {
-    let context = StoredValue::new(expect_context::<Context>());
     let live = expect_context::<Live>();
     let fact = |name: &'static str, of: fn(&MigrationView) -> String| {
         let value = Memo::new(move |_| migration.with(|m| of(m)));
@@ -206,17 +170,15 @@ fn Facts(migration: Signal<Arc<MigrationView>>) -> impl IntoView {
         let seconds = ended.unwrap_or_else(|| live.clock.get()).as_second() - started?.as_second();
         Some(format::duration(u64::try_from(seconds).unwrap_or(0)))
     };
-    let open_source = move |_| {
-        let id = migration.with_untracked(|m| m.vm.moid.clone());
-        context.with_value(|context| {
-            sdk::navigate_to_client(ClientView::VmSummary, &context.client_object("VirtualMachine", &id));
-        });
-    };
+    let source = Memo::new(move |_| migration.with(|m| Linked::vm(live, &m.vm)));
+    let target = Memo::new(move |_| migration.with(|m| Linked::vm(live, m.target_vm.as_ref()?)));
+    let cluster = Memo::new(move |_| migration.with(|m| Linked::cluster(live, m)));
     view! {
         <dl class="hdm-facts">
-            {fact(t::details::target(), |m| m.target_name.clone())}
+            <Object title=t::details::source() name=Signal::derive(move || migration.with(|m| m.vm_name.clone())) to=source/>
+            <Object title=t::details::target() name=Signal::derive(move || migration.with(|m| m.target_name.clone())) to=target/>
             {fact(t::details::cloud(), |m| m.cloud.to_string())}
-            {fact(t::details::source_cluster(), |m| m.source_cluster.clone())}
+            <Object title=t::details::source_cluster() name=Signal::derive(move || migration.with(|m| m.source_cluster.clone())) to=cluster/>
             {fact(t::details::user(), |m| m.requested_by.clone())}
             {fact(t::details::accepted(), |m| format::date_time(m.created_at))}
             {fact(t::details::started(), |m| m.started_at.map(format::date_time).unwrap_or_default())}
@@ -249,11 +211,6 @@ fn Facts(migration: Signal<Arc<MigrationView>>) -> impl IntoView {
                 },
             )}
         </dl>
-        <p>
-            <button type="button" class="btn btn-sm btn-link hdm-flush" on:click=open_source>
-                {t::details::open_source()}
-            </button>
-        </p>
         {move || {
             migration
                 .with(|m| {
@@ -278,6 +235,62 @@ fn Facts(migration: Signal<Arc<MigrationView>>) -> impl IntoView {
     }
 }
 
+/// An object that the Client can show.
+#[derive(Clone, Debug, PartialEq)]
+struct Linked {
+    view: ClientView,
+    object: ClientObject,
+}
+
+impl Linked {
+    fn new(live: Live, view: ClientView, kind: &str, vcenter: &VcenterId, id: &str) -> Option<Self> {
+        // A vCenter that is none of the page's, such as a cloud that is not linked, the Client does not know.
+        let guid = live.guid_of(vcenter).filter(|_| sdk::can_navigate() && !id.is_empty())?;
+        let object = ClientObject { kind: kind.into(), id: id.into(), vc_guid: Some(guid) };
+        Some(Self { view, object })
+    }
+
+    fn vm(live: Live, vm: &ObjectId) -> Option<Self> {
+        Self::new(live, ClientView::VmSummary, "VirtualMachine", &vm.vcenter, &vm.moid)
+    }
+
+    fn cluster(live: Live, migration: &MigrationView) -> Option<Self> {
+        let (vcenter, id) = (&migration.vm.vcenter, &migration.source_cluster_id);
+        Self::new(live, ClientView::ClusterSummary, "ClusterComputeResource", vcenter, id)
+    }
+}
+
+/// A fact that is an object: its name, which leads to it where the Client can show it.
+#[component]
+fn Object(
+    title: &'static str,
+    #[prop(into)] name: Signal<String>,
+    #[prop(into)] to: Signal<Option<Linked>>,
+) -> impl IntoView {
+    let value = move || match to.get() {
+        None => name.get().into_any(),
+        Some(Linked { view, object }) => {
+            let open = move |_| {
+                sdk::navigate_to_client(view, &object);
+            };
+            view! {
+                <button type="button" class="hdm-link" on:click=open>
+                    {name}
+                </button>
+            }
+            .into_any()
+        }
+    };
+    view! {
+        <Show when=move || !name.with(String::is_empty)>
+            <div class="hdm-fact">
+                <dt>{title}</dt>
+                <dd>{value}</dd>
+            </div>
+        </Show>
+    }
+}
+
 /// A phase in words.
 pub fn phase_words(phase: Phase) -> &'static str {
     match phase {
@@ -294,24 +307,21 @@ pub fn phase_words(phase: Phase) -> &'static str {
 
 #[component]
 fn Phases(migration: Signal<Arc<MigrationView>>) -> impl IntoView {
-    let now = Memo::new(move |_| migration.with(|m| (phase(m), m.state)));
-    let line = move |(at, this): (usize, Phase)| {
-        let (current, state) = now.get();
-        let current_at = Phase::ALL.iter().position(|phase| *phase == current).unwrap_or(0);
-        let (class, words) = if state == MigrationState::Done || at < current_at {
-            ("hdm-phase hdm-done", t::details::phase_done())
-        } else if at > current_at {
-            ("hdm-phase", t::details::phase_next())
-        } else if matches!(state, MigrationState::Failed | MigrationState::NeedsOperator) {
-            ("hdm-phase hdm-failed", t::details::phase_failed())
-        } else {
-            ("hdm-phase hdm-now", t::details::phase_now())
+    let marks = Memo::new(move |_| migration.with(|m| marks(m)));
+    let line = move |(this, mark): (Phase, Mark)| {
+        let (class, words) = match mark {
+            Mark::Done => ("hdm-phase hdm-done", t::details::phase_done()),
+            Mark::Now => ("hdm-phase hdm-now", t::details::phase_now()),
+            Mark::Failed => ("hdm-phase hdm-failed", t::details::phase_failed()),
+            Mark::Undoing => ("hdm-phase hdm-now", t::details::phase_undoing()),
+            Mark::Next => ("hdm-phase", t::details::phase_next()),
+            Mark::Nothing => ("hdm-phase", ""),
         };
-        let current = (at == current_at && !state.is_final()).then_some("step");
+        let current = matches!(mark, Mark::Now | Mark::Undoing).then_some("step");
         view! {
             <li class=class aria-current=current>
                 <span class="hdm-phase-mark" aria-hidden="true">
-                    {(class == "hdm-phase hdm-done").then(|| Icon::Check.draw())}
+                    {(mark == Mark::Done).then(|| Icon::Check.draw())}
                 </span>
                 <span>{phase_words(this)}</span>
                 <span class="hdm-quiet">{words}</span>
@@ -321,7 +331,7 @@ fn Phases(migration: Signal<Arc<MigrationView>>) -> impl IntoView {
     view! {
         <h3>{t::details::phases()}</h3>
         <ol class="hdm-phases">
-            {move || Phase::ALL.into_iter().enumerate().map(line).collect_view()}
+            {move || Phase::ALL.into_iter().zip(marks.get()).map(line).collect_view()}
         </ol>
     }
 }
@@ -375,16 +385,17 @@ fn Disks(migration: Signal<Arc<MigrationView>>) -> impl IntoView {
 /// The log; read anew whenever the migration has got further.
 #[component]
 fn Log(migration: Signal<Arc<MigrationView>>) -> impl IntoView {
-    let context = expect_context::<Context>();
+    let live = expect_context::<Live>();
     let lines = RwSignal::new(Vec::<LogLine>::new());
     let failed = RwSignal::new(None::<String>);
     let loaded = RwSignal::new(false);
     let version =
         Memo::new(move |_| migration.with(|m| (m.id, m.state, m.step.clone(), m.steps_done, m.attempt)));
-    let guid = StoredValue::new(context.guid());
     Effect::new(move || {
         let (id, ..) = version.get();
-        let guid = guid.get_value();
+        live.again.track();
+        // The session of the vCenter that the VM is in tells of it.
+        let Some(guid) = migration.with_untracked(|m| live.guid_of(&m.vm.vcenter)) else { return };
         leptos::task::spawn_local(async move {
             let path = format!("api/migrations/{id}");
             let answer: Result<MigrationDetail, Failure> = api::read(&guid, &path).await;

@@ -6,7 +6,7 @@ use hdm_shared::MigrationId;
 use hdm_shared::migration::MigrationView;
 use leptos::prelude::*;
 
-use super::acting::Acting;
+use super::acting::{Acting, Said};
 use super::details::PanelBody;
 use crate::api;
 use crate::format;
@@ -14,8 +14,9 @@ use crate::i18n::t;
 use crate::model::changes::Known;
 use crate::page::context::Context;
 use crate::page::live::Live;
+use crate::page::unread::{Unread, UnreadAlerts};
 use crate::widgets::state_label::state_words;
-use crate::widgets::{Alert, Empty, Level, Question, StateLabel};
+use crate::widgets::{Empty, Loading, Question, StateLabel, Unknown};
 
 /// The page.
 #[component]
@@ -25,17 +26,29 @@ pub fn OfVm() -> impl IntoView {
     let acting = Acting::new(false);
     let earlier = RwSignal::new(Arc::<Known>::default());
     let read = RwSignal::new(false);
+    let unread: Unread = RwSignal::default();
     let ended =
         Memo::new(move |_| live.known.with(|known| known.values().filter(|m| m.state.is_final()).count()));
     Effect::new(move || {
         ended.track();
+        acting.done.track();
+        live.again.track();
         let context = context.clone();
         leptos::task::spawn_local(async move {
+            let guid = context.guid();
             let path = format!("api/migrations?since_ms=0{}", context.filter());
-            let all: Vec<MigrationView> = api::read(&context.guid(), &path).await.unwrap_or_default();
-            let own = all.into_iter().filter(|m| context.concerns(m)).map(|m| (m.id, Arc::new(m)));
-            let _ = earlier.try_set(Arc::new(own.collect()));
-            let _ = read.try_set(true);
+            match api::read::<Vec<MigrationView>>(&guid, &path).await {
+                Ok(all) => {
+                    let own = all.into_iter().filter(|m| context.concerns(m)).map(|m| (m.id, Arc::new(m)));
+                    let _ = earlier.try_set(Arc::new(own.collect()));
+                    let _ = read.try_set(true);
+                    let _ = unread.try_set(Vec::new());
+                }
+                // What was shown stays; it is read again when what is away is back.
+                Err(reason) => {
+                    let _ = unread.try_set(vec![(guid, reason)]);
+                }
+            }
         });
     });
     // Newest first: ids ascend with time.
@@ -107,11 +120,14 @@ pub fn OfVm() -> impl IntoView {
     let known = move || live.loaded.get() && read.get();
     view! {
         <section class="hdm-in-progress" aria-label=t::of_vm::title()>
-            {move || acting.said.get().map(|said| view! { <Alert level=Level::Danger>{said}</Alert> })}
+            <UnreadAlerts unread/>
+            <Said acting/>
             {move || {
                 (id.get().is_none())
                     .then(|| {
-                        if known() {
+                        if !read.get() && unread.with(|unread| !unread.is_empty()) {
+                            view! { <Unknown/> }.into_any()
+                        } else if known() {
                             view! {
                                 <Empty
                                     title=t::of_vm::empty_title().to_owned()
@@ -120,13 +136,7 @@ pub fn OfVm() -> impl IntoView {
                             }
                                 .into_any()
                         } else {
-                            view! {
-                                <p class="hdm-loading" role="status">
-                                    <span class="spinner spinner-inline"></span>
-                                    {t::common::loading()}
-                                </p>
-                            }
-                                .into_any()
+                            view! { <Loading/> }.into_any()
                         }
                     })
             }}

@@ -1,8 +1,13 @@
 //! Finished migrations, as the summary tells them.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use hdm_shared::migration::{MigrationState, MigrationView};
 use hdm_shared::sample::SampleSeries;
 use jiff::Timestamp;
+
+use super::changes::Known;
 
 /// How far the summary looks back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -62,6 +67,34 @@ impl Interval {
     }
 }
 
+/// Finished migrations, of each source (one vCenter each) as it told them last.
+#[derive(Clone, Debug, Default)]
+pub struct Finished {
+    sources: BTreeMap<String, Vec<Arc<MigrationView>>>,
+}
+
+impl Finished {
+    /// Takes in what a source tells.
+    pub fn apply(&mut self, source: &str, told: Vec<MigrationView>) {
+        let before: Known = self.sources.remove(source).into_iter().flatten().map(|m| (m.id, m)).collect();
+        // What comes again stays the same object, so that its row is not drawn anew.
+        let same = |migration: MigrationView| {
+            let known = before.get(&migration.id).filter(|known| ***known == migration);
+            known.cloned().unwrap_or_else(|| Arc::new(migration))
+        };
+        self.sources.insert(source.to_owned(), told.into_iter().map(same).collect());
+    }
+
+    /// All of them, newest first. Two vCenters may tell of the same migration: the one it left and the one it came
+    /// to.
+    pub fn all(&self) -> Vec<Arc<MigrationView>> {
+        let mut all: Vec<Arc<MigrationView>> = self.sources.values().flatten().cloned().collect();
+        all.sort_by(|a, b| b.ended_at.cmp(&a.ended_at).then_with(|| b.id.cmp(&a.id)));
+        all.dedup_by(|a, b| a.id == b.id);
+        all
+    }
+}
+
 /// How long a migration took, in seconds; `None` if it never began.
 pub fn duration_seconds(migration: &MigrationView) -> Option<u64> {
     let seconds = migration.ended_at?.as_second() - migration.started_at?.as_second();
@@ -105,7 +138,7 @@ mod tests {
     use hdm_shared::sample::Sample;
 
     use super::*;
-    use crate::model::changes::samples::migration;
+    use crate::model::changes::samples::{id, migration};
 
     #[test]
     fn only_what_was_moved_is_on_the_cloud() {
@@ -116,6 +149,23 @@ mod tests {
         assert_eq!((duration_seconds(&done), on_cloud_seconds(&done, now)), (Some(300), Some(600)));
         done.state = MigrationState::Failed;
         assert_eq!(on_cloud_seconds(&done, now), None);
+    }
+
+    #[test]
+    fn what_one_source_told_stays_when_another_tells_something_new() {
+        let ended = |number, at| MigrationView {
+            ended_at: Timestamp::from_second(at).ok(),
+            ..migration(number, MigrationState::Done)
+        };
+        let mut finished = Finished::default();
+        finished.apply("a", vec![ended(1, 10), ended(2, 30)]);
+        finished.apply("b", vec![ended(3, 20), ended(2, 30)]);
+        let ids = |finished: &Finished| finished.all().iter().map(|m| m.id).collect::<Vec<_>>();
+        assert_eq!(ids(&finished), [id(2), id(3), id(1)]);
+        let before = finished.all();
+        finished.apply("b", vec![ended(3, 20)]);
+        assert_eq!(ids(&finished), [id(2), id(3), id(1)]);
+        assert!(Arc::ptr_eq(&before[1], &finished.all()[1]), "the same again is the same object");
     }
 
     #[test]

@@ -1,23 +1,7 @@
-//! What belongs on the list of what is in progress, and the numbers of its chart.
+//! Where a migration in progress stands, and the numbers of the chart.
 
-use hdm_shared::changes::DONE_SHOWN_SECONDS;
 use hdm_shared::display::{ChartState, Phase};
-use hdm_shared::migration::{MigrationState, MigrationView};
-use jiff::Timestamp;
-
-/// Whether a migration is on the list: everything unfinished, what failed until it is retried or dismissed,
-/// and what ended well, or by a person's wish, in the last hour.
-pub fn is_shown(migration: &MigrationView, now: Timestamp) -> bool {
-    if migration.dismissed {
-        return false;
-    }
-    match migration.state {
-        MigrationState::Done | MigrationState::Cancelled => migration
-            .ended_at
-            .is_none_or(|ended| now.as_second().saturating_sub(ended.as_second()) < DONE_SHOWN_SECONDS),
-        _ => true,
-    }
-}
+use hdm_shared::migration::MigrationView;
 
 /// The phase a migration is in.
 pub fn phase(migration: &MigrationView) -> Phase {
@@ -45,7 +29,9 @@ pub fn distribution<'a>(
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
+    use hdm_shared::changes::is_in_progress;
     use hdm_shared::migration::MigrationState as S;
+    use jiff::Timestamp;
 
     use super::*;
     use crate::model::changes::samples::migration;
@@ -58,12 +44,12 @@ mod tests {
             migration.ended_at = Some(Timestamp::from_second(100_000 - ago).unwrap());
             migration
         };
-        assert!(is_shown(&ended(S::Done, 3_599), now));
-        assert!(!is_shown(&ended(S::Done, 3_601), now));
-        assert!(is_shown(&ended(S::Failed, 90_000), now));
+        assert!(is_in_progress(&ended(S::Done, 3_599), now));
+        assert!(!is_in_progress(&ended(S::Done, 3_601), now));
+        assert!(is_in_progress(&ended(S::Failed, 90_000), now));
         let mut dismissed = ended(S::Failed, 10);
         dismissed.dismissed = true;
-        assert!(!is_shown(&dismissed, now));
+        assert!(!is_in_progress(&dismissed, now));
     }
 
     #[test]

@@ -5,13 +5,14 @@ use leptos::prelude::*;
 use super::context::Context;
 use super::live::{Live, Trouble};
 use super::prefs::Prefs;
+use super::unread::named;
 use crate::api::Failure;
 use crate::format;
 use crate::home::Home;
 use crate::i18n::t;
 use crate::migration;
 use crate::route::Route;
-use crate::widgets::{Alert, Level};
+use crate::widgets::{Alert, ExportWindow, Exports, Level};
 use crate::wizard::MigrateWizard;
 
 /// The page.
@@ -22,6 +23,7 @@ pub fn App(context: Context) -> impl IntoView {
     provide_context(context.clone());
     provide_context(live);
     provide_context(Prefs::load(&context));
+    Exports::provide();
     let kind = match route.get_untracked() {
         Route::Cluster(_) | Route::Vm => "hdm-page",
         Route::Home(_) => "hdm-page hdm-home",
@@ -44,6 +46,7 @@ pub fn App(context: Context) -> impl IntoView {
                 Route::Vm => view! { <migration::OfVm/> }.into_any(),
                 Route::Home(_) => view! { <Home route/> }.into_any(),
             }}
+            <ExportWindow/>
         </main>
     }
 }
@@ -51,18 +54,13 @@ pub fn App(context: Context) -> impl IntoView {
 /// What cannot be reached, each with its own words and way out.
 #[component]
 fn Troubles(live: Live) -> impl IntoView {
-    let several = expect_context::<Context>().guids.len() > 1;
     let one = move |trouble: Trouble| {
         let level = match trouble.failure {
-            Failure::ApplianceAway(_) | Failure::ServerAway => Level::Warning,
+            Failure::VcenterUnknown(_) if live.several => Level::Info,
+            Failure::ApplianceAway(_) | Failure::ServerAway | Failure::TooSlow => Level::Warning,
             _ => Level::Danger,
         };
-        let words = trouble_words(&trouble);
-        let words = if several {
-            t::trouble::vcenter(live.rights.with(|rights| rights.name(&trouble.guid).to_owned()), words)
-        } else {
-            words
-        };
+        let words = named(live, &trouble.guid, trouble_words(&trouble));
         view! { <Alert level>{words}</Alert> }
     };
     view! {
@@ -82,7 +80,7 @@ fn trouble_words(trouble: &Trouble) -> String {
     match &trouble.failure {
         Failure::ApplianceAway(reason) if reason.is_empty() => t::trouble::appliance_away(since),
         Failure::ApplianceAway(reason) => format!("{} {reason}", t::trouble::appliance_away(since)),
-        Failure::ServerAway => {
+        Failure::ServerAway | Failure::TooSlow => {
             format!("{} {} {}", t::trouble::server_away(), t::trouble::since(since), t::trouble::kept())
         }
         other => other.words(),

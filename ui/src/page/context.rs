@@ -78,6 +78,14 @@ impl Context {
         }
     }
 
+    /// Under which name something is remembered that is about the page's object only.
+    pub fn memory_key(&self, name: &str) -> String {
+        match self.objects.first() {
+            Some(object) if !self.is_global() => format!("{name}@{object}"),
+            _ => name.to_owned(),
+        }
+    }
+
     /// The object of the Client for something of a vCenter of this page.
     pub fn client_object(&self, kind: &str, id: &str) -> ClientObject {
         ClientObject { kind: kind.into(), id: id.into(), vc_guid: Some(self.guid()) }

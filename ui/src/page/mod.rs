@@ -5,7 +5,9 @@ pub mod context;
 pub mod live;
 pub mod memory;
 pub mod prefs;
+pub mod rights;
 pub mod theme;
+pub mod unread;
 
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
@@ -18,6 +20,7 @@ use context::Context;
 pub fn start() {
     std::panic::set_hook(Box::new(|panic| {
         web_sys::console::error_1(&panic.to_string().into());
+        // What is shown stays where it is, but nothing of it is followed any more.
         boot_says(t::trouble::crashed());
     }));
     wasm_bindgen_futures::spawn_local(async {
@@ -66,12 +69,15 @@ async fn fetch_text(path: &str) -> Option<String> {
 fn boot_says(sentence: &str) {
     if let Some(boot) = document().get_element_by_id("boot") {
         boot.set_text_content(Some(sentence));
+        let _ = boot.set_attribute("role", "alert");
         let _ = boot.remove_attribute("hidden");
     }
 }
 
+/// Hides it for as long as nothing is wrong; what is said later stands above the page.
 fn boot_is_over() {
     if let Some(boot) = document().get_element_by_id("boot") {
-        boot.remove();
+        let _ = boot.set_attribute("hidden", "");
+        boot.set_class_name("hdm-boot hdm-crashed");
     }
 }

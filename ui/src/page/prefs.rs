@@ -29,18 +29,25 @@ impl Prefs {
         prefs
     }
 
-    /// Forgets all of them.
-    pub fn reset(self) {
+    /// Forgets all of them, in these vCenters; answers whether all could be asked.
+    pub async fn reset(self, guids: Vec<Guid>) -> Result<(), Failure> {
+        for guid in guids {
+            let nothing = serde_json::Value::Null;
+            let _: Preferences = api::write(&guid, "DELETE", "api/preferences", &nothing, None).await?;
+        }
         self.value.set(Preferences::default());
-        self.send("DELETE");
+        Ok(())
     }
 
-    fn send(self, method: &'static str) {
-        let (guid, value) = (self.guid.get_value(), self.value.get_untracked());
+    /// Keeps the columns of one table, and nothing else: another page may have set the rest meanwhile.
+    fn keep(self, table: &'static str) {
+        let Some(guid) = self.guid.try_get_value() else { return };
+        let columns = self.value.with_untracked(|value| value.columns.get(table).cloned());
+        let change = serde_json::json!({"columns": {table: columns}});
         leptos::task::spawn_local(async move {
             // That a preference could not be kept is not worth a word: it is in use all the same.
-            let _: Result<serde_json::Value, Failure> =
-                api::write(&guid, method, "api/preferences", &value, None).await;
+            let _: Result<Preferences, Failure> =
+                api::write(&guid, "PUT", "api/preferences", &change, None).await;
         });
     }
 
@@ -62,7 +69,7 @@ impl Prefs {
                     let now = columns::toggled(value.columns.get(table), &ids, id);
                     value.columns.insert(table.to_owned(), now);
                 });
-                self.send("PUT");
+                self.keep(table);
             };
             MenuEntry::checked(column.title.clone(), shown.contains(&id), toggle)
         };

@@ -86,7 +86,7 @@ pub enum ClientView {
 }
 
 /// Whether the Client can be asked to show one of its own views.
-fn can_navigate() -> bool {
+pub fn can_navigate() -> bool {
     function("app", "navigateToClientView").is_some()
 }
 

@@ -16,7 +16,7 @@ use wasm_bindgen_futures::JsFuture;
 #[cfg(target_arch = "wasm32")]
 pub use app::format_date_time;
 pub use app::{
-    ClientView, context_objects, locale, navigate_to, navigate_to_client, navigation_data,
+    ClientView, can_navigate, context_objects, locale, navigate_to, navigate_to_client, navigation_data,
     refresh_plugin_items, session_token, theme, vcenter_guids,
 };
 pub use event::{on_date_format_changed, on_global_refresh, on_theme_changed};

@@ -1,5 +1,7 @@
 //! Dialogs that the Client draws.
 
+use std::cell::RefCell;
+
 use hdm_shared::plugin::menu::ClientObject;
 use js_sys::{Array, Object, Reflect};
 use wasm_bindgen::JsValue;
@@ -55,12 +57,19 @@ fn object(pairs: &[(&str, JsValue)]) -> JsValue {
     object.into()
 }
 
+thread_local! {
+    static ANSWERED: RefCell<Option<Closure<dyn FnMut()>>> = const { RefCell::new(None) };
+}
+
 /// Lets the Client ask; says whether it could. `confirmed` is called if the answer is yes.
 pub fn confirm(question: &Confirmation, confirmed: impl FnOnce() + 'static) -> bool {
     if function("modal", "openConfirmationModal").is_none() {
         return false;
     }
-    let callback = Closure::once_into_js(confirmed);
+    let answered = Closure::once(confirmed);
+    let callback = answered.as_ref().clone();
+    // One question is open at a time; that of a question which was answered with no goes with the next.
+    ANSWERED.replace(Some(answered));
     let yes = object(&[
         ("label", question.yes.as_str().into()),
         ("type", "PRIMARY".into()),

@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use crate::i18n::t;
+
 /// An empty state.
 #[component]
 pub fn Empty(
@@ -19,5 +21,23 @@ pub fn Empty(
             <p class="hdm-empty-hint">{hint}</p>
             {children.map(|children| children())}
         </div>
+    }
+}
+
+/// What stands where nothing could be read yet.
+#[component]
+pub fn Unknown() -> impl IntoView {
+    let (title, hint) = (t::progress::unknown_title().to_owned(), t::progress::unknown_hint().to_owned());
+    view! { <Empty title hint/> }
+}
+
+/// What stands where something is being read.
+#[component]
+pub fn Loading() -> impl IntoView {
+    view! {
+        <p class="hdm-loading" role="status">
+            <span class="spinner spinner-inline"></span>
+            {t::common::loading()}
+        </p>
     }
 }

@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use leptos::html;
 use leptos::prelude::*;
 
+use super::Window;
 use crate::i18n::t;
 use crate::sdk::{self, Confirmation};
 
@@ -48,61 +48,32 @@ pub fn ask(
 /// Where the page's own question is shown.
 #[component]
 pub fn Question(asked: RwSignal<Option<Asked>>) -> impl IntoView {
-    let no = NodeRef::<html::Button>::new();
-    Effect::new(move || {
-        if asked.with(Option::is_some) {
-            request_animation_frame(move || {
-                if let Some(no) = no.get_untracked() {
-                    let _ = no.focus();
-                }
-            });
-        }
-    });
-    let on_key = move |event: web_sys::KeyboardEvent| {
-        if event.key() == "Escape" {
-            event.stop_propagation();
-            asked.set(None);
-        }
-    };
-    let shown = move || {
+    move || {
         asked.get().map(|question| {
             let Asked { title, content, yes, run } = question;
+            let confirm = move |_| {
+                asked.set(None);
+                run();
+            };
             view! {
-                <div class="hdm-question-backdrop">
-                    <div
-                        class="hdm-question"
-                        role="alertdialog"
-                        aria-modal="true"
-                        aria-labelledby="hdm-question-title"
-                        aria-describedby="hdm-question-text"
-                        on:keydown=on_key
-                    >
-                        <h2 id="hdm-question-title">{title}</h2>
-                        <p id="hdm-question-text">{content}</p>
-                        <div class="hdm-buttons">
-                            <button
-                                node_ref=no
-                                type="button"
-                                class="btn btn-outline"
-                                on:click=move |_| asked.set(None)
-                            >
-                                {t::common::no()}
-                            </button>
-                            <button
-                                type="button"
-                                class="btn btn-danger"
-                                on:click=move |_| {
-                                    asked.set(None);
-                                    run();
-                                }
-                            >
-                                {yes}
-                            </button>
-                        </div>
+                <Window
+                    role="alertdialog"
+                    labelled_by="hdm-question-title"
+                    close=move |()| asked.set(None)
+                >
+                    <h2 id="hdm-question-title">{title}</h2>
+                    <p>{content}</p>
+                    // The first button gets the focus: nothing is undone by a key pressed too often.
+                    <div class="hdm-buttons">
+                        <button type="button" class="btn btn-outline" on:click=move |_| asked.set(None)>
+                            {t::common::no()}
+                        </button>
+                        <button type="button" class="btn btn-danger" on:click=confirm>
+                            {yes}
+                        </button>
                     </div>
-                </div>
+                </Window>
             }
         })
-    };
-    view! { {shown} }
+    }
 }

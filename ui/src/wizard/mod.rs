@@ -24,6 +24,7 @@ use self::nav::{Footer, Nav};
 use self::state::{DRAFT, Wizard, issue_words};
 use crate::format;
 use crate::i18n::t;
+use crate::model::wizard::validate::can_be_chosen;
 use crate::model::wizard::{Draft, Step};
 use crate::page::context::Context;
 use crate::page::live::Live;
@@ -31,9 +32,11 @@ use crate::page::memory;
 use crate::sdk;
 use crate::widgets::{Alert, Level};
 
-/// A draft as it is remembered: with what was selected when it was begun.
+/// A draft as it is remembered. A managed object id means another VM in another vCenter.
 #[derive(Clone, Serialize, Deserialize)]
 struct Kept {
+    #[serde(default)]
+    vcenter: String,
     draft: Draft,
     at: Timestamp,
 }
@@ -72,7 +75,7 @@ pub fn MigrateWizard() -> impl IntoView {
             Err(refusal) => stage.set(Stage::Refused(refusal)),
             Ok(chosen) => {
                 let draft = Draft::new(chosen);
-                match memory::recall::<Kept>(DRAFT).filter(|kept| worth_offering(&kept.draft, wizard)) {
+                match memory::recall::<Kept>(DRAFT).and_then(|kept| worth_offering(kept, wizard)) {
                     Some(kept) => stage.set(Stage::Offered(Box::new(kept), Box::new(draft))),
                     None => begin(wizard, stage, draft),
                 }
@@ -93,8 +96,7 @@ pub fn MigrateWizard() -> impl IntoView {
             view! { <Alert level=Level::Danger>{refusal_words(&refusal)}</Alert> }.into_any()
         }
         Stage::Offered(kept, fresh) => {
-            let (vms, at) = (kept.draft.chosen.len() as u64, format::date_time(kept.at));
-            let title = t::wizard::draft_title(t::units::virtual_machines(vms), at);
+            let title = t::wizard::draft_title(draft_words(&kept.draft, wizard), format::date_time(kept.at));
             view! {
                 <div class="hdm-draft" role="group" aria-label=t::wizard::title()>
                     <p>{title}</p>
@@ -136,12 +138,31 @@ pub fn MigrateWizard() -> impl IntoView {
     }
 }
 
-/// A draft is offered if it got beyond the beginning and all its virtual machines are still there.
-fn worth_offering(draft: &Draft, wizard: Wizard) -> bool {
-    draft.furthest > Step::Type
-        && draft.furthest < Step::Status
-        && !draft.chosen.is_empty()
-        && wizard.vms.with_untracked(|vms| draft.chosen.iter().all(|moid| vms.contains_key(moid)))
+/// A draft is offered if it is this vCenter's, got beyond the beginning, and all its virtual machines are still there;
+/// without those that cannot be moved any more.
+fn worth_offering(mut kept: Kept, wizard: Wizard) -> Option<Kept> {
+    let draft = &mut kept.draft;
+    let here = kept.vcenter == wizard.guid.get_value();
+    let begun = draft.furthest > Step::Type && draft.furthest < Step::Status;
+    let there = wizard.vms.with_untracked(|vms| {
+        let there = draft.chosen.iter().all(|moid| vms.contains_key(moid));
+        draft.chosen.retain(|moid| vms.get(moid).is_some_and(|vm| can_be_chosen(vm)));
+        there
+    });
+    (here && begun && there && !draft.chosen.is_empty()).then_some(kept)
+}
+
+/// So many virtual machines of a draft are named.
+const NAMED: usize = 3;
+
+/// How many virtual machines a draft has, and which.
+fn draft_words(draft: &Draft, wizard: Wizard) -> String {
+    let names: Vec<String> = wizard.vms.with_untracked(|vms| {
+        let known = draft.chosen.iter().filter_map(|moid| vms.get(moid));
+        known.take(NAMED).map(|vm| vm.name.clone()).collect()
+    });
+    let more = if draft.chosen.len() > NAMED { ", …" } else { "" };
+    format!("{} ({}{more})", t::units::virtual_machines(draft.chosen.len() as u64), names.join(", "))
 }
 
 fn begin(wizard: Wizard, stage: RwSignal<Stage>, draft: Draft) {
@@ -157,7 +178,8 @@ fn keep_draft(wizard: Wizard, stage: RwSignal<Stage>) {
         let draft = wizard.draft.get();
         let open = stage.with(|stage| matches!(stage, Stage::Open));
         if open && draft.step != Step::Status && draft.furthest > Step::Type {
-            memory::remember(DRAFT, &Kept { draft, at: format::now() });
+            let vcenter = wizard.guid.get_value();
+            memory::remember(DRAFT, &Kept { vcenter, draft, at: format::now() });
         }
     });
 }

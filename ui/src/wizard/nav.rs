@@ -19,7 +19,9 @@ pub fn Nav(wizard: Wizard) -> impl IntoView {
         let reached = Memo::new(move |_| wizard.draft.with(|draft| draft.furthest) >= step);
         let done =
             move || reached.get() && now.get() > step || now.get() == Step::Status && step != Step::Status;
-        let enabled = move || reached.get() && now.get() != Step::Status && step != Step::Status;
+        let enabled = move || {
+            reached.get() && now.get() != Step::Status && step != Step::Status && !wizard.sending.get()
+        };
         let go = move |_| {
             if step <= now.get_untracked() || untrack(|| wizard.issues()).is_empty() {
                 wizard.go(step);

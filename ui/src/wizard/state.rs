@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hdm_shared::MigrationId;
+use hdm_shared::batch::BatchRequest;
 use hdm_shared::cloud::CloudOffer;
 use hdm_shared::migration::{MigrationView, Plan};
 use hdm_shared::plugin::Preferences;
@@ -58,7 +59,10 @@ pub struct Wizard {
     pub was_under_way: RwSignal<bool>,
     /// Whether the step's issues are shown: only after somebody tried to go on.
     pub tried: RwSignal<bool>,
-    key: StoredValue<String>,
+    /// How often the appliance was asked: only the newest answer counts.
+    asked: StoredValue<u64>,
+    /// The request whose outcome is not known, and the key under which it was sent.
+    unanswered: StoredValue<Option<(BatchRequest, String)>>,
 }
 
 impl Wizard {
@@ -77,7 +81,8 @@ impl Wizard {
             migrations: RwSignal::default(),
             was_under_way: RwSignal::new(false),
             tried: RwSignal::new(false),
-            key: StoredValue::new(api::idempotency_key()),
+            asked: StoredValue::new(0),
+            unanswered: StoredValue::new(None),
         }
     }
 
@@ -112,6 +117,7 @@ impl Wizard {
     /// Goes to a step. Choices that follow from earlier ones are made on the way.
     pub fn go(self, step: Step) {
         self.tried.set(false);
+        self.forget_check();
         let chosen = untrack(|| self.chosen());
         self.draft.update(|draft| {
             self.offers.with_untracked(|offers| choices::choose_cloud(draft, offers));
@@ -122,6 +128,9 @@ impl Wizard {
                 let remembered = preferences.networks.get(offer.vcenter.as_str());
                 self.draft.update(|draft| {
                     choices::choose_target(draft, &offer);
+                    if step < Step::Network {
+                        return;
+                    }
                     choices::choose_networks(draft, &offer, chosen.iter().map(AsRef::as_ref), remembered);
                 });
             });
@@ -143,17 +152,22 @@ impl Wizard {
         }
     }
 
-    /// Asks the appliance what it says to the draft.
+    /// What was answered to an earlier draft says nothing of this one, also if it is still on its way.
+    fn forget_check(self) {
+        self.asked.update_value(|asked| *asked += 1);
+        self.check.set(Check::Nothing);
+    }
+
+    /// Asks the appliance what it says to the draft; nothing, if nothing is chosen.
     pub fn ask_for_check(self) {
-        let Some(body) = untrack(|| self.request()) else { return };
+        self.forget_check();
+        let Some(body) = untrack(|| self.request()).filter(|body| !body.items.is_empty()) else { return };
         self.check.set(Check::Asking);
-        let asked_for = self.draft.get_untracked();
+        let asked = self.asked.get_value();
         let guid = self.guid.get_value();
         leptos::task::spawn_local(async move {
             let answer: Result<Plan, Failure> = api::write(&guid, "POST", "api/plan", &body, None).await;
-            // Something else was chosen meanwhile: another answer will come.
-            let now = self.draft.try_get_untracked();
-            if now.is_none_or(|now| now.chosen != asked_for.chosen) {
+            if self.asked.try_get_value() != Some(asked) {
                 return;
             }
             self.check.set(match answer {
@@ -163,14 +177,14 @@ impl Wizard {
         });
     }
 
-    fn request(self) -> Option<hdm_shared::batch::BatchRequest> {
+    fn request(self) -> Option<BatchRequest> {
         let chosen = self.chosen();
         let vms: Vec<&VmView> = chosen.iter().map(AsRef::as_ref).collect();
         self.draft.with(|draft| request(draft, &vms))
     }
 
-    /// Sends the request: all or none. A second click while it is on its way does nothing, and the same key
-    /// makes that a repetition is not carried out twice.
+    /// Sends the request: all or none. A second click while it is on its way does nothing. The same request whose
+    /// outcome is not known goes under the same key, so that it is not carried out twice; another one under another.
     pub fn migrate(self) {
         if self.sending.get_untracked() {
             return;
@@ -178,11 +192,19 @@ impl Wizard {
         let Some(body) = untrack(|| self.request()) else { return };
         self.sending.set(true);
         self.refused.set(None);
-        let (guid, key) = (self.guid.get_value(), self.key.get_value());
+        let guid = self.guid.get_value();
+        let key = match self.unanswered.get_value() {
+            Some((sent, key)) if sent == body => key,
+            _ => api::idempotency_key(),
+        };
+        self.unanswered.set_value(Some((body.clone(), key.clone())));
         leptos::task::spawn_local(async move {
             let answer: Result<Vec<MigrationView>, Failure> =
                 api::write(&guid, "POST", "api/migrations", &body, Some(&key)).await;
-            self.sending.set(false);
+            if self.sending.try_set(false).is_some() {
+                // The window was closed meanwhile.
+                return;
+            }
             match answer {
                 Ok(accepted) => {
                     self.migrations.set(accepted.iter().map(|migration| migration.id).collect());
@@ -193,9 +215,8 @@ impl Wizard {
                     sdk::refresh_plugin_items();
                 }
                 Err(failure) => {
-                    if matches!(failure, Failure::Refused(_)) {
-                        // What was refused is not the same request when it is sent again.
-                        self.key.set_value(api::idempotency_key());
+                    if failure.is_final() {
+                        self.unanswered.set_value(None);
                     }
                     self.refused.set(Some(failure));
                 }

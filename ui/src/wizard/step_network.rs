@@ -118,8 +118,8 @@ pub fn Networks(wizard: Wizard) -> impl IntoView {
             draft.adapters.retain(|_, adapters| !adapters.is_empty());
         });
     };
-    let mapping = move |source: String| {
-        let id = format!("hdm-network-{}", source.replace(|c: char| !c.is_ascii_alphanumeric(), "-"));
+    let mapping = move |(at, source): (usize, String)| {
+        let id = format!("hdm-network-{}", at + 1);
         let value = {
             let source = source.clone();
             Signal::derive(move || {
@@ -165,7 +165,7 @@ pub fn Networks(wizard: Wizard) -> impl IntoView {
             <section class="hdm-all" aria-label=t::network::all()>
                 <h3>{t::network::all()}</h3>
                 <div class="hdm-fields">
-                    {move || sources.get().into_iter().map(mapping).collect_view()}
+                    {move || sources.get().into_iter().enumerate().map(mapping).collect_view()}
                 </div>
             </section>
             <div class="hdm-toolbar">

@@ -49,13 +49,13 @@ pub fn VirtualMachines(wizard: Wizard) -> impl IntoView {
             wizard.draft.update(|draft| draft.chosen = keys);
         }
     });
+    // What was right-clicked is looked for first, and stays there while others are chosen.
+    let first = wizard.draft.with_untracked(|draft| draft.chosen.clone());
     let rows = Memo::new_with_compare(
         move |_| -> Rows<Choice> {
             let (search, only) = (search.get(), only_selected.get());
             let mut vms: Vec<Arc<VmView>> = wizard.vms.with(|vms| vms.values().cloned().collect());
             sort(&mut vms);
-            // What was right-clicked is looked for first.
-            let first = wizard.draft.with_untracked(|draft| draft.chosen.clone());
             vms.sort_by_key(|vm| !first.contains(&vm.vm.moid));
             let draft = wizard.draft.get();
             let shown = vms.into_iter().filter(|vm| {
@@ -72,8 +72,8 @@ pub fn VirtualMachines(wizard: Wizard) -> impl IntoView {
         let needs = wizard.draft.with(|draft| needs(draft, &vms, None));
         t::vms::totals(
             t::table::selected(format::integer(needs.vms), format::integer(total() as u64)),
-            format::integer(needs.cpus),
-            format::memory(needs.memory_mib),
+            format::integer(needs.all_cpus),
+            format::memory(needs.all_memory_mib),
             format::bytes(needs.capacity_bytes),
         )
     };

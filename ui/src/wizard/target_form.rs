@@ -70,7 +70,8 @@ pub fn TargetForm(
                 on_choice=move |id: String| {
                     let found = offer
                         .with_value(|offer| {
-                            cluster(offer, Some(&id)).map(|cluster| target_in(cluster, &target.get_untracked()))
+                            cluster(offer, Some(&id))
+                                .map(|cluster| target_in(offer, cluster, &target.get_untracked()))
                         });
                     if let Some(target) = found {
                         on_change.run(target);

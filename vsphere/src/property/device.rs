@@ -67,7 +67,7 @@ pub struct ControllerDetails {
 }
 
 /// A network adapter.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NicDetails {
     /// Device key.
     pub key: i32,

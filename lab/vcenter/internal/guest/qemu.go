@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log"
 	"net"
 	"os"
 	"os/exec"
@@ -91,13 +92,13 @@ func (m *Machines) Start(vm hook.GuestVM) error {
 		args = append(args, "-drive", fmt.Sprintf("if=none,id=d%d,file=%s,format=%s,cache=writeback", n, path, disk.Format),
 			"-device", fmt.Sprintf("scsi-hd,bus=scsi0.0,scsi-id=%d,drive=d%d", n, n))
 	}
-	log, err := os.OpenFile(filepath.Join(m.dir, vm.Ref.Value+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	console, err := os.OpenFile(m.console(vm.Ref), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	defer log.Close()
+	defer console.Close()
 	cmd := exec.Command("qemu-system-x86_64", args...)
-	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Stdout, cmd.Stderr = console, console
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("starting QEMU for %s: %w", vm.Name, err)
@@ -111,7 +112,7 @@ func (m *Machines) Start(vm hook.GuestVM) error {
 
 // watch waits for the end of a machine.
 func (m *Machines) watch(ref types.ManagedObjectReference, machine *machine) {
-	_ = machine.cmd.Wait()
+	ended := machine.cmd.Wait()
 	close(machine.ended)
 	_ = os.RemoveAll(filepath.Dir(machine.socket))
 	m.mu.Lock()
@@ -121,8 +122,23 @@ func (m *Machines) watch(ref types.ManagedObjectReference, machine *machine) {
 	}
 	m.mu.Unlock()
 	if !asked {
+		log.Printf("the guest of %s ended by itself (%v); its console's end: %q", ref.Value, ended, m.consoleEnd(ref))
 		m.host.GuestOff(ref)
 	}
+}
+
+// consoleEnd is the last that a guest wrote to its serial port.
+func (m *Machines) consoleEnd(ref types.ManagedObjectReference) string {
+	const most = 2000
+	console, err := os.ReadFile(m.console(ref))
+	if err != nil {
+		return err.Error()
+	}
+	return string(console[max(0, len(console)-most):])
+}
+
+func (m *Machines) console(ref types.ManagedObjectReference) string {
+	return filepath.Join(m.dir, ref.Value+".log")
 }
 
 // listen talks with the agent for as long as the machine runs.

@@ -4,16 +4,15 @@
 //! compares it with the vCenter's own and confirms; then credentials are tried at once.
 
 use hdm_shared::VcenterId;
-use hdm_shared::vcenter::{AddVcenter, VcenterRole, VcenterView};
+use hdm_shared::vcenter::{AddVcenter, EditVcenter, VcenterRole, VcenterView};
 use leptos::prelude::*;
-use serde::Serialize;
 
 use super::{Beside, State};
 use crate::api::{self, Failure};
 use crate::i18n::t;
 use crate::model::thumbprint::presented;
 use crate::widgets::form::Input;
-use crate::widgets::{Alert, Icon, Level};
+use crate::widgets::{Alert, Level, Panel, focus_wrong};
 
 /// Whose form it is.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,14 +21,6 @@ pub enum Subject {
     New,
     /// One that is known.
     Known(Box<VcenterView>),
-}
-
-/// What is changed of a known cloud; what is absent stays as it is.
-#[derive(Serialize)]
-struct Changed {
-    user: Option<String>,
-    password: Option<String>,
-    thumbprint: Option<String>,
 }
 
 #[component]
@@ -64,16 +55,20 @@ pub(super) fn CloudForm(state: State, subject: Subject) -> impl IntoView {
     let send = move || {
         tried.set(true);
         let wrong = [bad_name, no_url, no_user, no_password];
-        if busy.get_untracked() || untrack(|| wrong.iter().any(|wrong| wrong.get())) {
+        if untrack(|| wrong.iter().any(|wrong| wrong.get())) {
+            focus_wrong();
+            return;
+        }
+        if busy.get_untracked() {
             return;
         }
         busy.set(true);
         refused.set(None);
-        let guid = state.guid.get_value();
+        let (guid, before) = (state.guid.get_value(), before.get_value());
         let thumbprint = shown.get_untracked();
         let some = |text: String| (!text.is_empty()).then_some(text);
         leptos::task::spawn_local(async move {
-            let answer: Result<serde_json::Value, Failure> = match before.get_value() {
+            let answer: Result<serde_json::Value, Failure> = match before {
                 None => {
                     // The name was read above.
                     let Ok(id) = name.get_untracked().trim().parse() else { return };
@@ -88,7 +83,7 @@ pub(super) fn CloudForm(state: State, subject: Subject) -> impl IntoView {
                     api::write(&guid, "POST", "api/vcenters", &body, None).await
                 }
                 Some(cloud) => {
-                    let body = Changed {
+                    let body = EditVcenter {
                         user: Some(user.get_untracked().trim().to_owned()).filter(|user| *user != cloud.user),
                         password: some(password.get_untracked()),
                         thumbprint,
@@ -114,31 +109,16 @@ pub(super) fn CloudForm(state: State, subject: Subject) -> impl IntoView {
             }
         });
     };
-    let close = move |_| state.beside.set(Beside::Nothing);
-    let label = title.clone();
+    let close = move || state.beside.set(Beside::Nothing);
     view! {
-        <form
-            class="hdm-details hdm-form"
-            novalidate
-            aria-label=label
-            on:submit=move |event| {
-                event.prevent_default();
-                send();
-            }
-        >
-            <div class="hdm-details-head">
-                <h3>{title}</h3>
-                <button
-                    type="button"
-                    class="btn btn-icon btn-link btn-sm hdm-icon-button"
-                    aria-label=t::common::close()
-                    title=t::common::close()
-                    on:click=close
-                >
-                    {Icon::Cross.draw()}
-                </button>
-            </div>
-            <div class="hdm-details-body">
+        <Panel title=Signal::stored(title) class="hdm-form" close=move |()| close()>
+            <form
+                novalidate
+                on:submit=move |event| {
+                    event.prevent_default();
+                    send();
+                }
+            >
                 {is_new
                     .then(|| {
                         view! {
@@ -187,7 +167,7 @@ pub(super) fn CloudForm(state: State, subject: Subject) -> impl IntoView {
                 }}
                 {move || refused.get().map(|words| view! { <Alert level=Level::Danger>{words}</Alert> })}
                 <div class="hdm-buttons">
-                    <button type="button" class="btn btn-sm btn-outline" on:click=close>
+                    <button type="button" class="btn btn-sm btn-outline" on:click=move |_| close()>
                         {t::vms::cancel()}
                     </button>
                     <button type="submit" class="btn btn-sm btn-primary" disabled=busy>
@@ -204,7 +184,7 @@ pub(super) fn CloudForm(state: State, subject: Subject) -> impl IntoView {
                         }}
                     </button>
                 </div>
-            </div>
-        </form>
+            </form>
+        </Panel>
     }
 }

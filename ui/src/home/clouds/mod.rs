@@ -15,7 +15,10 @@ use crate::i18n::t;
 use crate::page::context::Context;
 use crate::page::live::Live;
 use crate::widgets::question::Asked;
-use crate::widgets::{Alert, Empty, Icon, Level, Menu, MenuEntry, Question, ask};
+use crate::widgets::{Alert, Empty, Icon, Level, Loading, Menu, MenuEntry, Question, Unknown, ask};
+
+/// How often the list is read anew while the page is seen: a cloud that was just added connects.
+const EVERY: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// What stands beside the list.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,26 +35,31 @@ struct State {
     guid: StoredValue<Guid>,
     clouds: RwSignal<Vec<VcenterView>>,
     beside: RwSignal<Beside>,
-    failure: RwSignal<Option<Failure>>,
+    /// Why the list could not be read last.
+    unread: RwSignal<Option<Failure>>,
+    /// Why the last action was refused; the next one clears it.
+    refused: RwSignal<Option<Failure>>,
     loaded: RwSignal<bool>,
     asked: RwSignal<Option<Asked>>,
 }
 
 impl State {
+    /// Reads the list, unless the page has been left meanwhile.
     fn read(self) {
-        let guid = self.guid.get_value();
+        let Some(guid) = self.guid.try_get_value() else { return };
         leptos::task::spawn_local(async move {
             match api::read::<Vec<VcenterView>>(&guid, "api/vcenters").await {
                 Ok(all) => {
                     let clouds = all.into_iter().filter(|v| v.role == VcenterRole::Cloud).collect();
                     let _ = self.clouds.try_set(clouds);
-                    let _ = self.failure.try_set(None);
+                    let _ = self.unread.try_set(None);
+                    let _ = self.loaded.try_set(true);
                 }
+                // What was shown stays.
                 Err(failure) => {
-                    let _ = self.failure.try_set(Some(failure));
+                    let _ = self.unread.try_set(Some(failure));
                 }
             }
-            let _ = self.loaded.try_set(true);
         });
     }
 
@@ -59,12 +67,18 @@ impl State {
         let title = t::clouds::remove_title(&cloud.id);
         let path = format!("api/vcenters/{}", cloud.id);
         let run = move || {
-            let (guid, path) = (self.guid.get_value(), path.clone());
+            let Some(guid) = self.guid.try_get_value() else { return };
+            let path = path.clone();
+            self.refused.set(None);
             leptos::task::spawn_local(async move {
                 let answer: Result<serde_json::Value, Failure> =
                     api::write(&guid, "DELETE", &path, &serde_json::Value::Null, None).await;
-                let _ = self.failure.try_set(answer.err());
-                self.read();
+                match answer {
+                    Ok(_) => self.read(),
+                    Err(failure) => {
+                        let _ = self.refused.try_set(Some(failure));
+                    }
+                }
             });
         };
         ask(self.asked, false, title, t::clouds::remove_text(&cloud.id), t::clouds::remove().to_owned(), run);
@@ -78,17 +92,35 @@ pub(super) fn Clouds() -> impl IntoView {
         guid: StoredValue::new(expect_context::<Context>().guid()),
         clouds: RwSignal::default(),
         beside: RwSignal::new(Beside::Nothing),
-        failure: RwSignal::new(None),
+        unread: RwSignal::new(None),
+        refused: RwSignal::new(None),
         loaded: RwSignal::new(false),
         asked: RwSignal::new(None),
     };
-    state.read();
-    let may = Memo::new(move |_| live.may(Privilege::Administer));
+    Effect::new(move || {
+        live.again.track();
+        state.read();
+    });
+    let timer = set_interval_with_handle(
+        move || {
+            if !document().hidden() {
+                state.read();
+            }
+        },
+        EVERY,
+    );
+    on_cleanup(move || {
+        if let Ok(timer) = timer {
+            timer.clear();
+        }
+    });
+    let may = Memo::new(move |_| state.guid.with_value(|guid| live.may_in(guid, Privilege::Administer)));
     let list = move || !state.clouds.with(Vec::is_empty);
     view! {
         <section class="hdm-in-progress" aria-label=t::home::clouds()>
             <h2>{t::clouds::title()}</h2>
-            {move || state.failure.get().map(|f| view! { <Alert level=Level::Danger>{f.words()}</Alert> })}
+            {move || state.refused.get().map(|f| view! { <Alert level=Level::Danger>{f.words()}</Alert> })}
+            {move || state.unread.get().map(|f| view! { <Alert level=Level::Warning>{f.words()}</Alert> })}
             <Show when=move || live.loaded.get() && !may.get()>
                 <Alert level=Level::Info>{t::clouds::not_permitted()}</Alert>
             </Show>
@@ -132,11 +164,14 @@ pub(super) fn Clouds() -> impl IntoView {
 #[component]
 fn NoCloud(state: State) -> impl IntoView {
     move || {
-        state.loaded.get().then(|| {
-            view! {
-                <Empty title=t::clouds::empty_title().to_owned() hint=t::clouds::empty_hint().to_owned()/>
-            }
-        })
+        if state.loaded.get() {
+            let (title, hint) = (t::clouds::empty_title().to_owned(), t::clouds::empty_hint().to_owned());
+            view! { <Empty title hint/> }.into_any()
+        } else if state.unread.with(Option::is_some) {
+            view! { <Unknown/> }.into_any()
+        } else {
+            view! { <Loading/> }.into_any()
+        }
     }
 }
 
@@ -191,7 +226,10 @@ fn List(state: State, may: Memo<bool>) -> impl IntoView {
                     <th scope="col">{t::migration::actions()}</th>
                 </tr>
             </thead>
-            <tbody>{move || state.clouds.get().into_iter().map(line).collect_view()}</tbody>
+            <tbody>
+                // A line that says the same as before stays, with the focus and the menu that may be in it.
+                <For each=move || state.clouds.get() key=|cloud| format!("{cloud:?}") children=line/>
+            </tbody>
         </table>
     }
 }

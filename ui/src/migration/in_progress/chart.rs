@@ -13,10 +13,10 @@ use crate::grid::Rows;
 use crate::i18n::t;
 use crate::model::csv::csv;
 use crate::model::in_progress::distribution;
+use crate::model::overview::Only;
 use crate::page::theme;
-use crate::widgets::download::save;
 use crate::widgets::state_label::chart_state_words;
-use crate::widgets::{Icon, Menu, MenuEntry};
+use crate::widgets::{Exports, Icon, Menu, MenuEntry};
 
 type Counts = [(ChartState, u64); ChartState::ALL.len()];
 
@@ -27,6 +27,7 @@ pub(super) fn Chart(all: Signal<Rows<MigrationView>>, filter: Filter) -> impl In
     let as_table = RwSignal::new(false);
     let theme = theme::current();
     let total = Memo::new(move |_| counts.with(sum));
+    let exports = expect_context::<Exports>();
     let entries = move |()| {
         vec![
             MenuEntry::new(
@@ -38,10 +39,14 @@ pub(super) fn Chart(all: Signal<Rows<MigrationView>>, filter: Filter) -> impl In
                 move || as_table.update(|on| *on = !*on),
             ),
             MenuEntry::new(t::progress::chart_svg(), move || {
-                save("hdm-migration-states.svg", "image/svg+xml", &standalone(&counts.get_untracked()));
+                exports.offer(
+                    "hdm-migration-states.svg",
+                    "image/svg+xml",
+                    standalone(&counts.get_untracked()),
+                );
             }),
             MenuEntry::new(t::progress::chart_csv(), move || {
-                save("hdm-migration-states.csv", "text/csv", &table(&counts.get_untracked()));
+                exports.offer("hdm-migration-states.csv", "text/csv", table(&counts.get_untracked()));
             }),
         ]
     };
@@ -107,7 +112,7 @@ fn Legend(counts: Memo<Counts>, filter: Filter) -> impl IntoView {
     let entry = move |at: usize| {
         let state = ChartState::ALL[at];
         let count = move || counts.with(|counts| counts[at].1);
-        let chosen = move || filter.state.get() == Some(state);
+        let chosen = move || filter.only.get() == Some(Only::State(state));
         let name = chart_state_words(state);
         view! {
             <li>
@@ -118,7 +123,8 @@ fn Legend(counts: Memo<Counts>, filter: Filter) -> impl IntoView {
                     aria-pressed=move || chosen().to_string()
                     title=t::progress::filter_by(name)
                     on:click=move |_| {
-                        filter.state.update(|now| *now = (*now != Some(state)).then_some(state));
+                        let this = Only::State(state);
+                        filter.only.update(|now| *now = (*now != Some(this)).then_some(this));
                     }
                 >
                     <span class=format!("hdm-dot hdm-state-{}", state.word()) aria-hidden="true"></span>

@@ -10,17 +10,15 @@ use leptos::prelude::*;
 
 use super::Filter;
 use crate::format;
-use crate::grid::{Column, Rows};
+use crate::grid::{Column, Rows, as_csv};
 use crate::i18n::t;
 use crate::migration::acting::{Acting, words, words_for};
 use crate::model::bulk;
-use crate::model::csv::csv;
 use crate::model::selection::Selection;
 use crate::page::context::Context;
 use crate::page::live::{self, Live};
 use crate::page::prefs::Prefs;
-use crate::widgets::download::save;
-use crate::widgets::{Icon, Menu};
+use crate::widgets::{Exports, Icon, Menu};
 
 /// The bar above the table.
 #[component]
@@ -43,9 +41,10 @@ pub(super) fn Toolbar(
         |_, _| true,
     );
     let action = move |action: Action| {
-        let fitting = Memo::new(move |_| {
-            selected.with(|selected| bulk::applicable(action, selected.iter().map(AsRef::as_ref)))
-        });
+        let fitting = Memo::new_with_compare(
+            move |_| selected.with(|selected| bulk::applicable(action, selected, |m| acting.may(m))),
+            |_, _| true,
+        );
         let label = move || match selected.with(Vec::len) {
             0 => words(action).to_owned(),
             count => words_for(action, fitting.with(Vec::len), count),
@@ -54,7 +53,7 @@ pub(super) fn Toolbar(
             <button
                 type="button"
                 class="btn btn-sm btn-link"
-                disabled=move || fitting.with(Vec::is_empty) || !acting.possible()
+                disabled=move || fitting.with(Vec::is_empty) || !acting.is_free()
                 on:click=move |_| acting.several(action, fitting.get_untracked())
             >
                 {label}
@@ -75,14 +74,10 @@ pub(super) fn Toolbar(
     };
     let columns = StoredValue::new(columns);
     let prefs = expect_context::<Prefs>();
+    let exports = expect_context::<Exports>();
     let download = move |_| {
-        let text = columns.with_value(|columns| {
-            let shown: Vec<_> = columns.iter().filter_map(|column| Some((column, column.text?))).collect();
-            let header: Vec<&str> = shown.iter().map(|(column, _)| column.title.as_str()).collect();
-            let rows = rows.get_untracked();
-            csv(&header, rows.iter().map(|row| shown.iter().map(|(_, text)| text(row)).collect()))
-        });
-        save("hdm-in-progress.csv", "text/csv", &text);
+        let text = columns.with_value(|columns| as_csv(columns, &rows.get_untracked()));
+        exports.offer("hdm-in-progress.csv", "text/csv", text);
     };
     view! {
         <div class="hdm-toolbar">
@@ -90,7 +85,7 @@ pub(super) fn Toolbar(
                 <button
                     type="button"
                     class="btn btn-sm btn-primary"
-                    disabled=move || !live.may(Privilege::Migrate)
+                    disabled=move || !live.may(Privilege::Migrate) || !live.can_act()
                     on:click=move |_| context.with_value(Context::open_wizard)
                 >
                     {t::common::migrate()}
@@ -102,14 +97,14 @@ pub(super) fn Toolbar(
             <span class="hdm-count" role="status">{count}</span>
             {move || {
                 filter
-                    .state
+                    .only
                     .get()
                     .map(|_| {
                         view! {
                             <button
                                 type="button"
                                 class="btn btn-sm btn-link"
-                                on:click=move |_| filter.state.set(None)
+                                on:click=move |_| filter.only.set(None)
                             >
                                 {t::progress::filter_off()}
                             </button>

@@ -13,9 +13,8 @@ use crate::i18n::t;
 use crate::model::csv::csv;
 use crate::model::history::nearest;
 use crate::page::theme;
-use crate::widgets::download::save;
 use crate::widgets::form::{Choice, Select};
-use crate::widgets::{Icon, Menu, MenuEntry};
+use crate::widgets::{Exports, Icon, Menu, MenuEntry};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -80,6 +79,7 @@ pub(super) fn Chart(history: History) -> impl IntoView {
         let palette = Palette::of(theme.get());
         history.series.with(|series| timeline(series, from_ms, to_ms, zone_ms(), lines.get(), palette))
     });
+    let exports = expect_context::<Exports>();
     let entries = move |()| {
         vec![
             MenuEntry::new(
@@ -92,10 +92,10 @@ pub(super) fn Chart(history: History) -> impl IntoView {
             ),
             MenuEntry::new(t::progress::chart_svg(), move || {
                 let text = untrack(|| standalone(history, lines.get()));
-                save("hdm-migrate-summary.svg", "image/svg+xml", &text);
+                exports.offer("hdm-migrate-summary.svg", "image/svg+xml", text);
             }),
             MenuEntry::new(t::progress::chart_csv(), move || {
-                save("hdm-migrate-summary.csv", "text/csv", &history.series.with_untracked(table));
+                exports.offer("hdm-migrate-summary.csv", "text/csv", history.series.with_untracked(table));
             }),
         ]
     };

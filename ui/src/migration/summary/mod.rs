@@ -12,21 +12,20 @@ use leptos::prelude::*;
 
 use self::chart::Chart;
 use self::load::History;
-use super::acting::Acting;
+use super::acting::{Acting, Said};
 use super::details::Details;
 use crate::format;
-use crate::grid::{Grid, Rows};
+use crate::grid::{Grid, Rows, as_csv};
 use crate::i18n::t;
-use crate::model::csv::csv;
 use crate::model::history::{Interval, on_cloud};
 use crate::model::table::{Order, matches};
 use crate::page::context::Context;
 use crate::page::memory;
 use crate::page::prefs::Prefs;
-use crate::widgets::download::save;
+use crate::page::unread::UnreadAlerts;
 use crate::widgets::form::{Choice, Select};
 use crate::widgets::state_label::state_words;
-use crate::widgets::{Alert, Empty, Icon, Level, Menu, Question, Toggle};
+use crate::widgets::{Empty, Exports, Icon, Loading, Menu, Question, Toggle, Unknown};
 
 /// An interval in words.
 fn interval_words(interval: Interval) -> &'static str {
@@ -52,13 +51,25 @@ pub fn Summary() -> impl IntoView {
     let acting = Acting::new(false);
     let interval = RwSignal::new(memory::recall("summary.interval").unwrap_or_default());
     let chart_view = RwSignal::new(memory::recall("summary.chart").unwrap_or(true));
-    let search = RwSignal::new(memory::recall("summary.search").unwrap_or_default());
+    let kept_search = context.memory_key("summary.search");
+    let search = RwSignal::new(memory::recall(&kept_search).unwrap_or_default());
     Effect::new(move || memory::remember("summary.interval", &interval.get()));
     Effect::new(move || memory::remember("summary.chart", &chart_view.get()));
-    Effect::new(move || memory::remember::<String>("summary.search", &search.get()));
-    let history = History::follow(context, interval);
+    Effect::new(move || memory::remember::<String>(&kept_search, &search.get()));
+    let key = |name: &str| context.memory_key(&format!("summary.{name}"));
+    let (open, graph, cloud) = (key("open"), key("graph"), key("cloud"));
+    let history = History::follow(context.clone(), interval, acting.done);
     let order = RwSignal::new(None::<Order>);
-    let opened = RwSignal::new(None::<MigrationId>);
+    let opened = RwSignal::new(memory::recall::<MigrationId>(&open));
+    if let Some(graph) = memory::recall(&graph) {
+        history.graph.set(graph);
+    }
+    if let Some(cloud) = memory::recall(&cloud) {
+        history.cloud.set(cloud);
+    }
+    Effect::new(move || memory::remember(&open, &opened.get()));
+    Effect::new(move || memory::remember::<String>(&graph, &history.graph.get()));
+    Effect::new(move || memory::remember::<String>(&cloud, &history.cloud.get()));
     let rows = Memo::new_with_compare(
         move |_| -> Rows<MigrationView> {
             let search: String = search.get();
@@ -73,16 +84,15 @@ pub fn Summary() -> impl IntoView {
     let columns = columns::columns(opened, global);
     let for_csv = StoredValue::new(columns);
     let prefs = expect_context::<Prefs>();
+    let exports = expect_context::<Exports>();
     let download = move |_| {
-        let text = for_csv.with_value(|columns| {
-            let shown: Vec<_> = columns.iter().filter_map(|column| Some((column, column.text?))).collect();
-            let header: Vec<&str> = shown.iter().map(|(column, _)| column.title.as_str()).collect();
-            let rows = rows.get_untracked();
-            csv(&header, rows.iter().map(|row| shown.iter().map(|(_, text)| text(row)).collect()))
-        });
-        save("hdm-migrations.csv", "text/csv", &text);
+        let text = for_csv.with_value(|columns| as_csv(columns, &rows.get_untracked()));
+        exports.offer("hdm-migrations.csv", "text/csv", text);
     };
     let count = move || {
+        if history.loading.get() {
+            return t::common::loading().to_owned();
+        }
         let (shown, total) = (rows.with(|rows| rows.len()), total());
         if shown == total {
             t::table::shown(total as u64)
@@ -91,16 +101,12 @@ pub fn Summary() -> impl IntoView {
         }
     };
     let empty = move || {
-        if !history.loaded.get() {
-            view! {
-                <p class="hdm-loading" role="status">
-                    <span class="spinner spinner-inline"></span>
-                    {t::common::loading()}
-                </p>
-            }
-            .into_any()
+        if history.loading.get() {
+            view! { <Loading/> }.into_any()
+        } else if !history.loaded.get() {
+            view! { <Unknown/> }.into_any()
         } else if total() > 0 {
-            let hint = t::progress::filtered_hint(format::integer(total() as u64));
+            let hint = t::history::filtered_hint(format::integer(total() as u64));
             view! { <Empty title=t::progress::filtered_title().to_owned() hint/> }.into_any()
         } else {
             view! {
@@ -137,12 +143,8 @@ pub fn Summary() -> impl IntoView {
                     <chart::Selectors history/>
                 </div>
             </div>
-            {move || {
-                history
-                    .failure
-                    .get()
-                    .map(|failure| view! { <Alert level=Level::Warning>{failure.words()}</Alert> })
-            }}
+            <UnreadAlerts unread=history.unread/>
+            <Said acting/>
             <Show when=move || chart_view.get()>
                 <div class="hdm-summary-charts">
                     <Chart history/>

@@ -19,16 +19,28 @@ pub fn datastore<'a>(cluster: &'a OfferedCluster, id: Option<&String>) -> Option
     cluster.datastores.iter().find(|datastore| datastore.object.id == *id)
 }
 
-/// A target in a cluster: its datastore with the most space. Pool and folder stay the root's.
-pub fn target_in(cluster: &OfferedCluster, before: &Target) -> Target {
+/// A target in a cluster: its datastore with the most space, its root pool, and the folder as before, if the cluster's
+/// datacenter has it.
+pub fn target_in(offer: &CloudOffer, cluster: &OfferedCluster, before: &Target) -> Target {
     let roomiest = cluster.datastores.iter().max_by_key(|datastore| datastore.available_bytes);
     Target {
         cluster: Some(cluster.object.id.clone()),
         datastore: roomiest.map(|datastore| datastore.object.id.clone()),
         pool: None,
-        folder: before.folder.clone(),
+        folder: before.folder.clone().filter(|id| has_folder(offer, cluster, id)),
         disk_format: before.disk_format,
     }
+}
+
+fn has_folder(offer: &CloudOffer, cluster: &OfferedCluster, id: &str) -> bool {
+    offer.folders.iter().any(|folder| folder.id == id && folder.datacenter == cluster.object.datacenter)
+}
+
+/// Leaves out a pool and a folder that the target's cluster does not have.
+fn fit(offer: &CloudOffer, target: &mut Target) {
+    let Some(cluster) = cluster(offer, target.cluster.as_ref()) else { return };
+    target.pool = target.pool.take().filter(|id| cluster.pools.iter().any(|pool| pool.id == *id));
+    target.folder = target.folder.take().filter(|id| has_folder(offer, cluster, id));
 }
 
 /// Chooses the cloud if there is exactly one that can be chosen.
@@ -54,9 +66,12 @@ pub fn choose_target(draft: &mut Draft, offer: &CloudOffer) {
     if !valid(&draft.target)
         && let Some(first) = cluster(offer, draft.target.cluster.as_ref()).or(offer.clusters.first())
     {
-        draft.target = target_in(first, &draft.target);
+        draft.target = target_in(offer, first, &draft.target);
     }
     draft.own_targets.retain(|_, target| valid(target));
+    for target in std::iter::once(&mut draft.target).chain(draft.own_targets.values_mut()) {
+        fit(offer, target);
+    }
 }
 
 /// The networks that the chosen virtual machines are on.
@@ -73,15 +88,21 @@ pub fn choose_networks<'a>(
     vms: impl IntoIterator<Item = &'a VmView>,
     remembered: Option<&BTreeMap<String, String>>,
 ) {
-    let Some(cluster) = cluster(offer, draft.target.cluster.as_ref()) else { return };
-    let offered = |id: &String| cluster.networks.iter().any(|network| network.id == *id);
-    draft.networks.retain(|_, id| offered(id));
+    let Some(first) = cluster(offer, draft.target.cluster.as_ref()) else { return };
+    // A choice stays as long as any cluster that something goes to has it: a single VM may go elsewhere than the rest.
+    let targets = || std::iter::once(&draft.target).chain(draft.own_targets.values());
+    let kept: BTreeSet<String> = targets()
+        .filter_map(|target| cluster(offer, target.cluster.as_ref()))
+        .flat_map(|cluster| cluster.networks.iter().map(|network| network.id.clone()))
+        .collect();
+    draft.networks.retain(|_, id| kept.contains(id));
+    let offered = |id: &String| first.networks.iter().any(|network| network.id == *id);
     for source in source_networks(vms) {
         if draft.networks.contains_key(source) {
             continue;
         }
         let last = remembered.and_then(|last| last.get(source)).filter(|id| offered(id)).cloned();
-        let same = || cluster.networks.iter().find(|network| network.name == source).map(|n| n.id.clone());
+        let same = || first.networks.iter().find(|network| network.name == source).map(|n| n.id.clone());
         if let Some(id) = last.or_else(same) {
             draft.networks.insert(source.to_owned(), id);
         }
@@ -117,6 +138,47 @@ mod tests {
         draft.target.datastore = Some("datastore-1".into());
         choose_target(&mut draft, &offer());
         assert_eq!(draft.target.datastore.as_deref(), Some("datastore-1"), "a valid choice stays");
+    }
+
+    #[test]
+    fn what_the_new_cluster_does_not_have_is_not_kept() {
+        let mut offer = offer();
+        let mut second = offer.clusters[0].clone();
+        (second.object.id, second.object.datacenter) = ("domain-c2".into(), "DC2".into());
+        second.networks.truncate(1);
+        second.pools.clear();
+        offer.clusters.push(second.clone());
+        let before = Target { folder: Some("group-v1".into()), ..Target::default() };
+        assert_eq!(target_in(&offer, &offer.clusters[0], &before).folder.as_deref(), Some("group-v1"));
+        assert_eq!(target_in(&offer, &second, &before).folder, None, "it is in the other datacenter");
+
+        let mut draft = Draft::default();
+        choose_target(&mut draft, &offer);
+        draft.target.pool = Some("resgroup-1".into());
+        let own = Target { cluster: Some("domain-c2".into()), ..draft.target.clone() };
+        draft.own_targets.insert("vm-1".into(), own);
+        choose_target(&mut draft, &offer);
+        assert_eq!(draft.target.pool.as_deref(), Some("resgroup-1"));
+        assert_eq!(draft.own_targets["vm-1"].pool, None);
+    }
+
+    #[test]
+    fn a_network_of_a_single_vms_cluster_stays_chosen() {
+        let mut offer = offer();
+        let mut second = offer.clusters[0].clone();
+        second.object.id = "domain-c2".into();
+        second.networks[1].id = "network-9".into();
+        offer.clusters.push(second);
+        let mut draft = Draft::default();
+        choose_target(&mut draft, &offer);
+        let own = Target { cluster: Some("domain-c2".into()), ..draft.target.clone() };
+        draft.own_targets.insert("vm-1".into(), own);
+        draft.networks.insert("VM Network".into(), "network-9".into());
+        choose_networks(&mut draft, &offer, &[vm(1)], None);
+        assert_eq!(draft.networks["VM Network"], "network-9");
+        draft.own_targets.clear();
+        choose_networks(&mut draft, &offer, &[vm(1)], None);
+        assert_eq!(draft.networks["VM Network"], "network-1", "nothing goes there any more");
     }
 
     #[test]

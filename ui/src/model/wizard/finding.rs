@@ -10,9 +10,7 @@ use super::step::Step;
 /// The step in which a finding can be mended.
 pub fn step(finding: &Finding) -> Step {
     match finding.code.as_str() {
-        "network-not-seen" | "network-unmapped" | "mac-in-use" | "mac-reserved" | "host-sees-no-network" => {
-            Step::Network
-        }
+        "network-not-seen" | "network-unmapped" | "network-unknown" | "host-sees-no-network" => Step::Network,
         "cluster-without-host"
         | "datastore-inaccessible"
         | "datastore-maintenance"
@@ -24,10 +22,22 @@ pub fn step(finding: &Finding) -> Step {
         | "host-not-in-cluster"
         | "host-sees-no-datastore"
         | "pool-elsewhere"
-        | "space-short" => Step::Target,
+        | "space-short"
+        | "target-not-released" => Step::Target,
+        // What was named and is not there, or is there several times.
+        other
+            if PLACES
+                .iter()
+                .any(|place| other.strip_prefix(place).is_some_and(|rest| rest.starts_with('-'))) =>
+        {
+            Step::Target
+        }
         _ => Step::Vms,
     }
 }
+
+/// What a target consists of, as the codes name it.
+const PLACES: [&str; 5] = ["cluster", "host", "pool", "datastore", "folder"];
 
 /// The virtual machines of a plan that something stands in the way of, by the id they were asked by, each
 /// with what blocks it.
@@ -51,7 +61,17 @@ mod tests {
             let finding = Finding::blocker(code, "x", "m.", "r.");
             assert!(matches!(step(&finding), Step::Vms | Step::Target | Step::Network), "{code}");
         }
-        assert_eq!(step(&Finding::blocker("name-taken", "x", "m.", "r.")), Step::Vms);
-        assert_eq!(step(&Finding::blocker("space-short", "x", "m.", "r.")), Step::Target);
+        let leads = |code: &str| step(&Finding::blocker(code, "x", "m.", "r."));
+        for code in ["name-taken", "mac-in-use", "mac-reserved", "powered-on", "cpus-out-of-range"] {
+            assert_eq!(leads(code), Step::Vms, "{code}");
+        }
+        for code in
+            ["space-short", "target-not-released", "cluster-unknown", "folder-ambiguous", "datastore-needed"]
+        {
+            assert_eq!(leads(code), Step::Target, "{code}");
+        }
+        for code in ["network-unmapped", "network-unknown"] {
+            assert_eq!(leads(code), Step::Network, "{code}");
+        }
     }
 }

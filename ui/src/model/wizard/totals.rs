@@ -11,6 +11,10 @@ use super::draft::Draft;
 pub struct Needs {
     /// How many there are.
     pub vms: u64,
+    /// Virtual CPUs of all.
+    pub all_cpus: u64,
+    /// Memory of all, in MiB.
+    pub all_memory_mib: u64,
     /// Virtual CPUs of those that will run.
     pub cpus: u64,
     /// Memory of those that will run, in MiB.
@@ -32,6 +36,8 @@ pub fn needs(draft: &Draft, vms: &[&VmView], in_cluster: Option<&str>) -> Needs 
         sum.vms += 1;
         sum.capacity_bytes += vm.capacity_bytes;
         sum.running += u64::from(vm.powered_on);
+        sum.all_cpus += u64::from(become_.cpus);
+        sum.all_memory_mib += become_.memory_mib;
         if become_.power_on {
             sum.cpus += u64::from(become_.cpus);
             sum.memory_mib += become_.memory_mib;
