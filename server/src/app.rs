@@ -52,7 +52,7 @@ pub struct App {
     /// The users' sessions.
     pub table: Arc<Table>,
     /// Signs and checks tokens.
-    pub keys: Keys,
+    pub keys: Arc<Keys>,
     /// The vCenters that are known.
     pub vcenters: Arc<Vcenters>,
     /// The appliance.
@@ -117,6 +117,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/vcenters/{id}/released", get(api::vcenters::released).put(large(api::vcenters::release)))
         .route("/dyn/vm/menu", post(menu_body(menu::vm)))
         .route("/dyn/cluster/menu", post(menu_body(menu::cluster)))
+        .layer(middleware::from_fn(api::reply::finish))
         .layer(middleware::from_fn_with_state(app.clone(), guard::check));
     Router::new()
         .route("/healthz", get(async || "ok\n"))

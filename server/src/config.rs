@@ -45,8 +45,8 @@ pub struct Config {
     pub loopback: SocketAddr,
     /// The folder that the pages were built into; without one the manifest alone is served.
     pub ui_dir: Option<PathBuf>,
-    /// Further origins that may frame the pages, such as `https://client.example.org`; those of the vCenters
-    /// that HDM knows always may.
+    /// Further origins that may frame the pages, such as `https://client.example.org`: those of vCenters that VMs
+    /// are moved from always may. A linked cloud's Client that shows the pages is named here.
     pub frame_ancestors: Vec<String>,
     /// How many users' sessions are held at once.
     pub sessions: usize,

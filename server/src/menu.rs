@@ -177,7 +177,7 @@ async fn decide(
     match decide_in(&app, &session, &objects).await {
         // vCenter was restarted, or somebody ended the session: another one knows.
         Err(failure) if failure.is(SESSION_UNKNOWN) => {
-            app.table.end(session.id);
+            app.table.end(&session);
             drop(session);
             let session = enter(&app, &vcenter, token, client).await?;
             decide_in(&app, &session, &objects).await
@@ -234,7 +234,7 @@ fn ask_anew(app: &Arc<App>, session: &InUse, objects: Vec<MoRef>) {
         if let Err(failure) = asked.map_err(Failure::from)
             && failure.is(SESSION_UNKNOWN)
         {
-            app.table.end(session.id);
+            app.table.end(&session);
         }
     });
 }

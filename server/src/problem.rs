@@ -105,6 +105,16 @@ impl Failure {
         Self::new(StatusCode::BAD_GATEWAY, "vcenter", "A vCenter cannot be asked", detail)
     }
 
+    /// A question about rights has failed. The only argument of it that can be wrong is the list of privileges.
+    pub fn of_rights(error: Error) -> Self {
+        if error.fault_kind() == Some("InvalidArgument") {
+            return Self::vcenter(
+                "The vCenter does not know HDM's privileges. Register the plugin with `hdm register`.",
+            );
+        }
+        error.into()
+    }
+
     /// Too much at once.
     pub fn busy(detail: impl Into<String>) -> Self {
         let mut failure = Self::new(StatusCode::TOO_MANY_REQUESTS, "busy", "Too much at once", detail);
@@ -168,10 +178,6 @@ impl From<Error> for Failure {
             Error::SessionLost { .. } => Self::session_unknown(),
             Error::TokenRefused { .. } => Self::client_session(),
             _ if error.fault_kind() == Some("NotAuthenticated") => Self::session_unknown(),
-            // The only argument that can be wrong is the list of privileges.
-            _ if error.fault_kind() == Some("InvalidArgument") => Self::vcenter(
-                "The vCenter does not know HDM's privileges. Register the plugin with `hdm register`.",
-            ),
             _ => Self::vcenter(format!("{error}. The page asks again by itself.")),
         }
     }
@@ -200,5 +206,23 @@ impl From<BytesRejection> for Failure {
 impl From<PathRejection> for Failure {
     fn from(rejection: PathRejection) -> Self {
         Self::bad_request(rejection.body_text())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hdm_vsphere::Fault;
+
+    use super::*;
+
+    #[test]
+    fn only_a_question_about_rights_is_answered_with_word_of_the_registration() {
+        let error = || {
+            let fault = Fault { kind: "InvalidArgument".into(), message: "bad".into(), detail: [].into() };
+            Error::Fault { operation: "Read".into(), object: "vm-1".into(), fault }
+        };
+        assert!(Failure::of_rights(error()).problem.detail.contains("hdm register"));
+        let other = Failure::from(error()).problem.detail;
+        assert!(!other.contains("hdm register") && other.contains("vm-1"), "{other}");
     }
 }

@@ -1,11 +1,14 @@
 //! The plugin server as a process.
 
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
+use futures_util::FutureExt;
+use tokio::task::JoinSet;
 
 use crate::api::Subjects;
 use crate::app::{App, Permits, router};
@@ -42,6 +45,8 @@ pub enum RunError {
     Listen { listen: SocketAddr, source: std::io::Error },
     #[error("the server's certificate cannot be used: {0}")]
     Tls(std::io::Error),
+    #[error("the task that {0} has ended by itself; the server cannot go on without it")]
+    Ended(&'static str),
 }
 
 /// What is registered with vCenter.
@@ -68,11 +73,12 @@ pub async fn run(
         .map_err(RunError::Tls)?;
     let inner = tokio::net::TcpListener::bind(config.loopback).await;
     let inner = inner.map_err(|source| RunError::Listen { listen: config.loopback, source })?;
-    let following = tokio::spawn({
+    let mut tasks = JoinSet::new();
+    begin(&mut tasks, "follows the appliance", {
         let feed = app.feed.clone();
         async move { feed.run().await }
     });
-    let sweeping = tokio::spawn({
+    begin(&mut tasks, "ends idle sessions", {
         let (table, vcenters) = (app.table.clone(), app.vcenters.clone());
         async move {
             loop {
@@ -81,7 +87,14 @@ pub async fn run(
             }
         }
     });
-    let numbers = tokio::spawn(axum::serve(inner, metrics::router(app.clone())).into_future());
+    begin(&mut tasks, "keeps the manifest's fetches", {
+        let app = app.clone();
+        async move { app.fetches.keep().await }
+    });
+    begin(&mut tasks, "answers on the loopback address", {
+        let serving = axum::serve(inner, metrics::router(app.clone())).into_future();
+        async move { drop(serving.await) }
+    });
     let handle = Handle::new();
     let ending = handle.clone();
     let stopped = tokio::spawn(async move {
@@ -93,17 +106,38 @@ pub async fn run(
     let service = router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
     let mut listening = axum_server::bind_rustls(config.listen, tls);
     listening.http_builder().http1().header_read_timeout(HEADERS);
-    let served = listening
-        .handle(handle)
-        .serve(service)
-        .await
-        .map_err(|source| RunError::Listen { listen: config.listen, source });
-    for task in [stopped, following, sweeping] {
-        task.abort();
-    }
-    numbers.abort();
+    let serving = listening.handle(handle).serve(service);
+    let served = tokio::select! {
+        served = serving => served.map_err(|source| RunError::Listen { listen: config.listen, source }),
+        task = first_to_end(&mut tasks) => Err(RunError::Ended(task)),
+    };
+    stopped.abort();
+    tasks.abort_all();
     app.table.close().await;
+    app.fetches.write().await;
     served
+}
+
+/// Begins a task that never ends by itself.
+fn begin(
+    tasks: &mut JoinSet<&'static str>,
+    what: &'static str,
+    task: impl Future<Output = ()> + Send + 'static,
+) {
+    tasks.spawn(async move {
+        if AssertUnwindSafe(task).catch_unwind().await.is_err() {
+            tracing::error!(what, "a task has panicked");
+        }
+        what
+    });
+}
+
+/// What the first task does that ends.
+async fn first_to_end(tasks: &mut JoinSet<&'static str>) -> &'static str {
+    match tasks.join_next().await {
+        Some(Ok(what)) => what,
+        _ => "keeps the server going",
+    }
 }
 
 /// Everything but the listeners.
@@ -128,7 +162,9 @@ fn prepare(folder: &Folder, plugin: Plugin) -> Result<Arc<App>, RunError> {
         idle: Duration::from_secs(config.idle_seconds.max(60)),
         ..Limits::default()
     };
-    let table = Arc::new(Table::new(Arc::new(LiveGate::default()), vcenters.clone(), clock.clone(), limits));
+    let keys = Arc::new(folder.keys()?);
+    let gate = Arc::new(LiveGate::default());
+    let table = Arc::new(Table::new(gate, vcenters.clone(), clock.clone(), limits, keys.clone()));
     let feed = Arc::new(Feed::new(upstream.clone(), vcenters.clone(), table.clone(), clock.clone()));
     let fetches = Fetches::open(&plugin.version, Some(folder.file("manifest-fetches.json")));
     Ok(Arc::new(App {
@@ -137,7 +173,7 @@ fn prepare(folder: &Folder, plugin: Plugin) -> Result<Arc<App>, RunError> {
         config,
         assets,
         table,
-        keys: folder.keys()?,
+        keys,
         vcenters,
         upstream,
         feed,
@@ -146,4 +182,19 @@ fn prepare(folder: &Folder, plugin: Plugin) -> Result<Arc<App>, RunError> {
         subjects: Subjects::default(),
         permits: Permits::default(),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_panics_or_ends_is_noticed() {
+        for ends in [true, false] {
+            let mut tasks = JoinSet::new();
+            begin(&mut tasks, "goes on", std::future::pending());
+            begin(&mut tasks, "ends", async move { assert!(ends, "a test's panic") });
+            assert_eq!(first_to_end(&mut tasks).await, "ends");
+        }
+    }
 }

@@ -2,8 +2,9 @@
 //!
 //! A token names a user, a vCenter, and the session that the server holds for both. It is no more than a
 //! claim check: without the session it is worth nothing. All instances of the server share the key, so that
-//! each can tell a token of another from a forged one.
+//! each can tell a token of another from a forged one, and calls the same session by the same name.
 
+use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -66,6 +67,7 @@ pub enum KeyError {
 pub struct Keys {
     signing: EncodingKey,
     checking: DecodingKey,
+    naming: hmac::Key,
 }
 
 impl std::fmt::Debug for Keys {
@@ -87,7 +89,17 @@ impl Keys {
         let der = STANDARD.decode(text.trim()).map_err(|_| KeyError::Bad)?;
         let pair = Ed25519KeyPair::from_pkcs8(&der).map_err(|_| KeyError::Bad)?;
         let checking = DecodingKey::from_ed_der(pair.public_key().as_ref());
-        Ok(Self { signing: EncodingKey::from_ed_der(&der), checking })
+        Ok(Self { signing: EncodingKey::from_ed_der(&der), checking, naming: naming(&der) })
+    }
+
+    /// The name of the session of a Client's token, of which the hash is given, at a vCenter. It is the same at
+    /// every instance, so that a token of ours is good at each that holds the session, and says nothing of
+    /// the Client's.
+    pub fn session_id(&self, token: &[u8; 32], guid: &str) -> Uuid {
+        let tag = hmac::sign(&self.naming, &[token, guid.as_bytes()].concat());
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&tag.as_ref()[..16]);
+        uuid::Builder::from_random_bytes(bytes).into_uuid()
     }
 
     /// Signs a token.
@@ -108,6 +120,12 @@ impl Keys {
         let claims = jsonwebtoken::decode::<Claims>(token, &self.checking, &wanted).ok()?.claims;
         (now.as_second() < claims.exp).then_some(claims)
     }
+}
+
+/// The key that sessions are named with, made of the one that signs.
+fn naming(der: &[u8]) -> hmac::Key {
+    let made = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, der), b"names of sessions");
+    hmac::Key::new(hmac::HMAC_SHA256, made.as_ref())
 }
 
 #[cfg(test)]
@@ -168,8 +186,23 @@ mod tests {
         let keys = Keys {
             signing: EncodingKey::from_ed_der(&[]),
             checking: DecodingKey::from_ed_der(public.public_key().as_ref()),
+            naming: naming(&[]),
         };
         assert!(keys.check(&token, now).is_none());
+    }
+
+    #[test]
+    fn a_session_has_one_name_wherever_the_key_is() {
+        let text = Keys::generate().unwrap();
+        let (here, there) = (Keys::parse(&text).unwrap(), Keys::parse(&text).unwrap());
+        let id = here.session_id(&[1; 32], "guid");
+        assert_eq!(id, there.session_id(&[1; 32], "guid"));
+        assert!(
+            [here.session_id(&[2; 32], "guid"), here.session_id(&[1; 32], "other")]
+                .iter()
+                .all(|other| *other != id)
+        );
+        assert_ne!(keys().session_id(&[1; 32], "guid"), id);
     }
 
     #[test]

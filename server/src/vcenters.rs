@@ -116,9 +116,12 @@ impl Vcenters {
         if sources.next().is_some() { None } else { first }
     }
 
-    /// The origins under which the vSphere Clients of these vCenters are reached.
+    /// The origins of the vSphere Clients that show the pages: of the vCenters that VMs are moved from, with which
+    /// the plugin is registered.
     pub fn origins(&self) -> Vec<String> {
-        self.all().iter().map(|vcenter| vcenter.endpoint.url.origin().ascii_serialization()).collect()
+        let all = self.all();
+        let sources = all.iter().filter(|vcenter| vcenter.role == VcenterRole::Source);
+        sources.map(|vcenter| vcenter.endpoint.url.origin().ascii_serialization()).collect()
     }
 }
 
@@ -152,7 +155,7 @@ mod tests {
         assert!(
             table.of_origin("https://cloud.example.org:444").is_none() && table.of_origin("null").is_none()
         );
-        assert_eq!(table.origins(), ["https://onprem.example.org", "https://cloud.example.org"]);
+        assert_eq!(table.origins(), ["https://onprem.example.org"]);
     }
 
     #[test]

@@ -69,6 +69,14 @@ pub fn key(caller: &Caller, headers: &HeaderMap) -> Result<Option<String>, Failu
 async fn permitted(caller: &Caller, mut request: BatchRequest) -> Result<(BatchRequest, Scrub), Failure> {
     caller.must_be_source()?;
     let source = caller.session.vcenter.id.clone();
+    // The appliance would name all that there are.
+    let cloud = caller.app.vcenters.named(&request.cloud);
+    if cloud.is_none_or(|cloud| cloud.role != VcenterRole::Cloud) {
+        return Err(Failure::bad_request(format!(
+            "There is no cloud '{}' that HDM has reached.",
+            request.cloud
+        )));
+    }
     if request.source.as_ref().is_some_and(|named| *named != source) {
         let detail = format!(
             "The page's session is one of the vCenter '{source}'; VMs of others are moved from there."
@@ -125,7 +133,7 @@ async fn must_be_cloud(caller: &Caller, id: &VcenterId) -> Result<(), Failure> {
 /// What the user sees of the cloud, if it is linked: the appliance then chooses and names nothing else. Hosts and
 /// resource pools it does not limit, so those that are named must be seen.
 async fn visible(caller: &Caller, request: &BatchRequest) -> Result<Option<ReleasedObjects>, Failure> {
-    let Some(session) = caller.linked(&request.cloud) else { return Ok(None) };
+    let Some(session) = caller.linked(&request.cloud)? else { return Ok(None) };
     let offers: Vec<CloudOffer> = caller.app.upstream.ask(Call::get(&["offers"])).await?;
     let Some(mut offer) = offers.into_iter().find(|offer| offer.vcenter == request.cloud) else {
         return Ok(Some(ReleasedObjects::none()));

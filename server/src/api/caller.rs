@@ -13,8 +13,9 @@ use hdm_vsphere::{Error, MoRef, Secret};
 
 use crate::app::App;
 use crate::problem::Failure;
-use crate::session::InUse;
 use crate::session::rights::{Answer, Mask};
+use crate::session::{InUse, Link};
+use crate::token::Claims;
 use crate::vcenters::{Vcenter, Vcenters};
 
 /// Our own token in a request.
@@ -50,13 +51,29 @@ impl FromRequestParts<Arc<App>> for Caller {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Failure> {
         let token = bearer(&parts.headers).unwrap_or_default();
         let claims = app.keys.check(token, app.clock.now()).ok_or_else(Failure::session_unknown)?;
-        let session = app.table.enter(claims.clone).ok_or_else(Failure::session_unknown)?;
+        let session = match app.table.enter(claims.clone) {
+            Some(session) => session,
+            None => open_again(app, &parts.headers, &claims).await?,
+        };
         // The same by construction; a token that says otherwise is not to be trusted.
         if session.user != claims.sub || session.vcenter.guid != claims.guid {
             return Err(Failure::session_unknown());
         }
         Ok(Self { app: app.clone(), session, object: claims.object })
     }
+}
+
+/// The session that a token of ours names, for a page that shows the Client's token too: another instance
+/// gave ours out, and holds a session of its own.
+async fn open_again(app: &App, headers: &HeaderMap, claims: &Claims) -> Result<InUse, Failure> {
+    let token = client_token(headers).map_err(|_| Failure::session_unknown())?;
+    if app.table.id_of(&token, &claims.guid) != claims.clone {
+        return Err(Failure::session_unknown());
+    }
+    let vcenter = app.vcenters.get(&claims.guid).ok_or_else(Failure::session_unknown)?;
+    let session = app.table.exchange(&vcenter, &token, client(headers, &app.vcenters).as_ref()).await?;
+    super::session::link(app, &session, &token).await;
+    Ok(session)
 }
 
 impl Caller {
@@ -96,7 +113,7 @@ impl Caller {
     ) -> Result<HashMap<MoRef, Answer>, Failure> {
         let now = self.app.clock.uptime();
         let asked = self.session.rights.of(self.session.session.as_ref(), objects, wanted, now).await;
-        asked.map_err(|error| self.failed(error))
+        asked.map_err(|error| self.ended(Failure::of_rights(error)))
     }
 
     /// Which of these objects the user holds a privilege on. What is gone counts as what is above everything:
@@ -146,10 +163,18 @@ impl Caller {
         self.must(privilege, &root).await
     }
 
-    /// The user's session at a cloud that is linked with the vCenter the user is logged in to.
-    pub fn linked(&self, cloud: &VcenterId) -> Option<InUse> {
-        let cloud = self.app.vcenters.named(cloud)?;
-        self.app.table.linked(&self.session, &cloud.guid)
+    /// The user's session at a cloud that is linked with the vCenter the user is logged in to; none if it is not
+    /// linked. Fails if nobody knows, since then nobody knows what the user sees there either.
+    pub fn linked(&self, cloud: &VcenterId) -> Result<Option<InUse>, Failure> {
+        let link = self.app.vcenters.named(cloud).map(|cloud| self.app.table.link_of(&self.session, &cloud));
+        match link.unwrap_or(Link::Unknown) {
+            Link::Linked(session) => Ok(Some(session)),
+            Link::Unlinked => Ok(None),
+            Link::Unknown => Err(Failure::vcenter(format!(
+                "HDM could not find out what you may see in the cloud '{cloud}'. Close this window and open it again \
+                 in a moment."
+            ))),
+        }
     }
 
     /// What the user sees in that session.
@@ -157,7 +182,7 @@ impl Caller {
         session.session.seen(objects).await.map_err(|error| {
             let failure = Failure::from(error);
             if failure.is(SESSION_UNKNOWN) {
-                self.app.table.end(session.id);
+                self.app.table.end(session);
             }
             failure
         })
@@ -188,9 +213,12 @@ impl Caller {
 
     /// A failure of vCenter. A session that it has ended is not kept.
     fn failed(&self, error: Error) -> Failure {
-        let failure = Failure::from(error);
+        self.ended(error.into())
+    }
+
+    fn ended(&self, failure: Failure) -> Failure {
         if failure.is(SESSION_UNKNOWN) {
-            self.app.table.end(self.session.id);
+            self.app.table.end(&self.session);
         }
         failure
     }

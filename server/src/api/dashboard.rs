@@ -50,7 +50,15 @@ pub async fn show(caller: Caller, request: HeaderMap) -> Result<Response, Failur
 async fn seen_off_premise(caller: &Caller, cards: &mut Vec<ClusterCard>) -> Result<(), Failure> {
     let clouds: BTreeSet<VcenterId> = cards.iter().map(|card| card.vcenter.clone()).collect();
     for cloud in clouds {
-        let Some(session) = caller.linked(&cloud) else { continue };
+        let session = match caller.linked(&cloud) {
+            Ok(Some(session)) => session,
+            Ok(None) => continue,
+            // Nobody knows what the user sees there, so nothing is shown.
+            Err(_) => {
+                cards.retain(|card| card.vcenter != cloud);
+                continue;
+            }
+        };
         let there = cards.iter().filter(|card| card.vcenter == cloud);
         let there: Vec<MoRef> = there.map(|card| cluster(&card.id)).collect::<Result<_, _>>()?;
         let seen = match caller.seen(&session, &there).await {

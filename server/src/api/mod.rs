@@ -16,7 +16,7 @@ pub mod dashboard;
 pub mod events;
 pub mod migrations;
 pub mod preferences;
-mod reply;
+pub mod reply;
 pub mod samples;
 mod scrub;
 pub mod session;

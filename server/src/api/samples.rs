@@ -44,7 +44,7 @@ pub async fn series(
     if caller.app.vcenters.named(&cloud).is_some_and(|known| known.role != VcenterRole::Cloud) {
         return Err(Failure::not_found(format!("There is no cloud '{cloud}'.")));
     }
-    if let (Some(cluster), Some(session)) = (&cluster, caller.linked(&cloud))
+    if let (Some(cluster), Some(session)) = (&cluster, caller.linked(&cloud)?)
         && !caller.seen(&session, std::slice::from_ref(cluster)).await?.contains(cluster)
     {
         return Err(Failure::not_found(format!("There is no cluster '{}' in {cloud}.", cluster.id)));

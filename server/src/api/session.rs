@@ -8,11 +8,12 @@ use axum::extract::rejection::JsonRejection;
 use axum::http::HeaderMap;
 use hdm_shared::plugin::{SessionGrant, SessionRequest};
 use hdm_shared::vcenter::VcenterRole;
-use hdm_vsphere::MoRef;
+use hdm_vsphere::{MoRef, Secret};
 
 use super::{Caller, client, client_token, object};
-use crate::app::Shared;
+use crate::app::{App, Shared};
 use crate::problem::Failure;
+use crate::session::InUse;
 use crate::session::rights::{Answer, Mask};
 use crate::token::{Claims, LIFE_SECONDS};
 
@@ -40,12 +41,7 @@ pub async fn exchange(
     let session = app.table.exchange(&vcenter, &token, client.as_ref()).await?;
     let caller = Caller::new(app.clone(), session.clone(), about.clone());
     let object = caller.object().await?;
-    let linking = async {
-        if vcenter.role == VcenterRole::Source {
-            // A cloud that is slow to answer must not keep the page waiting.
-            let _ = tokio::time::timeout(LINKING, app.table.link(&session, &token)).await;
-        }
-    };
+    let linking = link(&app, &session, &token);
     let (held, ()) = tokio::join!(caller.rights([&object], Mask::ALL), linking);
     let held = match held {
         // It was lost since it was last used: vCenter restarted, or somebody ended it.
@@ -58,6 +54,14 @@ pub async fn exchange(
         held => held?,
     };
     grant(&caller, about, held.get(&object).copied(), vcenter.id.clone())
+}
+
+/// Has the clouds of a session linked, if it is one of a vCenter that VMs are moved from. A cloud that is slow to
+/// answer must not keep the page waiting: it is linked later.
+pub async fn link(app: &App, session: &InUse, token: &Secret) {
+    if session.vcenter.role == VcenterRole::Source {
+        let _ = tokio::time::timeout(LINKING, app.table.link(session, token)).await;
+    }
 }
 
 fn grant(

@@ -19,16 +19,19 @@ use crate::vcenters::{Listed, Vcenters};
 
 /// How often the appliance is asked while pages are open.
 const BUSY: Duration = Duration::from_secs(1);
-/// How often otherwise, and while it is away.
+/// How often otherwise.
 const QUIET: Duration = Duration::from_secs(3);
+/// How long after an answer that did not come it is asked again: within five seconds that an appliance is away, or
+/// back, is noticed.
+const AWAY_PAUSE: Duration = Duration::from_secs(1);
 /// How long pages count as open after they last asked.
 const OPEN: Duration = Duration::from_secs(60);
 /// How often the list of vCenters is read.
 const VCENTERS: Duration = Duration::from_secs(15);
 /// How often it is read at most when somebody names a vCenter that is not in it.
 const VCENTERS_ASKED: Duration = Duration::from_secs(2);
-/// How long one question may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long an answer may take before the appliance counts as away.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What is followed.
 pub struct Feed {
@@ -40,6 +43,8 @@ pub struct Feed {
     round: watch::Sender<u64>,
     wanted_ms: AtomicU64,
     listed_ms: AtomicU64,
+    /// When somebody who named a vCenter had the list read.
+    asked_ms: AtomicU64,
     wake: Notify,
 }
 
@@ -60,6 +65,7 @@ impl Feed {
             round: watch::Sender::new(0),
             wanted_ms: AtomicU64::new(0),
             listed_ms: AtomicU64::new(0),
+            asked_ms: AtomicU64::new(0),
             wake: Notify::new(),
         }
     }
@@ -112,7 +118,11 @@ impl Feed {
             let looked = Duration::from_millis(self.wanted_ms.load(Ordering::Acquire));
             let open = self.clock.uptime().saturating_sub(looked) < OPEN;
             let away = self.upstream.state().away_since.is_some();
-            let pause = if open && !away { BUSY } else { QUIET };
+            let pause = match (away, open) {
+                (true, _) => AWAY_PAUSE,
+                (false, true) => BUSY,
+                (false, false) => QUIET,
+            };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = self.wake.notified() => {}
@@ -120,23 +130,24 @@ impl Feed {
         }
     }
 
-    /// Reads the list of vCenters again, if that has not just been done.
+    /// Reads the list of vCenters again, if that has not just been done or tried.
     pub async fn refresh_vcenters(&self) -> Result<(), Failure> {
-        let now = self.clock.uptime();
-        let last = Duration::from_millis(self.listed_ms.load(Ordering::Acquire));
-        if now.saturating_sub(last) < VCENTERS_ASKED && !last.is_zero() {
-            return Ok(());
+        let now = millis(self.clock.uptime()).max(1);
+        let asked = self.asked_ms.load(Ordering::Acquire);
+        let last = asked.max(self.listed_ms.load(Ordering::Acquire));
+        let lately = last != 0 && now.saturating_sub(last) < millis(VCENTERS_ASKED);
+        let ours = !lately
+            && self.asked_ms.compare_exchange(asked, now, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        if ours {
+            return self.list_vcenters().await;
         }
-        self.list_vcenters().await
+        let state = self.upstream.state();
+        if state.away_since.is_some() { Err(Failure::appliance_away(&state)) } else { Ok(()) }
     }
 
-    /// One round: the vCenters if it is time, and what has changed. Tells whether more is waiting.
+    /// One round: what has changed, and the vCenters if it is time and the appliance answers. Tells whether more
+    /// is waiting.
     pub async fn round(&self) -> bool {
-        let last = Duration::from_millis(self.listed_ms.load(Ordering::Acquire));
-        if last.is_zero() || self.clock.uptime().saturating_sub(last) >= VCENTERS {
-            // What went wrong is known to `upstream` already.
-            let _ = self.list_vcenters().await;
-        }
         let since = self.memory().cursor();
         let call = Call::get(&["changes"]).with("since", since);
         let answered = match tokio::time::timeout(PATIENCE, self.upstream.try_send(call)).await {
@@ -148,6 +159,11 @@ impl Feed {
                 self.upstream.came();
                 let more = page.more;
                 self.memory.write().unwrap_or_else(PoisonError::into_inner).merge(page, self.clock.now());
+                let last = Duration::from_millis(self.listed_ms.load(Ordering::Acquire));
+                if last.is_zero() || self.clock.uptime().saturating_sub(last) >= VCENTERS {
+                    // What went wrong is known to `upstream`, and is tried again with the next round.
+                    let _ = tokio::time::timeout(PATIENCE, self.list_vcenters()).await;
+                }
                 more
             }
             Err(failure) => {

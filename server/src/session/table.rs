@@ -23,6 +23,7 @@ use super::user::{Gate, UserSession};
 use crate::clock::Clock;
 use crate::menu::Kinds;
 use crate::problem::Failure;
+use crate::token::Keys;
 use crate::vcenters::{Vcenter, Vcenters};
 
 /// The table's limits.
@@ -71,7 +72,7 @@ const MAX_UNDER_WAY: usize = 64;
 /// How many clouds are linked at once for one user.
 const LINKED_AT_ONCE: usize = 8;
 /// How long it is believed that a cloud is not linked. Every exchange of a page asks again.
-const UNLINKED_BELIEVED: Duration = Duration::from_secs(600);
+const UNLINKED_BELIEVED: Duration = Duration::from_secs(3_600);
 /// How long all sessions together may take to end when the process ends.
 const CLOSING: Duration = Duration::from_secs(5);
 
@@ -92,7 +93,7 @@ impl Key {
 
 /// A user's session at one vCenter, with what is remembered of it.
 pub struct Held {
-    /// Its name in tokens.
+    /// Its name in tokens, the same at every instance.
     pub id: Uuid,
     /// The user, as vCenter names it.
     pub user: String,
@@ -184,7 +185,6 @@ impl Drop for InUse {
 #[derive(Default)]
 struct Inner {
     by_id: HashMap<Uuid, Arc<Held>>,
-    by_key: HashMap<Key, Uuid>,
     refused: HashMap<Key, Duration>,
     under_way: HashMap<Key, UnderWay>,
     /// When it was found out that a cloud is not linked, for tokens that have a session.
@@ -192,15 +192,6 @@ struct Inner {
 }
 
 impl Inner {
-    /// Takes a session out. Its key may have got another one since.
-    fn remove(&mut self, id: Uuid) -> Option<Arc<Held>> {
-        let held = self.by_id.remove(&id)?;
-        if self.by_key.get(&held.key) == Some(&id) {
-            self.by_key.remove(&held.key);
-        }
-        Some(held)
-    }
-
     /// Whether there is a session of a token.
     fn knows(&self, token: &[u8; 32]) -> bool {
         self.by_id.values().any(|held| held.key.token == *token)
@@ -213,6 +204,7 @@ pub struct Table {
     vcenters: Arc<Vcenters>,
     clock: Arc<dyn Clock>,
     limits: Limits,
+    keys: Arc<Keys>,
     strangers: Budget,
     renewals: Budget,
     inner: Mutex<Inner>,
@@ -220,10 +212,16 @@ pub struct Table {
 
 impl Table {
     /// An empty table.
-    pub fn new(gate: Arc<dyn Gate>, vcenters: Arc<Vcenters>, clock: Arc<dyn Clock>, limits: Limits) -> Self {
+    pub fn new(
+        gate: Arc<dyn Gate>,
+        vcenters: Arc<Vcenters>,
+        clock: Arc<dyn Clock>,
+        limits: Limits,
+        keys: Arc<Keys>,
+    ) -> Self {
         let strangers = Budget::new(limits.tickets_per_second, limits.tickets_at_once);
         let renewals = Budget::new(limits.renewals_per_second, limits.renewals_at_once);
-        Self { gate, vcenters, clock, limits, strangers, renewals, inner: Mutex::default() }
+        Self { gate, vcenters, clock, limits, keys, strangers, renewals, inner: Mutex::default() }
     }
 
     /// The session for a token, which is made if there is none. It is certain that the Client's session
@@ -298,9 +296,19 @@ impl Table {
         self.len() == 0
     }
 
-    /// Ends a session, whoever uses it.
-    pub fn end(&self, id: Uuid) {
-        let gone = self.lock().remove(id);
+    /// The name that the session of a token at a vCenter has, whether there is one or not.
+    pub fn id_of(&self, token: &Secret, guid: &str) -> Uuid {
+        self.id(&Key::new(token, guid))
+    }
+
+    /// Ends a session, whoever uses it. Another one that has taken its place stays.
+    pub fn end(&self, session: &Held) {
+        let gone = {
+            let mut inner = self.lock();
+            let is_it =
+                inner.by_id.get(&session.id).is_some_and(|held| std::ptr::eq(Arc::as_ptr(held), session));
+            if is_it { inner.by_id.remove(&session.id) } else { None }
+        };
         gone.into_iter().for_each(log_out);
     }
 
@@ -321,7 +329,7 @@ impl Table {
                 .filter(|held| idle(held) || !current(&held.vcenter))
                 .map(|held| held.id)
                 .collect();
-            let gone = gone.into_iter().filter_map(|id| inner.remove(id)).collect();
+            let gone = gone.into_iter().filter_map(|id| inner.by_id.remove(&id)).collect();
             let tokens: HashSet<[u8; 32]> = inner.by_id.values().map(|held| held.key.token).collect();
             inner.unlinked.retain(|key, _| tokens.contains(&key.token));
             gone
@@ -333,7 +341,6 @@ impl Table {
     pub async fn close(&self) {
         let all: Vec<Arc<Held>> = {
             let mut inner = self.lock();
-            inner.by_key.clear();
             inner.by_id.drain().map(|(_, held)| held).collect()
         };
         let ends = all.iter().map(|held| held.session.end());
@@ -425,6 +432,9 @@ impl Table {
             Ok(ticket) => ticket,
             Err(error) => {
                 self.note_unlinked(key, home, &error);
+                if key.guid == home.guid && matches!(error, Error::TokenRefused { .. }) {
+                    self.end_all_of(&key.token);
+                }
                 return Err(self.refuse(key, held, error));
             }
         };
@@ -444,6 +454,13 @@ impl Table {
         }
     }
 
+    /// Ends all sessions of a token that the vCenter it comes from knows no more.
+    fn end_all_of(&self, token: &[u8; 32]) {
+        let of_it: Vec<Arc<Held>> =
+            self.lock().by_id.extract_if(|_, held| held.key.token == *token).map(|(_, held)| held).collect();
+        of_it.into_iter().for_each(log_out);
+    }
+
     /// A vCenter that knows a token and gives no ticket for another vCenter is not linked with it. What it
     /// answers then is not documented; status 500 counts as a refusal too.
     fn note_unlinked(&self, key: &Key, home: &Vcenter, error: &Error) {
@@ -460,7 +477,7 @@ impl Table {
             return error.into();
         }
         if let Some(held) = held {
-            self.end(held.id);
+            self.end(&held);
         }
         let now = self.clock.uptime();
         let mut inner = self.lock();
@@ -479,23 +496,23 @@ impl Table {
         user: String,
     ) -> Result<InUse, Failure> {
         let now_ms = millis(self.clock.uptime());
-        let id = Uuid::new_v4();
+        let id = self.id(&key);
         let held = Arc::new(Held {
             id,
             user,
             vcenter: vcenter.clone(),
             session,
             // Any beginning will do, as long as that of another instance is likely to be another.
-            rights: Rights::beginning_at(i64::from(id.as_bytes()[0]) * 4),
+            rights: Rights::beginning_at(i64::from(Uuid::new_v4().as_bytes()[0]) * 4),
             kinds: Kinds::default(),
-            key: key.clone(),
+            key,
             home: Mutex::default(),
             in_flight: AtomicUsize::new(0),
             used_ms: AtomicU64::new(now_ms),
             proved_ms: AtomicU64::new(now_ms),
         });
         let mut inner = self.lock();
-        let evicted = if inner.by_id.len() >= self.limits.sessions {
+        let evicted = if inner.by_id.len() >= self.limits.sessions && !inner.by_id.contains_key(&id) {
             let idle = inner.by_id.values().filter(|held| held.in_flight.load(Ordering::Acquire) == 0);
             let oldest = idle.min_by_key(|held| held.used_ms.load(Ordering::Acquire)).map(|held| held.id);
             let Some(oldest) = oldest else {
@@ -505,24 +522,29 @@ impl Table {
                     "All sessions of the plugin server are in use. The page asks again by itself.",
                 ));
             };
-            inner.remove(oldest)
+            inner.by_id.remove(&oldest)
         } else {
             None
         };
-        inner.by_key.insert(key, id);
-        inner.by_id.insert(id, held.clone());
+        // At the same vCenter as it was known before, or nobody would have opened another one.
+        let replaced = inner.by_id.insert(id, held.clone());
         let used = InUse::new(held, &self.clock);
         drop(inner);
-        evicted.into_iter().for_each(log_out);
+        evicted.into_iter().chain(replaced).for_each(log_out);
         tracing::info!(user = used.user, vcenter = %used.vcenter.id, "a user's session is open");
         Ok(used)
     }
 
     /// The session with a key, if it is at the vCenter as it is known now.
     fn held(&self, key: &Key, vcenter: &Arc<Vcenter>) -> Option<InUse> {
+        let id = self.id(key);
         let inner = self.lock();
-        let held = inner.by_id.get(inner.by_key.get(key)?)?;
+        let held = inner.by_id.get(&id)?;
         (*held.vcenter == **vcenter).then(|| InUse::new(held.clone(), &self.clock))
+    }
+
+    fn id(&self, key: &Key) -> Uuid {
+        self.keys.session_id(&key.token, &key.guid)
     }
 
     fn since_proof(&self, held: &Held) -> Duration {

@@ -10,6 +10,7 @@ use hdm_vsphere::Secret;
 use super::testing::{FakeGate, vcenter};
 use super::{Limits, Link, Table};
 use crate::clock::ManualClock;
+use crate::token::Keys;
 use crate::vcenters::{Vcenter, Vcenters};
 
 struct Setting {
@@ -29,7 +30,8 @@ fn setting(limits: Limits) -> Setting {
     let second = vcenter("second", "guid-3", VcenterRole::Source);
     let cloud = vcenter("cloud", "guid-2", VcenterRole::Cloud);
     vcenters.put([onprem.clone(), second.clone(), cloud.clone()]);
-    let table = Arc::new(Table::new(gate.clone(), vcenters.clone(), clock.clone(), limits));
+    let keys = Arc::new(Keys::parse(&Keys::generate().unwrap()).unwrap());
+    let table = Arc::new(Table::new(gate.clone(), vcenters.clone(), clock.clone(), limits, keys));
     Setting { gate, clock, table, vcenters, onprem, second, cloud }
 }
 
@@ -80,6 +82,20 @@ async fn renewal_needs_a_client_that_is_still_logged_in() {
 }
 
 #[tokio::test]
+async fn a_linked_clouds_session_ends_with_the_clients() {
+    let s = setting(Limits::default());
+    let fake = s.gate.log_in_at("t1", "ann", Some("guid-1"), &["guid-2"]);
+    let ann = s.table.exchange(&s.onprem, &token("t1"), None).await.map_err(drop).unwrap();
+    s.table.link(&ann, &token("t1")).await;
+    assert_eq!(s.table.len(), 2);
+    s.gate.log_out("t1");
+    s.clock.advance(Duration::from_secs(30));
+    assert!(s.table.exchange(&s.onprem, &token("t1"), None).await.is_err());
+    assert!(s.table.is_empty());
+    until(|| fake.ended() == 2).await;
+}
+
+#[tokio::test]
 async fn a_session_in_use_is_never_evicted_and_what_is_evicted_is_logged_out() {
     let s = setting(Limits { sessions: 2, ..Limits::default() });
     let sessions: Vec<_> = (0..4).map(|n| s.gate.log_in(&format!("t{n}"), "ann")).collect();
@@ -94,11 +110,15 @@ async fn a_session_in_use_is_never_evicted_and_what_is_evicted_is_logged_out() {
     let full = s.table.exchange(&s.onprem, &token("t3"), None).await.map(|_| ()).unwrap_err();
     assert_eq!(full.problem.status, 429, "both are in use");
     until(|| sessions[3].ended() == 1).await;
-    let oldest = first.id;
-    drop((first, third));
+    let (oldest, newer) = (first.id, third.id);
+    drop(first);
+    s.clock.advance(Duration::from_secs(1));
+    drop(third);
     s.table.exchange(&s.onprem, &token("t3"), None).await.map(drop).unwrap();
     assert_eq!(s.table.len(), 2);
-    assert!(s.table.enter(oldest).is_none() || sessions[0].ended() == 0);
+    assert!(s.table.enter(oldest).is_none() && s.table.enter(newer).is_some());
+    until(|| sessions[0].ended() == 1).await;
+    assert_eq!(sessions[2].ended(), 0);
 }
 
 #[tokio::test]
@@ -324,7 +344,7 @@ async fn not_linked_and_not_known_are_told_apart() {
     s.table.link(&bob, &token("bob")).await;
     assert_eq!(is(s.table.link_of(&ann, &s.cloud)), "unknown", "there was a ticket, but no session");
     assert_eq!(is(s.table.link_of(&bob, &s.cloud)), "unlinked");
-    s.clock.advance(Duration::from_secs(601));
+    s.clock.advance(Duration::from_secs(3_600));
     assert_eq!(is(s.table.link_of(&bob, &s.cloud)), "unknown");
 }
 
@@ -347,18 +367,24 @@ async fn a_cloud_that_hangs_does_not_keep_the_next_one_from_being_linked() {
 }
 
 #[tokio::test]
-async fn ending_an_old_session_leaves_the_new_one_of_its_key() {
+async fn ending_an_old_session_leaves_the_new_one_that_has_its_name() {
     let s = setting(Limits::default());
-    s.gate.log_in("t1", "ann");
-    let old = s.table.exchange(&s.onprem, &token("t1"), None).await.map(|held| held.id).unwrap();
-    let changed =
-        std::sync::Arc::new(Vcenter { id: "renamed".parse().unwrap(), ..Vcenter::clone(&s.onprem) });
+    let fake = s.gate.log_in("t1", "ann");
+    let old = s.table.exchange(&s.onprem, &token("t1"), None).await.map_err(drop).unwrap();
+    let changed = Arc::new(Vcenter { id: "renamed".parse().unwrap(), ..Vcenter::clone(&s.onprem) });
     s.vcenters.put([changed.clone()]);
-    let new = s.table.exchange(&changed, &token("t1"), None).await.map(|held| held.id).unwrap();
+    let new = s.table.exchange(&changed, &token("t1"), None).await.map_err(drop).unwrap();
+    until(|| fake.ended() == 1).await;
+    // A request in the old one finds it lost, and the sweeper looks for what is at no vCenter.
+    s.table.end(&old);
     s.table.sweep(|vcenter| *vcenter == *changed);
-    assert!(s.table.enter(old).is_none() && s.table.enter(new).is_some());
-    let again = s.table.exchange(&changed, &token("t1"), None).await.map(|held| held.id).unwrap();
-    assert_eq!((again, s.gate.count().1), (new, 2), "it is not opened again");
+    assert_eq!((new.id, s.table.len(), s.gate.count().1), (old.id, 1, 2));
+    let again = s.table.enter(new.id).unwrap();
+    assert_eq!(again.vcenter.id.as_str(), "renamed");
+    s.table.exchange(&changed, &token("t1"), None).await.map(drop).unwrap();
+    assert_eq!((s.gate.count().1, fake.ended()), (2, 1), "it is not opened again");
+    s.table.end(&new);
+    assert!(s.table.is_empty());
 }
 
 /// Waits until something that happens by itself has happened.

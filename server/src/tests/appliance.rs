@@ -42,6 +42,10 @@ pub struct World {
     /// What comes of each action on a migration.
     pub outcome: Value,
     pub asked: Vec<Asked>,
+    /// What is asked below these paths is answered with status 500.
+    pub broken: Vec<&'static str>,
+    /// Nothing is answered.
+    pub silent: bool,
 }
 
 pub struct Appliance {
@@ -114,6 +118,9 @@ impl Appliance {
 async fn answer(State(world): State<Arc<Mutex<World>>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 8 << 20).await.unwrap();
+    if world.lock().unwrap().silent {
+        std::future::pending::<()>().await;
+    }
     respond(&mut world.lock().unwrap(), &parts.method, &parts.uri, &parts.headers, &body)
 }
 
@@ -132,6 +139,9 @@ fn respond(world: &mut World, method: &Method, uri: &Uri, headers: &HeaderMap, b
         key: header("idempotency-key"),
         body: asked.clone(),
     });
+    if world.broken.iter().any(|broken| path.starts_with(broken)) {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
     let parameter = |name: &str| -> Vec<String> {
         let all = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
         all.filter(|(key, _)| key == name).map(|(_, value)| value.into_owned()).collect()

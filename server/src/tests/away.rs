@@ -52,6 +52,43 @@ async fn pages_keep_what_they_know_hear_since_when_and_go_on_by_themselves() {
 }
 
 #[tokio::test]
+async fn an_appliance_that_is_silent_is_away_within_five_seconds_and_back_with_the_next_round() {
+    let s = Setting::new().await;
+    s.administrator();
+    let grant = s.grant("root", None).await;
+    s.appliance.change(|world| world.silent = true);
+    // The list of vCenters is due too.
+    s.pass(60);
+    tokio::time::pause();
+    let begun = tokio::time::Instant::now();
+    s.app.feed.round().await;
+    assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
+    tokio::time::resume();
+    let page = s.get(&grant, "/api/changes?since=0").await.json();
+    assert!(page["appliance"]["away_since"].is_string(), "{page}");
+    s.appliance.change(|world| world.silent = false);
+    s.app.feed.round().await;
+    let page = s.get(&grant, "/api/changes?since=0").await.json();
+    assert_eq!(page["appliance"]["away_since"], json!(null));
+}
+
+#[tokio::test]
+async fn unknown_vcenters_are_looked_for_at_most_every_two_seconds_also_while_that_fails() {
+    let s = Setting::new().await;
+    s.administrator();
+    s.appliance.change(|world| world.broken.push("/vcenters"));
+    let before = s.appliance.asked(&Method::GET, "/vcenters").len();
+    for n in 0..20 {
+        s.pass(1);
+        let guid = format!("33333333-cccc-4000-8000-0000000000{n:02}");
+        assert!(!s.exchange("token-of-root", &guid, None).await.status.is_success());
+        s.exchange("token-of-root", &guid, None).await;
+    }
+    let asked = s.appliance.asked(&Method::GET, "/vcenters").len() - before;
+    assert!((9..=10).contains(&asked), "{asked}");
+}
+
+#[tokio::test]
 async fn a_server_that_starts_without_its_appliance_says_so() {
     let s = Setting::new().await;
     s.administrator();

@@ -198,6 +198,12 @@ async fn of_a_linked_cloud_the_user_is_offered_what_he_sees_there() {
         "nobody knows what she sees"
     );
     assert!(offer["unavailable"].as_str().unwrap().contains("could not find out"), "{offer}");
+    let body = json!({"cloud": "cloud", "items": [{"vm": "vm-1"}]});
+    for path in ["/api/plan", "/api/migrations"] {
+        assert_eq!(s.call(&nina, Method::POST, path, Some(body.clone())).await.status, 502);
+    }
+    let board = s.get(&nina, "/api/dashboard").await.json();
+    assert_eq!(board["off_premise"], json!([]));
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod appliance;
 mod away;
 mod filtered;
 mod menus;
+mod refused;
 mod setting;
 mod surface;
 mod writes;

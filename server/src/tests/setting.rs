@@ -149,7 +149,10 @@ impl Setting {
         key: String,
     ) -> Self {
         let vcenters = Arc::new(Vcenters::default());
-        let table = Arc::new(Table::new(gate.clone(), vcenters.clone(), clock.clone(), Limits::default()));
+        let keys = Arc::new(Keys::parse(&key).unwrap());
+        let limits = Limits::default();
+        let table = Table::new(gate.clone(), vcenters.clone(), clock.clone(), limits, keys.clone());
+        let table = Arc::new(table);
         let url = format!("https://{}", appliance.address);
         let upstream = Upstream::new(&url, appliance.thumbprint, Secret::new(TOKEN), clock.clone());
         let upstream = Arc::new(upstream.unwrap());
@@ -163,7 +166,7 @@ impl Setting {
             config: Config::default(),
             assets,
             table,
-            keys: Keys::parse(&key).unwrap(),
+            keys,
             vcenters,
             upstream,
             feed: Arc::new(feed),

@@ -5,6 +5,7 @@ use hdm_shared::plugin::{CLIENT_SESSION, Privilege, SESSION_UNKNOWN, SessionGran
 use serde_json::json;
 
 use super::setting::{CLOUD, HIDDEN, ONPREM, Setting, cluster, id, vm};
+use crate::session::Link;
 
 /// Every route with its methods.
 const ROUTES: [(&str, &[&str]); 25] = [
@@ -49,7 +50,7 @@ async fn without_a_session_there_are_files_and_health_and_nothing_sets_cookies_o
     let grant = s.grant("root", None).await;
     let token = format!("Bearer {}", grant.token);
     for (path, methods) in ROUTES {
-        for method in methods.iter().copied().chain(["OPTIONS", "PATCH"]) {
+        for method in methods.iter().copied().chain(["OPTIONS", "PATCH", "HEAD"]) {
             for headers in
                 [vec![], vec![("authorization", token.as_str()), ("origin", "https://evil.example")]]
             {
@@ -68,7 +69,11 @@ async fn without_a_session_there_are_files_and_health_and_nothing_sets_cookies_o
                 assert!(!answer.headers.contains_key("x-frame-options"), "{what}");
                 let public = ["/healthz", "/index.html", "/plugin.json"].contains(&path);
                 if !with_session {
-                    assert_eq!(answer.status.is_success(), public && method == Method::GET, "{what}");
+                    assert_eq!(
+                        answer.status.is_success(),
+                        public && [Method::GET, Method::HEAD].contains(&method),
+                        "{what}"
+                    );
                 }
                 assert_ne!(answer.status, 500, "{what}");
                 assert!(!answer.text.contains(&grant.token), "{what}");
@@ -86,7 +91,7 @@ async fn the_policy_names_the_vcenters_and_the_manifests_fetches_are_noted() {
         answer.headers["content-security-policy"],
         "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; \
          font-src 'self' data:; connect-src 'self'; base-uri 'self'; form-action 'none'; frame-ancestors 'self' \
-         https://onprem.example.org https://cloud.example.org"
+         https://onprem.example.org"
     );
     s.send(Method::HEAD, "/plugin.json", &[("user-agent", "curl")], None).await;
     let fetches = s.app.fetches.all();
@@ -138,6 +143,40 @@ async fn a_token_of_ours_is_good_for_five_minutes_here_and_unknown_to_another_in
         let answer = s.send(Method::GET, "/api/events", &[("authorization", header)], None).await;
         assert_eq!(answer.status, 401, "{header}");
     }
+}
+
+#[tokio::test]
+async fn two_instances_may_be_asked_in_turns() {
+    let s = Setting::new().await;
+    s.administrator();
+    let second = s.second().await;
+    let grant = s.grant("root", None).await;
+    let ours = format!("Bearer {}", grant.token);
+    let ask = async |at: &Setting, theirs: Option<&str>| {
+        let mut headers = vec![("authorization", ours.as_str())];
+        headers.extend(theirs.map(|token| ("vmware-api-session-id", token)));
+        let answer = at.send(Method::GET, "/api/changes?since=0", &headers, None).await;
+        (answer.status.as_u16(), answer.json()["migrations"].as_array().map(Vec::len))
+    };
+    let (tickets, _) = s.gate.count();
+    assert_eq!(ask(&second, None).await, (401, None));
+    assert_eq!(ask(&second, Some("token-of-another")).await, (401, None));
+    assert_eq!(s.gate.count().0, tickets, "nobody was asked about another token");
+    assert_eq!(ask(&second, Some("token-of-root")).await, (200, Some(10)), "the page shows both, once");
+    for _ in 0..3 {
+        assert_eq!((ask(&s, None).await, ask(&second, None).await), ((200, Some(10)), (200, Some(10))));
+    }
+    assert_eq!(s.gate.count().1, 2, "each has a session of its own");
+    let root = second
+        .app
+        .table
+        .enter(second.app.keys.check(&grant.token, s.app.clock.now()).unwrap().clone)
+        .unwrap();
+    let cloud = second.app.vcenters.get(CLOUD).unwrap();
+    assert!(matches!(second.app.table.link_of(&root, &cloud), Link::Unlinked), "it knows what is linked");
+    s.gate.log_out("token-of-root");
+    s.pass(300);
+    assert_eq!(ask(&second, Some("token-of-root")).await.0, 401);
 }
 
 #[tokio::test]

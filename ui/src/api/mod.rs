@@ -13,7 +13,10 @@ use serde::de::DeserializeOwned;
 pub use failure::Failure;
 pub use fetch::escape;
 use fetch::{Method, Outgoing, Reply};
+use hdm_shared::plugin::CLIENT_TOKEN_HEADER;
 pub use session::{Guid, grant, sign_in};
+
+use crate::sdk;
 
 /// An answer, or word that it is the one already known.
 pub enum Fresh<T> {
@@ -73,7 +76,8 @@ fn parse<T: DeserializeOwned>(reply: &Reply) -> Result<T, Failure> {
 }
 
 /// Sends a request with the vCenter's grant. If the server does not know the session any more, the Client's
-/// token is exchanged again and the request is repeated, once.
+/// token is exchanged again and the request is repeated, once. It then carries the Client's token too: another
+/// instance of the server than the one that exchanged it may answer, and opens a session of its own with it.
 async fn authorized(guid: &Guid, outgoing: Outgoing) -> Result<Reply, Failure> {
     let grant = session::grant(guid).await?;
     let bearer = |token: &str| format!("Bearer {token}");
@@ -81,7 +85,11 @@ async fn authorized(guid: &Guid, outgoing: Outgoing) -> Result<Reply, Failure> {
         Err(Failure::SessionUnknown) => {
             session::forget(guid, &grant);
             let grant = session::grant(guid).await?;
-            match fetch::send(&outgoing.with("Authorization", &bearer(&grant.token))).await {
+            let mut again = outgoing.with("Authorization", &bearer(&grant.token));
+            if let Some(token) = sdk::session_token().await {
+                again = again.with(CLIENT_TOKEN_HEADER, &token);
+            }
+            match fetch::send(&again).await {
                 Err(Failure::SessionUnknown) => Err(Failure::SessionEnded),
                 other => other,
             }

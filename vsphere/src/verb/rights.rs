@@ -1,5 +1,7 @@
 //! What our user may do, object by object.
 
+use std::collections::BTreeMap;
+
 use crate::MoRef;
 use crate::error::Error;
 use crate::session::Session;
@@ -38,6 +40,25 @@ impl Session {
             Some((node.moref_at("entity")?, granted.map(|privilege| privilege.string("privId")).collect()))
         };
         Ok(answer.all("returnval").filter_map(of_one).collect())
+    }
+
+    /// Which of these objects our user may read the name of. A hidden one comes with `false`; what is gone is left
+    /// out. One question for each type, however many are hidden.
+    pub async fn readable(&self, objects: &[MoRef]) -> Result<Vec<(MoRef, bool)>, Error> {
+        let mut by_kind: BTreeMap<&str, Vec<MoRef>> = BTreeMap::new();
+        for object in objects {
+            by_kind.entry(&object.kind).or_default().push(object.clone());
+        }
+        let mut found = Vec::with_capacity(objects.len());
+        for (kind, objects) in by_kind {
+            let read = match self.read_many(kind, &objects, &["name"]).await {
+                // All of them are gone.
+                Err(error) if error.is_gone() => continue,
+                read => read?,
+            };
+            found.extend(read.into_iter().map(|(object, bag)| (object, bag.contains_key("name"))));
+        }
+        Ok(found)
     }
 
     /// The folder above everything.
