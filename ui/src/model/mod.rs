@@ -1,5 +1,6 @@
 //! What the pages know and decide, without a page: plain Rust, tried on the host.
 
+pub mod attempts;
 pub mod bulk;
 pub mod changes;
 pub mod columns;
