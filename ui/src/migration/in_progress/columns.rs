@@ -197,6 +197,6 @@ mod tests {
     fn what_has_not_begun_says_its_place_and_claims_no_progress() {
         let mut queued = migration(1, MigrationState::Queued);
         queued.queue_position = Some(3);
-        assert_eq!(progress_words(&queued), "3 in the queue");
+        assert_eq!(progress_words(&queued), "Position 3 in the queue");
     }
 }
