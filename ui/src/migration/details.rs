@@ -16,6 +16,7 @@ use crate::model::bulk;
 use crate::model::changes::Known;
 use crate::model::phases::{Mark, marks};
 use crate::model::progress::Progress;
+use crate::model::same::{changed, changed_if_any};
 use crate::page::live::Live;
 use crate::widgets::{Alert, Icon, Level, Panel, ProgressBar, StateLabel};
 
@@ -37,11 +38,7 @@ pub fn Details(
             // What has left the list stays in the panel as it was last.
             now.or_else(|| before.and_then(|before| before.clone().filter(|before| before.id == id)))
         },
-        |before, after| match (before, after) {
-            (Some(Some(before)), Some(Some(after))) => !Arc::ptr_eq(before, after),
-            (Some(None), Some(None)) => false,
-            _ => true,
-        },
+        changed_if_any,
     );
     // Drawn anew for another migration only; within one, what changes changes in place.
     let shown = Memo::new(move |_| found.with(|found| found.as_ref().map(|m| m.id)));
@@ -56,10 +53,7 @@ pub fn Details(
                         .or_else(|| first.clone())
                         .unwrap_or_else(unreachable)
                 },
-                |before, after| match (before, after) {
-                    (Some(before), Some(after)) => !Arc::ptr_eq(before, after),
-                    _ => true,
-                },
+                changed,
             );
             let migration: Signal<Arc<MigrationView>> = migration.into();
             let name = Signal::derive(move || migration.with(|m| m.vm_name.clone()));

@@ -11,6 +11,7 @@ pub mod in_progress;
 pub mod overview;
 pub mod phases;
 pub mod progress;
+pub mod same;
 pub mod selection;
 pub mod table;
 pub mod thumbprint;
