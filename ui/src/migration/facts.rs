@@ -44,6 +44,7 @@ pub(super) fn Facts(migration: Signal<Arc<MigrationView>>) -> impl IntoView {
             <Object title=t::details::target() name=Signal::derive(move || migration.with(|m| m.target_name.clone())) to=target/>
             {fact(t::details::cloud(), |m| m.cloud.to_string())}
             <Object title=t::details::source_cluster() name=Signal::derive(move || migration.with(|m| m.source_cluster.clone())) to=cluster/>
+            {fact(t::details::task(), |m| m.task.clone().unwrap_or_default())}
             {fact(t::details::user(), |m| m.requested_by.clone())}
             {fact(t::details::accepted(), |m| format::date_time(m.created_at))}
             {fact(t::details::started(), |m| m.started_at.map(format::date_time).unwrap_or_default())}
