@@ -51,11 +51,11 @@ async fn a_plugin_server_that_restarts_is_found_again_and_a_reload_keeps_the_pla
     browser.read("Migrated to cloud").await;
     // The tab that was open is open again after a reload of the Client.
     browser.press("Summary").await;
-    browser.read("Finished migrations").await;
+    browser.read("Duration on cloud").await;
     browser.client().await;
     browser.driver().refresh().await.unwrap();
     browser.view().await;
-    browser.read("Finished migrations").await;
+    browser.read("Duration on cloud").await;
     browser.clean().await;
 }
 

@@ -28,7 +28,7 @@ async fn pages(s: &Setting, browser: &Browser, vm: &str, look: &impl AsyncFn(&st
     browser.read("Phases").await;
     look("in-progress-details").await;
     browser.press("Summary").await;
-    browser.read("Finished migrations").await;
+    browser.read("Duration on cloud").await;
     look("summary").await;
 
     let place = s.place("VirtualMachine", vm, "monitor/com.hdm.plugin/vm-migrations").await;
