@@ -34,6 +34,7 @@ pub fn migration(id: u128, vm: &str) -> MigrationView {
         estimate: None,
         dismissed: false,
         cancel_requested: false,
+        task: None,
         error: None,
         warnings: Vec::new(),
         question: None,

@@ -250,6 +250,9 @@ pub struct MigrationView {
     pub target_name: String,
     /// The target VM, once it exists.
     pub target_vm: Option<ObjectId>,
+    /// Its task in the source's vCenter, such as `task-12`, once it is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
     /// Where it stands.
     pub state: MigrationState,
     /// The step being done, waited for or failed in, as a stable word such as `transfer`.

@@ -48,6 +48,7 @@ pub fn view(
         target_vm: memo.target.map(|vm| ObjectId { vcenter: input.cloud.clone(), moid: vm.id }),
         cloud: input.cloud,
         target_name: input.target_name,
+        task: memo.source_task.map(|task| task.id),
         state: record.state,
         step: shown_step(record),
         step_label: step.filter(|_| !record.state.is_final()).map(|step| step.phrase().to_owned()),

@@ -32,8 +32,14 @@ struct Setting {
 impl Setting {
     /// Two sites with these VMs, an appliance, and a plugin server that is registered with the first.
     async fn new(vms: Value) -> Self {
+        Self::at_version(vms, "8.0.3").await
+    }
+
+    /// The same with vCenters of a version.
+    async fn at_version(vms: Value, version: &str) -> Self {
         let user = |name: &str| json!({"name": name, "password": PASSWORD, "groups": []});
         let extra = json!({
+            "version": version,
             "client": {"dir": concat!(env!("CARGO_MANIFEST_DIR"), "/../lab/client")},
             "link": {},
             "users": [user(OLGA), user(VERA)],

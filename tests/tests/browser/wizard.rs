@@ -173,11 +173,13 @@ async fn keeps_its_draft_and_says_what_stands_in_the_way() {
     browser.read(STEPS[0]).await;
     next_to(&browser, 2).await;
     next_to(&browser, 3).await;
-    // Nothing is chosen yet: the step says so and stays.
-    browser.press("Next").await;
-    browser.read("Select a cloud.").await;
-    browser.click("#hdm-cloud-cloud").await;
+    // The only cloud is chosen already.
     next_to(&browser, 4).await;
+    // Nothing is chosen any more: the step says so and stays.
+    browser.click("[aria-label='Select one']").await;
+    browser.press("Next").await;
+    browser.read("Select at least one VM.").await;
+    browser.click("[aria-label='Select one']").await;
     next_to(&browser, 5).await;
     browser.client().await;
     browser.click(&id("modal-close")).await;

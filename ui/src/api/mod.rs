@@ -37,7 +37,23 @@ pub async fn poll<T: DeserializeOwned>(
     path: &str,
     tag: Option<&str>,
 ) -> Result<Fresh<T>, Failure> {
-    let mut outgoing = Outgoing::new(Method::Get, path).within(fetch::POLLED_MS);
+    conditional(guid, Outgoing::new(Method::Get, path).within(fetch::POLLED_MS), tag).await
+}
+
+/// Reads something unless it is still what `tag` belongs to.
+pub async fn read_if_changed<T: DeserializeOwned>(
+    guid: &Guid,
+    path: &str,
+    tag: Option<&str>,
+) -> Result<Fresh<T>, Failure> {
+    conditional(guid, Outgoing::new(Method::Get, path), tag).await
+}
+
+async fn conditional<T: DeserializeOwned>(
+    guid: &Guid,
+    mut outgoing: Outgoing,
+    tag: Option<&str>,
+) -> Result<Fresh<T>, Failure> {
     if let Some(tag) = tag {
         outgoing = outgoing.with("If-None-Match", tag);
     }

@@ -77,7 +77,7 @@ pub fn date_time(at_ms: i64) -> String {
 }
 
 pub fn time(at_ms: i64) -> String {
-    moment(at_ms, 1)
+    sdk::format_date_time(at_ms, "TIME").unwrap_or_else(|| moment(at_ms, 1))
 }
 
 pub fn date(at_ms: i64) -> String {

@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use super::view::State;
 use super::{Column, ROW_PX, Row, window};
 use crate::i18n::t;
+use crate::model::same::changed;
 
 #[component]
 pub(super) fn Body<R: Row>(state: State<R>) -> impl IntoView {
@@ -57,13 +58,7 @@ fn Line<R: Row>(state: State<R>, key: R::Key) -> impl IntoView {
         },
     );
     let at = Memo::new(move |_| found.with(|(at, _)| *at));
-    let row = Memo::new_with_compare(
-        move |_| found.with(|(_, row)| row.clone()),
-        |before: Option<&Arc<R>>, after: Option<&Arc<R>>| match (before, after) {
-            (Some(before), Some(after)) => !Arc::ptr_eq(before, after),
-            _ => true,
-        },
-    );
+    let row = Memo::new_with_compare(move |_| found.with(|(_, row)| row.clone()), changed);
     let selected = {
         let key = key.clone();
         Memo::new(move |_| state.selection.is_some_and(|s| s.with(|s| s.contains(&key))))

@@ -48,13 +48,16 @@ struct Log {
     events: RwSignal<EventLog>,
     unread: Unread,
     loaded: RwSignal<bool>,
-    busy: RwSignal<bool>,
+    /// Whether new ones are being read.
+    following: RwSignal<bool>,
+    /// Whether older ones are being read.
+    digging: RwSignal<bool>,
 }
 
 impl Log {
     /// Reads what is new in each vCenter.
     fn read_new(self, live: Live) {
-        self.read(live, |log, guid| async move {
+        self.read(live, self.following, |log, guid| async move {
             let newest = log.events.try_with_untracked(|events| events.newest(&guid)).flatten();
             let (page, joined) = new_events(&guid, newest).await?;
             log.update(|all| {
@@ -69,7 +72,7 @@ impl Log {
 
     /// Reads what is older than what is known of each vCenter.
     fn read_older(self, live: Live) {
-        self.read(live, |log, guid| async move {
+        self.read(live, self.digging, |log, guid| async move {
             let before = log.events.try_with_untracked(|events| events.older_than(&guid)).flatten();
             let Some(before) = before else { return Ok(()) };
             let page = page(&guid, Some(before)).await?;
@@ -81,12 +84,13 @@ impl Log {
     fn read<F: Future<Output = Result<(), Failure>>>(
         self,
         live: Live,
+        busy: RwSignal<bool>,
         one: impl Fn(Self, Guid) -> F + 'static,
     ) {
-        if self.busy.get_untracked() {
+        if busy.get_untracked() {
             return;
         }
-        self.busy.set(true);
+        busy.set(true);
         let guids = live.vcenters.get_untracked();
         leptos::task::spawn_local(async move {
             let answers = join_all(guids.iter().map(|guid| one(self, guid.clone()))).await;
@@ -97,7 +101,7 @@ impl Log {
             if read {
                 let _ = self.loaded.try_set(true);
             }
-            let _ = self.busy.try_set(false);
+            let _ = busy.try_set(false);
         });
     }
 
@@ -134,7 +138,8 @@ pub(super) fn EventLogs() -> impl IntoView {
         events: RwSignal::default(),
         unread: RwSignal::default(),
         loaded: RwSignal::new(false),
-        busy: RwSignal::new(false),
+        following: RwSignal::new(false),
+        digging: RwSignal::new(false),
     };
     let Log { events, loaded, .. } = log;
     let search = RwSignal::new(memory::recall::<String>("events.search").unwrap_or_default());
@@ -248,7 +253,7 @@ pub(super) fn EventLogs() -> impl IntoView {
             </div>
             <Show when=move || more.get()>
                 <div>
-                    <button type="button" class="btn btn-sm btn-link" on:click=move |_| log.read_older(live)>
+                    <button type="button" class="btn btn-sm btn-link" disabled=log.digging on:click=move |_| log.read_older(live)>
                         {t::events::older()}
                     </button>
                 </div>

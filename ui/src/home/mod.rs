@@ -13,7 +13,7 @@ use self::event_logs::EventLogs;
 use crate::i18n::t;
 use crate::migration;
 use crate::route::{HomeTab, MigrationTab, Route};
-use crate::widgets::Tabs;
+use crate::widgets::{TabPanel, Tabs};
 
 /// The global view: its tabs, in up to three rows, and the page.
 #[component]
@@ -60,10 +60,25 @@ pub fn Home(route: RwSignal<Route>) -> impl IntoView {
             />
         </Show>
         {move || match tab.get() {
-            HomeTab::Dashboard => view! { <Dashboard route/> }.into_any(),
+            HomeTab::Dashboard => view! {
+                <TabPanel of=Route::Home(HomeTab::Dashboard) level=1>
+                    <Dashboard route/>
+                </TabPanel>
+            }
+            .into_any(),
             HomeTab::Migration(_) => view! { <migration::Page route/> }.into_any(),
-            HomeTab::Clouds => view! { <Clouds/> }.into_any(),
-            HomeTab::EventLogs => view! { <EventLogs/> }.into_any(),
+            HomeTab::Clouds => view! {
+                <TabPanel of=Route::Home(HomeTab::Clouds) level=2>
+                    <Clouds/>
+                </TabPanel>
+            }
+            .into_any(),
+            HomeTab::EventLogs => view! {
+                <TabPanel of=Route::Home(HomeTab::EventLogs) level=3>
+                    <EventLogs/>
+                </TabPanel>
+            }
+            .into_any(),
         }}
     }
 }

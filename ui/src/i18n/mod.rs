@@ -41,6 +41,8 @@ pub fn language() -> Language {
 ///
 /// Only the first call has an effect. Texts that cannot be read leave English in use.
 pub fn use_language(language: Language, file: Option<&str>) {
+    // English in another language's clothes would be read out, and counted, by that language's rules.
+    let language = if file.is_none() && language.file().is_some() { Language::English } else { language };
     let texts = match language {
         Language::Pseudo => read(ENGLISH).map(|texts| texts.into_iter().map(pseudo::entry).collect()),
         _ => read(file.unwrap_or(ENGLISH)),

@@ -2,23 +2,22 @@
 
 use std::sync::Arc;
 
-use hdm_shared::changes::MigrationDetail;
+use hdm_shared::MigrationId;
 use hdm_shared::display::{Action, Phase};
-use hdm_shared::migration::{LogLine, MigrationView};
-use hdm_shared::plugin::menu::ClientObject;
-use hdm_shared::{MigrationId, ObjectId, VcenterId};
+use hdm_shared::migration::MigrationView;
 use leptos::prelude::*;
 
 use super::acting::{Acting, words};
-use crate::api::{self, Failure};
+use super::facts::Facts;
+use super::log::Log;
 use crate::format;
 use crate::i18n::t;
 use crate::model::bulk;
 use crate::model::changes::Known;
 use crate::model::phases::{Mark, marks};
 use crate::model::progress::Progress;
+use crate::model::same::{changed, changed_if_any};
 use crate::page::live::Live;
-use crate::sdk::{self, ClientView};
 use crate::widgets::{Alert, Icon, Level, Panel, ProgressBar, StateLabel};
 
 /// The panel beside the table; shown while a migration is opened.
@@ -39,11 +38,7 @@ pub fn Details(
             // What has left the list stays in the panel as it was last.
             now.or_else(|| before.and_then(|before| before.clone().filter(|before| before.id == id)))
         },
-        |before, after| match (before, after) {
-            (Some(Some(before)), Some(Some(after))) => !Arc::ptr_eq(before, after),
-            (Some(None), Some(None)) => false,
-            _ => true,
-        },
+        changed_if_any,
     );
     // Drawn anew for another migration only; within one, what changes changes in place.
     let shown = Memo::new(move |_| found.with(|found| found.as_ref().map(|m| m.id)));
@@ -58,10 +53,7 @@ pub fn Details(
                         .or_else(|| first.clone())
                         .unwrap_or_else(unreachable)
                 },
-                |before, after| match (before, after) {
-                    (Some(before), Some(after)) => !Arc::ptr_eq(before, after),
-                    _ => true,
-                },
+                changed,
             );
             let migration: Signal<Arc<MigrationView>> = migration.into();
             let name = Signal::derive(move || migration.with(|m| m.vm_name.clone()));
@@ -145,149 +137,6 @@ fn Notices(migration: Signal<Arc<MigrationView>>) -> impl IntoView {
         {shown(Level::Danger, error)}
         {shown(Level::Warning, waits)}
         {shown(Level::Info, committed)}
-    }
-}
-
-#[component]
-fn Facts(migration: Signal<Arc<MigrationView>>) -> impl IntoView {
-    let live = expect_context::<Live>();
-    let fact = |name: &'static str, of: fn(&MigrationView) -> String| {
-        let value = Memo::new(move |_| migration.with(|m| of(m)));
-        move || {
-            let text = value.get();
-            (!text.is_empty()).then(|| {
-                view! {
-                    <div class="hdm-fact">
-                        <dt>{name}</dt>
-                        <dd>{text}</dd>
-                    </div>
-                }
-            })
-        }
-    };
-    let took = move || {
-        let (started, ended) = migration.with(|m| (m.started_at, m.ended_at));
-        let seconds = ended.unwrap_or_else(|| live.clock.get()).as_second() - started?.as_second();
-        Some(format::duration(u64::try_from(seconds).unwrap_or(0)))
-    };
-    let source = Memo::new(move |_| migration.with(|m| Linked::vm(live, &m.vm)));
-    let target = Memo::new(move |_| migration.with(|m| Linked::vm(live, m.target_vm.as_ref()?)));
-    let cluster = Memo::new(move |_| migration.with(|m| Linked::cluster(live, m)));
-    view! {
-        <dl class="hdm-facts">
-            <Object title=t::details::source() name=Signal::derive(move || migration.with(|m| m.vm_name.clone())) to=source/>
-            <Object title=t::details::target() name=Signal::derive(move || migration.with(|m| m.target_name.clone())) to=target/>
-            {fact(t::details::cloud(), |m| m.cloud.to_string())}
-            <Object title=t::details::source_cluster() name=Signal::derive(move || migration.with(|m| m.source_cluster.clone())) to=cluster/>
-            {fact(t::details::user(), |m| m.requested_by.clone())}
-            {fact(t::details::accepted(), |m| format::date_time(m.created_at))}
-            {fact(t::details::started(), |m| m.started_at.map(format::date_time).unwrap_or_default())}
-            {fact(t::details::ended(), |m| m.ended_at.map(format::date_time).unwrap_or_default())}
-            {move || {
-                took()
-                    .map(|took| {
-                        view! {
-                            <div class="hdm-fact">
-                                <dt>{t::details::took()}</dt>
-                                <dd>{took}</dd>
-                            </div>
-                        }
-                    })
-            }}
-            {fact(
-                t::details::left(),
-                |m| {
-                    let open = m.estimate.filter(|_| !m.state.is_final());
-                    open.map(format::estimate).unwrap_or_default()
-                },
-            )}
-            {fact(
-                t::details::attempt(),
-                |m| {
-                    if m.started_at.is_none() {
-                        return String::new();
-                    }
-                    t::details::attempt_of(m.attempt, m.attempts_max)
-                },
-            )}
-        </dl>
-        {move || {
-            migration
-                .with(|m| {
-                    (!m.warnings.is_empty())
-                        .then(|| {
-                            let lines = m
-                                .warnings
-                                .iter()
-                                .map(|warning| {
-                                    view! {
-                                        <li>{warning.message.clone()} " " {warning.remedy.clone()}</li>
-                                    }
-                                })
-                                .collect_view();
-                            view! {
-                                <h3>{t::details::warnings()}</h3>
-                                <ul class="list hdm-warnings">{lines}</ul>
-                            }
-                        })
-                })
-        }}
-    }
-}
-
-/// An object that the Client can show.
-#[derive(Clone, Debug, PartialEq)]
-struct Linked {
-    view: ClientView,
-    object: ClientObject,
-}
-
-impl Linked {
-    fn new(live: Live, view: ClientView, kind: &str, vcenter: &VcenterId, id: &str) -> Option<Self> {
-        // A vCenter that is none of the page's, such as a cloud that is not linked, the Client does not know.
-        let guid = live.guid_of(vcenter).filter(|_| sdk::can_navigate() && !id.is_empty())?;
-        let object = ClientObject { kind: kind.into(), id: id.into(), vc_guid: Some(guid) };
-        Some(Self { view, object })
-    }
-
-    fn vm(live: Live, vm: &ObjectId) -> Option<Self> {
-        Self::new(live, ClientView::VmSummary, "VirtualMachine", &vm.vcenter, &vm.moid)
-    }
-
-    fn cluster(live: Live, migration: &MigrationView) -> Option<Self> {
-        let (vcenter, id) = (&migration.vm.vcenter, &migration.source_cluster_id);
-        Self::new(live, ClientView::ClusterSummary, "ClusterComputeResource", vcenter, id)
-    }
-}
-
-/// A fact that is an object: its name, which leads to it where the Client can show it.
-#[component]
-fn Object(
-    title: &'static str,
-    #[prop(into)] name: Signal<String>,
-    #[prop(into)] to: Signal<Option<Linked>>,
-) -> impl IntoView {
-    let value = move || match to.get() {
-        None => name.get().into_any(),
-        Some(Linked { view, object }) => {
-            let open = move |_| {
-                sdk::navigate_to_client(view, &object);
-            };
-            view! {
-                <button type="button" class="hdm-link" on:click=open>
-                    {name}
-                </button>
-            }
-            .into_any()
-        }
-    };
-    view! {
-        <Show when=move || !name.with(String::is_empty)>
-            <div class="hdm-fact">
-                <dt>{title}</dt>
-                <dd>{value}</dd>
-            </div>
-        </Show>
     }
 }
 
@@ -379,58 +228,5 @@ fn Disks(migration: Signal<Arc<MigrationView>>) -> impl IntoView {
             <h3>{t::details::disks()}</h3>
             <ul class="hdm-disks">{move || (0..any.get()).map(disk).collect_view()}</ul>
         </Show>
-    }
-}
-
-/// The log; read anew whenever the migration has got further.
-#[component]
-fn Log(migration: Signal<Arc<MigrationView>>) -> impl IntoView {
-    let live = expect_context::<Live>();
-    let lines = RwSignal::new(Vec::<LogLine>::new());
-    let failed = RwSignal::new(None::<String>);
-    let loaded = RwSignal::new(false);
-    let version =
-        Memo::new(move |_| migration.with(|m| (m.id, m.state, m.step.clone(), m.steps_done, m.attempt)));
-    Effect::new(move || {
-        let (id, ..) = version.get();
-        live.again.track();
-        // The session of the vCenter that the VM is in tells of it.
-        let Some(guid) = migration.with_untracked(|m| live.guid_of(&m.vm.vcenter)) else { return };
-        leptos::task::spawn_local(async move {
-            let path = format!("api/migrations/{id}");
-            let answer: Result<MigrationDetail, Failure> = api::read(&guid, &path).await;
-            match answer {
-                Ok(detail) => {
-                    let _ = lines.try_set(detail.log);
-                    let _ = failed.try_set(None);
-                }
-                Err(failure) => {
-                    let _ = failed.try_set(Some(failure.words()));
-                }
-            }
-            let _ = loaded.try_set(true);
-        });
-    });
-    let line = |line: LogLine| {
-        view! {
-            <li>
-                <time datetime=line.at.to_string()>{format::date_time(line.at)}</time>
-                <span>{line.message}</span>
-            </li>
-        }
-    };
-    view! {
-        <h3>{t::details::log()}</h3>
-        {move || {
-            failed.get().map(|what| view! { <Alert level=Level::Warning>{t::details::log_unread(what)}</Alert> })
-        }}
-        {move || {
-            (!loaded.get())
-                .then(|| view! { <p class="hdm-quiet" role="status">{t::common::loading()}</p> })
-        }}
-        // Newest first: what happened last is what is looked for.
-        <ol class="hdm-log" reversed=true>
-            <For each=move || lines.get().into_iter().rev() key=|line| line.seq children=line/>
-        </ol>
     }
 }

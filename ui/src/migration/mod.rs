@@ -2,7 +2,9 @@
 
 mod acting;
 mod details;
+mod facts;
 mod in_progress;
+mod log;
 mod page;
 mod summary;
 mod vm;

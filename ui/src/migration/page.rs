@@ -6,12 +6,12 @@ use super::in_progress::InProgress;
 use super::summary::Summary;
 use crate::i18n::t;
 use crate::route::{HomeTab, MigrationTab, Route};
-use crate::widgets::Tabs;
+use crate::widgets::{TabPanel, Tabs};
 
 /// Summary and In Progress.
 #[component]
 pub fn Page(route: RwSignal<Route>) -> impl IntoView {
-    let address = |tab| match route.get_untracked() {
+    let address = move |tab| match route.get_untracked() {
         Route::Home(_) => Route::Home(HomeTab::Migration(tab)),
         _ => Route::Cluster(tab),
     };
@@ -25,9 +25,11 @@ pub fn Page(route: RwSignal<Route>) -> impl IntoView {
     });
     view! {
         <Tabs label=t::migration::tabs().to_owned() tabs belongs=|route, to| route == to level=4 route/>
-        {move || match shown.get() {
-            MigrationTab::InProgress => view! { <InProgress/> }.into_any(),
-            MigrationTab::Summary => view! { <Summary/> }.into_any(),
-        }}
+        <TabPanel of=Signal::derive(move || address(shown.get())) level=4>
+            {move || match shown.get() {
+                MigrationTab::InProgress => view! { <InProgress/> }.into_any(),
+                MigrationTab::Summary => view! { <Summary/> }.into_any(),
+            }}
+        </TabPanel>
     }
 }

@@ -12,6 +12,7 @@ use crate::api;
 use crate::format;
 use crate::i18n::t;
 use crate::model::changes::Known;
+use crate::model::same::{changed, changed_if_any};
 use crate::page::context::Context;
 use crate::page::live::Live;
 use crate::page::unread::{Unread, UnreadAlerts};
@@ -70,24 +71,13 @@ pub fn OfVm() -> impl IntoView {
                 all.iter().find(|m| Some(m.id) == chosen).or(all.first()).cloned()
             })
         },
-        |before: Option<&Option<Arc<MigrationView>>>, after| match (before, after) {
-            (Some(Some(before)), Some(Some(after))) => !Arc::ptr_eq(before, after),
-            (Some(None), Some(None)) => false,
-            _ => true,
-        },
+        changed_if_any,
     );
     let id = Memo::new(move |_| shown.with(|shown| shown.as_ref().map(|m| m.id)));
     let panel = move || {
         id.get().and_then(|_| shown.get_untracked()).map(|first| {
-            let migration = Memo::new_with_compare(
-                move |_| shown.get().unwrap_or_else(|| first.clone()),
-                |before: Option<&Arc<MigrationView>>, after: Option<&Arc<MigrationView>>| match (
-                    before, after,
-                ) {
-                    (Some(before), Some(after)) => !Arc::ptr_eq(before, after),
-                    _ => true,
-                },
-            );
+            let migration =
+                Memo::new_with_compare(move |_| shown.get().unwrap_or_else(|| first.clone()), changed);
             view! {
                 <div class="hdm-details hdm-of-vm">
                     <div class="hdm-details-head">

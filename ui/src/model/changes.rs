@@ -146,6 +146,7 @@ pub(crate) mod samples {
             estimate: None,
             dismissed: false,
             cancel_requested: false,
+            task: None,
             error: None,
             warnings: Vec::new(),
             question: None,

@@ -1,5 +1,6 @@
 //! What the pages know and decide, without a page: plain Rust, tried on the host.
 
+pub mod attempts;
 pub mod bulk;
 pub mod changes;
 pub mod columns;
@@ -10,6 +11,7 @@ pub mod in_progress;
 pub mod overview;
 pub mod phases;
 pub mod progress;
+pub mod same;
 pub mod selection;
 pub mod table;
 pub mod thumbprint;

@@ -23,7 +23,7 @@ pub use panel::Panel;
 pub use progress_bar::ProgressBar;
 pub use question::{Question, ask};
 pub use state_label::StateLabel;
-pub use tabs::Tabs;
+pub use tabs::{TabPanel, Tabs};
 pub use toggle::Toggle;
 pub use window::Window;
 

@@ -63,6 +63,24 @@ pub fn Tabs(
     }
 }
 
+/// The page that a tab shows.
+#[component]
+pub fn TabPanel(
+    /// Where the tab that shows it leads.
+    #[prop(into)]
+    of: Signal<Route>,
+    /// The row that the tab is in.
+    level: u8,
+    children: Children,
+) -> impl IntoView {
+    view! {
+        <div class="hdm-tabpanel" role="tabpanel" aria-labelledby=move || tab_id(level, of.get())>
+            {children()}
+        </div>
+    }
+}
+
+/// The id of a tab.
 fn tab_id(level: u8, to: Route) -> String {
     format!("tab-{level}{}", to.to_string().replace(['#', '/'], "-"))
 }

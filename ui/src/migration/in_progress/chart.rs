@@ -201,3 +201,31 @@ fn standalone(counts: &Counts) -> String {
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The legends' colours are in the style sheet, because the pages' policy allows no style attribute.
+    #[test]
+    fn the_style_sheet_has_the_colours_of_the_charts() {
+        let style = include_str!("../../../style/migration.css");
+        for (theme, dark) in [(Theme::Light, ""), (Theme::Dark, "[cds-theme~=\"dark\"] ")] {
+            let palette = Palette::of(theme);
+            for state in ChartState::ALL {
+                let (word, colour) = (state.word(), palette.state(state).css());
+                let rule = format!("\n{dark}.hdm-state-{word} {{ background: {colour}; }}");
+                assert!(style.contains(&rule), "{rule}");
+            }
+            for (line, colour) in [
+                ("cold", palette.moved()),
+                ("cpu", palette.cpu()),
+                ("memory", palette.memory()),
+                ("threshold", palette.threshold()),
+            ] {
+                let rule = format!("\n{dark}.hdm-line-{line} {{ border-color: {};", colour.css());
+                assert!(style.contains(&rule), "{rule}");
+            }
+        }
+    }
+}

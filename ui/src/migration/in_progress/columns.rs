@@ -11,6 +11,8 @@ use crate::format;
 use crate::grid::Column;
 use crate::i18n::t;
 use crate::migration::acting::Acting;
+use crate::migration::details::phase_words;
+use crate::model::in_progress::phase;
 use crate::model::progress::Progress;
 use crate::model::table::SortKey;
 use crate::widgets::state_label::state_words;
@@ -157,11 +159,8 @@ pub fn progress_words(migration: &View) -> String {
             if progress.rate_bytes_per_second > 0 {
                 parts.push(format::rate(progress.rate_bytes_per_second));
             }
-            if parts.is_empty()
-                && !migration.state.is_final()
-                && let Some(step) = &migration.step_label
-            {
-                parts.push(step.clone());
+            if parts.is_empty() && !migration.state.is_final() && migration.step.is_some() {
+                parts.push(phase_words(phase(migration)).to_owned());
             }
         }
     }
@@ -198,6 +197,6 @@ mod tests {
     fn what_has_not_begun_says_its_place_and_claims_no_progress() {
         let mut queued = migration(1, MigrationState::Queued);
         queued.queue_position = Some(3);
-        assert_eq!(progress_words(&queued), "3 in the queue");
+        assert_eq!(progress_words(&queued), "Position 3 in the queue");
     }
 }

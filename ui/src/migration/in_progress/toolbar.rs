@@ -85,7 +85,7 @@ pub(super) fn Toolbar(
                 <button
                     type="button"
                     class="btn btn-sm btn-primary"
-                    disabled=move || !live.may(Privilege::Migrate) || !live.can_act()
+                    disabled=move || !(live.may(Privilege::Migrate) && live.can_act())
                     on:click=move |_| context.with_value(Context::open_wizard)
                 >
                     {t::common::migrate()}

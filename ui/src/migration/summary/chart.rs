@@ -196,9 +196,9 @@ fn Plot(history: History, chart: Memo<Timeline>, lines: Memo<Lines>) -> impl Int
             <div
                 node_ref=area
                 class="hdm-plot"
-                role="img"
+                role="group"
                 tabindex="0"
-                aria-label=move || history.series.with(in_words)
+                aria-label=t::history::chart_title()
                 on:mousemove=move |event| read_at.set(place(&event))
                 on:mouseleave=move |_| read_at.set(None)
                 on:keydown=on_key
@@ -209,7 +209,8 @@ fn Plot(history: History, chart: Memo<Timeline>, lines: Memo<Lines>) -> impl Int
                         <svg
                             viewBox=format!("0 0 {} {}", drawing.width, drawing.height)
                             preserveAspectRatio="none"
-                            aria-hidden="true"
+                            role="img"
+                            aria-label=history.series.with(in_words)
                             inner_html=drawing.shapes
                         ></svg>
                     }
@@ -329,6 +330,13 @@ fn AsTable(history: History) -> impl IntoView {
             </tr>
         }
     };
+    let total = move || history.series.with(|series| series.samples.len());
+    let cut = move || {
+        (total() > TABLE_ROWS).then(|| {
+            let (shown, total) = (format::integer(TABLE_ROWS as u64), format::integer(total() as u64));
+            view! { <p class="hdm-quiet">{t::history::table_cut(shown, total)}</p> }
+        })
+    };
     view! {
         <div class="hdm-table-scroll" tabindex="0" role="region" aria-label=t::history::chart_title()>
             <table class="table table-compact hdm-chart-table">
@@ -348,6 +356,7 @@ fn AsTable(history: History) -> impl IntoView {
                     }}
                 </tbody>
             </table>
+            {cut}
         </div>
     }
 }

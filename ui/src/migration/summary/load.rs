@@ -132,13 +132,14 @@ impl History {
             let path = format!("api/migrations?since_ms={from_ms}{}", context.filter());
             let asked = guids.iter().map(|guid| {
                 let (path, tag) = (&path, tags.get(guid).map(String::as_str));
-                async move { (guid, api::poll::<Vec<MigrationView>>(guid, path, tag).await) }
+                async move { (guid, api::read_if_changed::<Vec<MigrationView>>(guid, path, tag).await) }
             });
             let answers = join_all(asked).await;
             if !self.is_newest(number) {
                 return;
             }
             let mut unread = self.take(&context, answers);
+            self.loading.set(false);
             if let Some(guid) = guids.first() {
                 let read = self.read_samples(guid, (&context, live), (from_ms, now_ms), cloud, number).await;
                 if let Err(reason) = read
@@ -148,8 +149,7 @@ impl History {
                 }
             }
             if self.is_newest(number) {
-                let _ = self.unread.try_set(unread);
-                let _ = self.loading.try_set(false);
+                self.unread.set(unread);
             }
         });
     }
