@@ -3,7 +3,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
 
 use serde_json::json;
 use tempfile::TempDir;
@@ -291,7 +290,7 @@ impl Browser {
                 return;
             }
             seen.push(now.first().map(|said| said.chars().take(30).collect::<String>()).unwrap_or_default());
-            self.keys(&[key.clone()]).await;
+            self.keys(std::slice::from_ref(&key)).await;
         }
         panic!("{key:?} does not lead to '{name}', but to {seen:?}");
     }
@@ -347,7 +346,6 @@ impl Drop for Browser {
                 let _ = std::process::Command::new("kill").arg("-9").arg(id).stderr(Stdio::null()).status();
             }
         }
-        std::thread::sleep(Duration::from_millis(50));
     }
 }
 
@@ -364,7 +362,7 @@ fn containing(text: &str) -> String {
     )
 }
 
-/// A text as XPath writes it.
+/// A text as `XPath` writes it.
 fn quoted(text: &str) -> String {
     if text.contains('\'') { format!("\"{text}\"") } else { format!("'{text}'") }
 }
