@@ -50,7 +50,7 @@ async fn pages(s: &Setting, browser: &Browser, vm: &str, look: &impl AsyncFn(&st
     browser.press("Add cloud").await;
     browser.see("#hdm-cloud-url").await;
     // Its own words about what is missing are looked at, too.
-    browser.press("Save").await;
+    browser.click(".hdm-form [type=submit]").await;
     look("clouds-add").await;
     browser.press("Close").await;
     browser.press("HDM Health").await;
