@@ -84,7 +84,7 @@ async fn wizard(s: &Setting, browser: &Browser, vm: &str, look: &impl AsyncFn(&s
     browser.read("Select target in the cloud").await;
     look("wizard-5-target").await;
     browser.press("Next").await;
-    browser.read("Network adapters").await;
+    browser.read("Network in the cloud").await;
     browser.pick("#hdm-network-1", "VM Network").await;
     look("wizard-6-network").await;
     browser.press("Next").await;
