@@ -15,6 +15,7 @@ mod target_form;
 mod vm_settings;
 
 use hdm_shared::plugin::Privilege;
+use hdm_shared::plugin::menu::ClientObject;
 use jiff::Timestamp;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -59,31 +60,14 @@ pub fn MigrateWizard() -> impl IntoView {
     sdk::set_title(t::wizard::title());
     let wizard = Wizard::new(context.guid());
     let stage = RwSignal::new(Stage::Loading);
-    let objects = context.objects.clone();
-    leptos::task::spawn_local(async move {
-        if let [one] = objects.as_slice()
-            && one.kind == "VirtualMachine"
-            && let Some(id) = load::under_way(&wizard.guid.get_value(), &one.id).await
-        {
-            wizard.migrations.set(vec![id]);
-            wizard.was_under_way.set(true);
-            wizard.draft.update(|draft| draft.go(Step::Status));
-            stage.set(Stage::Open);
-            return;
-        }
-        match load::load(wizard, &objects).await {
-            Err(refusal) => stage.set(Stage::Refused(refusal)),
-            Ok(chosen) => {
-                let draft = Draft::new(chosen);
-                match memory::recall::<Kept>(DRAFT).and_then(|kept| worth_offering(kept, wizard)) {
-                    Some(kept) => stage.set(Stage::Offered(Box::new(kept), Box::new(draft))),
-                    None => begin(wizard, stage, draft),
-                }
-            }
-        }
-    });
+    let objects = StoredValue::new(context.objects.clone());
+    let open = move || leptos::task::spawn_local(open(wizard, stage, objects.get_value()));
+    open();
     keep_draft(wizard, stage);
-    let forbidden = move || live.loaded.get() && !live.may(Privilege::Migrate);
+    // Of several, each is asked about when it is checked.
+    let forbidden = move || {
+        objects.with_value(|objects| objects.len() == 1) && live.loaded.get() && !live.may(Privilege::Migrate)
+    };
     let content = move || match stage.get() {
         Stage::Loading => view! {
             <p class="hdm-loading" role="status">
@@ -93,7 +77,25 @@ pub fn MigrateWizard() -> impl IntoView {
         }
         .into_any(),
         Stage::Refused(refusal) => {
-            view! { <Alert level=Level::Danger>{refusal_words(&refusal)}</Alert> }.into_any()
+            let again = move |_| {
+                stage.set(Stage::Loading);
+                open();
+            };
+            let may_pass = matches!(refusal, Refusal::Failed(_));
+            view! {
+                <Alert level=Level::Danger>
+                    {refusal_words(&refusal)} " "
+                    {may_pass
+                        .then(|| {
+                            view! {
+                                <button type="button" class="hdm-link" on:click=again>
+                                    {t::common::again()}
+                                </button>
+                            }
+                        })}
+                </Alert>
+            }
+            .into_any()
         }
         Stage::Offered(kept, fresh) => {
             let title = t::wizard::draft_title(draft_words(&kept.draft, wizard), format::date_time(kept.at));
@@ -135,6 +137,31 @@ pub fn MigrateWizard() -> impl IntoView {
             <Alert level=Level::Danger>{t::wizard::not_permitted()}</Alert>
         </Show>
         {content}
+    }
+}
+
+/// Reads what the wizard needs, and begins: with how far the one VM is that is being moved already, with an earlier
+/// draft, or anew.
+async fn open(wizard: Wizard, stage: RwSignal<Stage>, objects: Vec<ClientObject>) {
+    if let [one] = objects.as_slice()
+        && one.kind == "VirtualMachine"
+        && let Some(id) = load::under_way(&wizard.guid.get_value(), &one.id).await
+    {
+        wizard.migrations.set(vec![id]);
+        wizard.was_under_way.set(true);
+        wizard.draft.update(|draft| draft.go(Step::Status));
+        stage.set(Stage::Open);
+        return;
+    }
+    match load::load(wizard, &objects).await {
+        Err(refusal) => stage.set(Stage::Refused(refusal)),
+        Ok(chosen) => {
+            let draft = Draft::new(chosen);
+            match memory::recall::<Kept>(DRAFT).and_then(|kept| worth_offering(kept, wizard)) {
+                Some(kept) => stage.set(Stage::Offered(Box::new(kept), Box::new(draft))),
+                None => begin(wizard, stage, draft),
+            }
+        }
     }
 }
 

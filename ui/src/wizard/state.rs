@@ -228,18 +228,27 @@ impl Wizard {
         let (cloud, chosen) =
             self.draft.with_untracked(|draft| (draft.cloud.clone(), draft.networks.clone()));
         let Some(cloud) = cloud else { return };
-        self.preferences.update(|preferences| {
-            preferences.networks.entry(cloud.to_string()).or_default().extend(chosen);
+        let networks = self.preferences.try_update(|preferences| {
+            let known = preferences.networks.entry(cloud.to_string()).or_default();
+            known.extend(chosen);
+            known.clone()
         });
-        self.save_preferences().await;
+        let Some(networks) = networks else { return };
+        self.keep(serde_json::json!({"networks": {cloud.as_str(): networks}})).await;
     }
 
-    /// Saves the preferences; that they could not be saved is not worth stopping for.
-    pub async fn save_preferences(self) {
-        let preferences = self.preferences.get_untracked();
-        let guid = self.guid.get_value();
+    /// Keeps whether the instructions are left out from now on.
+    pub async fn keep_skipping(self, skip: bool) {
+        self.preferences.update(|preferences| preferences.skip_instructions = skip);
+        self.keep(serde_json::json!({"skip_instructions": skip})).await;
+    }
+
+    /// Keeps what is named, and nothing else: another page may have set the rest meanwhile. That it could not be kept is
+    /// not worth stopping for.
+    async fn keep(self, change: serde_json::Value) {
+        let Some(guid) = self.guid.try_get_value() else { return };
         let _: Result<Preferences, Failure> =
-            api::write(&guid, "PUT", "api/preferences", &preferences, None).await;
+            api::write(&guid, "PUT", "api/preferences", &change, None).await;
     }
 }
 

@@ -8,9 +8,7 @@ use crate::i18n::t;
 #[component]
 pub fn Instructions(wizard: Wizard) -> impl IntoView {
     let skip = move |event: web_sys::Event| {
-        let on = event_target_checked(&event);
-        wizard.preferences.update(|preferences| preferences.skip_instructions = on);
-        leptos::task::spawn_local(wizard.save_preferences());
+        leptos::task::spawn_local(wizard.keep_skipping(event_target_checked(&event)));
     };
     view! {
         <h2 id="hdm-step-title" tabindex="-1">{t::instructions::title()}</h2>

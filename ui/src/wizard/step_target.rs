@@ -16,7 +16,7 @@ use crate::model::table::{Order, SortKey};
 use crate::model::wizard::Target;
 use crate::model::wizard::choices::{cluster, datastore};
 use crate::model::wizard::totals::datastores;
-use crate::widgets::Icon;
+use crate::widgets::Panel;
 
 /// A virtual machine with where it goes, in words.
 pub struct Goes {
@@ -198,22 +198,9 @@ fn OwnTarget(
         });
         edited.set(None);
     };
-    let label = title.clone();
     view! {
-        <form class="hdm-details hdm-form" aria-label=label on:submit=apply>
-            <div class="hdm-details-head">
-                <h3>{title}</h3>
-                <button
-                    type="button"
-                    class="btn btn-icon btn-link btn-sm hdm-icon-button"
-                    aria-label=t::common::close()
-                    title=t::common::close()
-                    on:click=move |_| edited.set(None)
-                >
-                    {Icon::Cross.draw()}
-                </button>
-            </div>
-            <div class="hdm-details-body">
+        <Panel title=Signal::stored(title) close=move |()| edited.set(None)>
+            <form class="hdm-form" on:submit=apply>
                 <TargetForm prefix="hdm-target-own" offer target on_change=move |new| target.set(new)/>
                 <div class="hdm-buttons">
                     <button type="button" class="btn btn-sm btn-outline" on:click=move |_| edited.set(None)>
@@ -223,8 +210,8 @@ fn OwnTarget(
                         {t::vms::apply()}
                     </button>
                 </div>
-            </div>
-        </form>
+            </form>
+        </Panel>
     }
 }
 

@@ -1,7 +1,6 @@
 //! The panel in which it is said what one virtual machine, or all selected ones, become.
 
 use hdm_shared::migration::{MacPolicy, ShutdownMode};
-use leptos::html;
 use leptos::prelude::*;
 
 use super::state::Wizard;
@@ -9,7 +8,7 @@ use crate::i18n::t;
 use crate::model::wizard::draft::SHUTDOWN_SECONDS;
 use crate::model::wizard::validate::{Field, typed};
 use crate::widgets::form::{Choice, Input, Select};
-use crate::widgets::{Alert, Icon, Level};
+use crate::widgets::{Alert, Level, Panel};
 
 #[component]
 pub fn VmSettings(
@@ -41,12 +40,6 @@ pub fn VmSettings(
         Some(vm) => t::vms::settings_one(&vm.name),
         None => t::vms::settings_many(moids.len() as u64),
     };
-    let heading = NodeRef::<html::H3>::new();
-    Effect::new(move || {
-        if let Some(heading) = heading.get() {
-            let _ = heading.focus();
-        }
-    });
     let is_one = one.is_some();
     let apply = move || {
         let read = typed(
@@ -89,7 +82,8 @@ pub fn VmSettings(
         None => (t::vms::unchanged().to_owned(), t::vms::unchanged().to_owned(), String::new()),
     };
     // For one the first choice is what happens if nothing is said; for several there is also "leave as it is".
-    let unchanged = |word: &'static str| Choice::new("", if is_one { word } else { t::vms::unchanged() });
+    let unchanged =
+        move |word: &'static str| Choice::new("", if is_one { word } else { t::vms::unchanged() });
     let mut shutdown_choices = vec![
         unchanged(t::vms::shutdown_guest_long()),
         Choice::new("hard", t::vms::shutdown_hard_long()),
@@ -102,36 +96,16 @@ pub fn VmSettings(
         mac_choices.insert(1, Choice::new("keep", t::vms::mac_keep_long()));
     }
     let findings = one.map(|vm| vm.findings.clone()).unwrap_or_default();
-    let label = title.clone();
     view! {
-        <form
-            class="hdm-details hdm-form"
-            novalidate
-            aria-label=label
-            on:submit=move |event| {
-                event.prevent_default();
-                apply.with_value(|apply| apply());
-            }
-            on:keydown=move |event| {
-                if event.key() == "Escape" {
-                    event.stop_propagation();
-                    edited.set(None);
+        <Panel title=Signal::stored(title) close=move |()| edited.set(None)>
+            <form
+                class="hdm-form"
+                novalidate
+                on:submit=move |event| {
+                    event.prevent_default();
+                    apply.with_value(|apply| apply());
                 }
-            }
-        >
-            <div class="hdm-details-head">
-                <h3 node_ref=heading tabindex="-1">{title}</h3>
-                <button
-                    type="button"
-                    class="btn btn-icon btn-link btn-sm hdm-icon-button"
-                    aria-label=t::common::close()
-                    title=t::common::close()
-                    on:click=move |_| edited.set(None)
-                >
-                    {Icon::Cross.draw()}
-                </button>
-            </div>
-            <div class="hdm-details-body">
+            >
                 {findings
                     .into_iter()
                     .map(|finding| {
@@ -212,8 +186,8 @@ pub fn VmSettings(
                         {t::vms::apply()}
                     </button>
                 </div>
-            </div>
-        </form>
+            </form>
+        </Panel>
     }
 }
 

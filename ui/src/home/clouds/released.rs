@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use super::{Beside, State};
 use crate::api::{self, Failure};
 use crate::i18n::t;
-use crate::widgets::{Alert, Icon, Level};
+use crate::widgets::{Alert, Level, Panel};
 
 /// The kinds of objects, in the order of the form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,16 +58,19 @@ impl Kind {
 
 #[component]
 pub(super) fn Released(state: State, cloud: VcenterView) -> impl IntoView {
-    let id = StoredValue::new(cloud.id.to_string());
+    let path = StoredValue::new(format!("api/vcenters/{}/released", cloud.id));
+    let whole = StoredValue::new(format!("api/vcenters/{}/offer", cloud.id));
     let released = RwSignal::new(ReleasedObjects::default());
     let offer = RwSignal::new(None::<CloudOffer>);
     let failure = RwSignal::new(None::<Failure>);
-    let path = move || format!("api/vcenters/{}/released", id.get_value());
+    let saving = RwSignal::new(false);
+    // What is not known cannot be changed: an empty list would allow everything.
+    let ready = move || offer.with(Option::is_some) && !saving.get();
     let read = move || {
-        let guid = state.guid.get_value();
-        let whole = format!("api/vcenters/{}/offer", id.get_value());
+        let known = (state.guid.try_get_value(), path.try_get_value(), whole.try_get_value());
+        let (Some(guid), Some(path), Some(whole)) = known else { return };
         leptos::task::spawn_local(async move {
-            let now: Result<ReleasedObjects, Failure> = api::read(&guid, &path()).await;
+            let now: Result<ReleasedObjects, Failure> = api::read(&guid, &path).await;
             match (now, api::read::<CloudOffer>(&guid, &whole).await) {
                 (Ok(now), Ok(whole)) => {
                     let _ = released.try_set(now);
@@ -81,15 +84,22 @@ pub(super) fn Released(state: State, cloud: VcenterView) -> impl IntoView {
     };
     read();
     let save = move |objects: ReleasedObjects, then_close: bool| {
-        let guid = state.guid.get_value();
+        if !untrack(ready) {
+            return;
+        }
+        saving.set(true);
+        let (guid, path) = (state.guid.get_value(), path.get_value());
         leptos::task::spawn_local(async move {
             let answer: Result<ReleasedObjects, Failure> =
-                api::write(&guid, "PUT", &path(), &objects, None).await;
+                api::write(&guid, "PUT", &path, &objects, None).await;
+            let _ = saving.try_set(false);
             match answer {
                 Err(reason) => {
                     let _ = failure.try_set(Some(reason));
                 }
-                Ok(_) if then_close => state.beside.set(Beside::Nothing),
+                Ok(_) if then_close => {
+                    let _ = state.beside.try_set(Beside::Nothing);
+                }
                 Ok(_) => read(),
             }
         });
@@ -131,29 +141,15 @@ pub(super) fn Released(state: State, cloud: VcenterView) -> impl IntoView {
         }
     };
     let title = t::clouds::released_title(&cloud.id);
-    let label = title.clone();
     view! {
-        <form
-            class="hdm-details hdm-form"
-            aria-label=label
-            on:submit=move |event| {
-                event.prevent_default();
-                save(released.get_untracked(), true);
-            }
-        >
-            <div class="hdm-details-head">
-                <h3>{title}</h3>
-                <button
-                    type="button"
-                    class="btn btn-icon btn-link btn-sm hdm-icon-button"
-                    aria-label=t::common::close()
-                    title=t::common::close()
-                    on:click=move |_| state.beside.set(Beside::Nothing)
-                >
-                    {Icon::Cross.draw()}
-                </button>
-            </div>
-            <div class="hdm-details-body">
+        <Panel title=Signal::stored(title) close=move |()| state.beside.set(Beside::Nothing)>
+            <form
+                class="hdm-form"
+                on:submit=move |event| {
+                    event.prevent_default();
+                    save(released.get_untracked(), true);
+                }
+            >
                 <p>{t::clouds::released_text()}</p>
                 {move || failure.get().map(|f| view! { <Alert level=Level::Danger>{f.words()}</Alert> })}
                 {move || Kind::ALL.map(group).into_iter().collect_view()}
@@ -161,15 +157,16 @@ pub(super) fn Released(state: State, cloud: VcenterView) -> impl IntoView {
                     <button
                         type="button"
                         class="btn btn-sm btn-outline"
+                        disabled=move || !ready()
                         on:click=move |_| save(ReleasedObjects::default(), false)
                     >
                         {t::clouds::released_all()}
                     </button>
-                    <button type="submit" class="btn btn-sm btn-primary">
+                    <button type="submit" class="btn btn-sm btn-primary" disabled=move || !ready()>
                         {t::clouds::save()}
                     </button>
                 </div>
-            </div>
-        </form>
+            </form>
+        </Panel>
     }
 }
