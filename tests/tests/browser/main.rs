@@ -85,6 +85,8 @@ impl Setting {
         let page = "monitor/com.hdm.plugin/cluster-migration";
         browser.go(&self.place("ClusterComputeResource", "C0", page).await).await;
         browser.view().await;
+        // The tab that was open last is open again.
+        browser.press("In Progress").await;
         browser.read("Migration State Distribution").await;
     }
 

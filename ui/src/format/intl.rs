@@ -76,8 +76,10 @@ pub fn date_time(at_ms: i64) -> String {
     sdk::format_date_time(at_ms, "DATE_AND_TIME").unwrap_or_else(|| moment(at_ms, 0))
 }
 
+/// A time of day, to the minute: what an axis says.
 pub fn time(at_ms: i64) -> String {
-    sdk::format_date_time(at_ms, "TIME").unwrap_or_else(|| moment(at_ms, 1))
+    sdk::format_date_time(at_ms, "TIME")
+        .map_or_else(|| moment(at_ms, 1), |time| super::without_seconds(&time))
 }
 
 pub fn date(at_ms: i64) -> String {

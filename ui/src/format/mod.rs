@@ -56,3 +56,13 @@ pub fn plural_category(n: u64) -> &'static str {
 pub fn now() -> Timestamp {
     Timestamp::from_millisecond(intl::now_ms()).unwrap_or(Timestamp::UNIX_EPOCH)
 }
+
+/// A time of day without its seconds, if it has any and they are none: `07:00:00 PM` is `07:00 PM`.
+#[cfg_attr(not(target_arch = "wasm32"), allow(dead_code, reason = "only a Client's texts have seconds"))]
+fn without_seconds(time: &str) -> String {
+    let seconds = time.match_indices(":00").map(|(at, _)| at).last();
+    match seconds.filter(|at| time[..*at].contains(':')) {
+        Some(at) => format!("{}{}", &time[..at], &time[at + 3..]),
+        None => time.to_owned(),
+    }
+}

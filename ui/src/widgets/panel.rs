@@ -37,7 +37,9 @@ pub fn Panel(
         // Where there is no room beside the list, the panel is below it.
         let options = web_sys::ScrollIntoViewOptions::new();
         options.set_block(web_sys::ScrollLogicalPosition::Nearest);
-        heading.scroll_into_view_with_scroll_into_view_options(&options);
+        if let Some(panel) = panel.get_untracked() {
+            panel.scroll_into_view_with_scroll_into_view_options(&options);
+        }
         // A panel that was open before the page was reloaded was opened by nobody.
         if opener.with_value(Option::is_some) {
             let _ = heading.focus();

@@ -19,7 +19,7 @@ use crate::model::wizard::Draft;
 use crate::model::wizard::draft::Effective;
 use crate::model::wizard::estimate::estimate;
 use crate::model::wizard::finding::{blocked, step};
-use crate::widgets::{Alert, Level};
+use crate::widgets::{Alert, Level, remedy};
 
 /// A virtual machine as the summary lists it.
 pub struct Line {
@@ -189,7 +189,8 @@ fn Blocked(wizard: Wizard, plan: Arc<Plan>) -> impl IntoView {
                 let lines = remarks
                     .into_iter()
                     .map(|(name, finding)| {
-                        view! { <li><b>{name}</b> ": " {finding.message} " " {finding.remedy}</li> }
+                        let remedy = remedy(&finding);
+                        view! { <li><b>{name}</b> ": " {finding.message} " " {remedy}</li> }
                     })
                     .collect_view();
                 view! {
@@ -208,7 +209,7 @@ fn finding_line(wizard: Wizard, finding: &Finding) -> impl IntoView + use<> {
         <li>
             {finding.message.clone()}
             " "
-            {finding.remedy.clone()}
+            {remedy(finding)}
             " "
             <button type="button" class="hdm-link" on:click=move |_| wizard.go(to)>
                 {t::summary_step::go_to(to.number())}

@@ -17,7 +17,7 @@ use crate::model::table::{Order, SortKey, matches};
 use crate::model::wizard::draft::Effective;
 use crate::model::wizard::totals::needs;
 use crate::model::wizard::validate::can_be_chosen;
-use crate::widgets::{Empty, Icon};
+use crate::widgets::{Empty, Icon, remedy};
 
 /// A virtual machine with what it becomes.
 pub struct Choice {
@@ -136,7 +136,7 @@ pub fn VirtualMachines(wizard: Wizard) -> impl IntoView {
             {totals}
             {move || {
                 (blocked() > 0)
-                    .then(|| view! { <span class="hdm-quiet">" " {t::vms::blocked(blocked())}</span> })
+                    .then(|| view! { <span class="hdm-quiet">" · " {t::vms::blocked(blocked())}</span> })
             }}
         </p>
     }
@@ -226,7 +226,7 @@ fn status_words(vm: &VmView) -> (String, String) {
     let worst = vm.findings.iter().find(|finding| finding.blocks()).or(vm.findings.first());
     match worst {
         None => (t::vms::ready().to_owned(), String::new()),
-        Some(finding) if finding.blocks() => (finding.message.clone(), finding.remedy.clone()),
+        Some(finding) if finding.blocks() => (finding.message.clone(), remedy(finding)),
         Some(finding) => (t::vms::ready_warning().to_owned(), finding.message.clone()),
     }
 }

@@ -8,7 +8,7 @@ use crate::i18n::t;
 use crate::model::wizard::draft::SHUTDOWN_SECONDS;
 use crate::model::wizard::validate::{Field, typed};
 use crate::widgets::form::{Choice, Input, Select};
-use crate::widgets::{Alert, Level, Panel};
+use crate::widgets::{Alert, Level, Panel, remedy};
 
 #[component]
 pub fn VmSettings(
@@ -110,7 +110,8 @@ pub fn VmSettings(
                     .into_iter()
                     .map(|finding| {
                         let level = if finding.blocks() { Level::Danger } else { Level::Warning };
-                        view! { <Alert level>{finding.message} " " {finding.remedy}</Alert> }
+                        let remedy = remedy(&finding);
+                        view! { <Alert level>{finding.message} " " {remedy}</Alert> }
                     })
                     .collect_view()}
                 {is_one

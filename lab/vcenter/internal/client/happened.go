@@ -23,6 +23,17 @@ const (
 	maxEvents = 200
 )
 
+// ownLabels are vCenter's texts of tasks that vcsim calls otherwise than vCenter.
+var ownLabels = map[string]string{
+	"VirtualMachine.reconfigVm":             "Reconfigure virtual machine",
+	"VirtualMachine.removeSnapshot":         "Delete virtual machine snapshot",
+	"VirtualMachine.destroy":                "Delete virtual machine",
+	"VirtualMachine.powerOn":                "Power On virtual machine",
+	"VirtualMachine.powerOff":               "Power Off virtual machine",
+	"VirtualMachine.consolidateDisks":       "Consolidate virtual machine disk files",
+	"VirtualMachineSnapshot.removeSnapshot": "Delete virtual machine snapshot",
+}
+
 type taskEntry struct {
 	Key       string `json:"key"`
 	Name      string `json:"name"`
@@ -127,7 +138,7 @@ func (c *Client) extensionLabels(labels map[string]string) {
 
 func (v *vcenter) taskEntry(info *types.TaskInfo, labels map[string]string) taskEntry {
 	e := taskEntry{Key: info.Key, State: string(info.State), Progress: info.Progress, VCenter: v.Name, Cancel: info.Cancelable,
-		Name: cmp.Or(labels[info.DescriptionId], info.DescriptionId+".label")}
+		Name: cmp.Or(labels[info.DescriptionId], ownLabels[info.DescriptionId], info.DescriptionId+".label")}
 	if info.Entity != nil {
 		e.Target = &link{ID: v.urn(*info.Entity), Name: inventory.Unescape(info.EntityName), Type: info.Entity.Type}
 	}

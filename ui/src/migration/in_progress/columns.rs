@@ -75,7 +75,7 @@ pub fn columns(acting: Acting, opened: RwSignal<Option<MigrationId>>, global: bo
             account(&m.requested_by).to_owned()
         })
         .sorted(|m| SortKey::Text(m.requested_by.clone())),
-        Column::text("start", t::migration::start(), "minmax(6.5rem, 1fr)", |m: &View| {
+        Column::text("start", t::migration::start(), "minmax(9rem, 1fr)", |m: &View| {
             m.started_at.map(format::date_time).unwrap_or_default()
         })
         .sorted(started_key),

@@ -56,7 +56,7 @@ pub fn columns(opened: RwSignal<Option<MigrationId>>, global: bool) -> Vec<Colum
             t::migration::operation_migrate().to_owned()
         }),
         state_column(),
-        Column::text("start", t::history::start(), "minmax(7.5rem, 1fr)", |m: &View| moment(m.started_at))
+        Column::text("start", t::history::start(), "minmax(9rem, 1fr)", |m: &View| moment(m.started_at))
             .sorted(|m| time_key(m.started_at)),
         Column::text("duration", t::history::duration(), "minmax(5.4rem, .8fr)", |m: &View| {
             duration_seconds(m).map(format::duration).unwrap_or_default()
