@@ -29,6 +29,8 @@ pub struct Browser {
     profile: TempDir,
     /// Words of complaints in the console that a test brings about on purpose.
     expected: Vec<&'static str>,
+    /// The frame that is looked at; the Client's own page without one.
+    inside: std::sync::Mutex<Option<&'static str>>,
     _process: Child,
     _one: Option<MutexGuard<'static, ()>>,
 }
@@ -73,7 +75,14 @@ impl Browser {
             WebDriver::new(&url, wanted.clone()).await.map_err(|error| error.to_string())
         })
         .await;
-        Self { driver, profile, expected: Vec::new(), _process: process, _one: one }
+        Self {
+            driver,
+            profile,
+            expected: Vec::new(),
+            inside: std::sync::Mutex::new(None),
+            _process: process,
+            _one: one,
+        }
     }
 
     /// The session, for what has no word of its own here.
@@ -112,6 +121,7 @@ impl Browser {
 
     /// Back to the Client's own page.
     pub async fn client(&self) {
+        *self.inside.lock().unwrap() = None;
         self.driver.enter_default_frame().await.unwrap();
     }
 
@@ -125,15 +135,16 @@ impl Browser {
         self.enter("dialog [data-testid=plugin-frame]").await;
     }
 
-    async fn enter(&self, frame: &str) {
-        wait::until(frame, async || {
-            self.client().await;
-            let found = self.driver.find(By::Css(frame)).await.map_err(said)?;
-            found.enter_frame().await.map_err(said)?;
-            // A page that is being replaced is no page.
-            self.driver.find(By::Css("body *")).await.map(drop).map_err(said)
-        })
-        .await;
+    async fn enter(&self, frame: &'static str) {
+        wait::until(frame, async || self.step_into(frame).await.map_err(said)).await;
+        *self.inside.lock().unwrap() = Some(frame);
+    }
+
+    async fn step_into(&self, frame: &str) -> WebDriverResult<()> {
+        self.driver.enter_default_frame().await?;
+        self.driver.find(By::Css(frame)).await?.enter_frame().await?;
+        // A page that is being replaced is no page.
+        self.driver.find(By::Css("body *")).await.map(drop)
     }
 
     /// Chooses an entry of HDM's submenu in the menu of an object that is in the tree or the list.
@@ -176,6 +187,13 @@ impl Browser {
     }
 
     async fn shown(&self, by: &By) -> Result<WebElement, String> {
+        let inside = *self.inside.lock().unwrap();
+        if let Some(frame) = inside
+            && self.driver.find(By::Tag("body")).await.is_err()
+        {
+            // The Client has put another page in the place of this one.
+            self.step_into(frame).await.map_err(said)?;
+        }
         for found in self.driver.find_all(by.clone()).await.map_err(said)? {
             if found.is_displayed().await.map_err(said)? {
                 return Ok(found);

@@ -27,6 +27,7 @@ async fn pages(s: &Setting, browser: &Browser, vm: &str, look: &impl AsyncFn(&st
     browser.press(vm).await;
     browser.read("Phases").await;
     look("in-progress-details").await;
+    browser.press("Close").await;
     browser.press("Summary").await;
     browser.read("Number of VMs in the cloud").await;
     look("summary").await;
@@ -39,6 +40,7 @@ async fn pages(s: &Setting, browser: &Browser, vm: &str, look: &impl AsyncFn(&st
 
     browser.home().await;
     browser.view().await;
+    browser.press("Dashboard").await;
     browser.read("Off Premise").await;
     look("dashboard").await;
     browser.press("Migration").await;
