@@ -3,6 +3,7 @@
 //! Nothing here depends on the product's crates, nor on any crate at all, so that the command itself
 //! compiles in seconds on a machine where nothing is set up yet.
 
+mod bench;
 mod demo;
 mod requirement;
 mod requirement_ui;
@@ -24,6 +25,7 @@ Usage: cargo xtask <command>
   test [PART…]    Set up what is missing and run every test. Parts: fmt, tidy, lint, doc, ui, go, rust.
   ui              Set up what is missing and build the plug-in's pages into ui/dist, unless they are up to date.
   screens         Make pictures of every page and step in .hdm/screens, from a live lab.
+  bench server    Measure what the plugin server adds to a request: two minutes, after a release build.
   setup           Set up what is missing, and nothing else.
   doctor          List what is present and what is missing; change nothing.
 ";
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         "test" => test::run(rest),
         "ui" => ui::run(),
         "screens" => test::screens(),
+        "bench" => bench::run(rest),
         "setup" => requirement::set_up(&requirement::all()),
         "doctor" => requirement::doctor(),
         "help" | "--help" | "-h" => {

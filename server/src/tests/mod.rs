@@ -4,6 +4,7 @@
 
 mod appliance;
 mod away;
+mod bench;
 mod filtered;
 mod menus;
 mod refused;
