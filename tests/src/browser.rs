@@ -172,6 +172,12 @@ impl Browser {
         wait::until(text, async || self.shown(&By::XPath(containing(text))).await).await
     }
 
+    /// Waits until a text is shown inside what an `XPath` names.
+    pub async fn read_in(&self, place: &str, text: &str) -> WebElement {
+        let inside = By::XPath(format!("{place}//*[contains(normalize-space(.), {})]", quoted(text)));
+        wait::until(text, async || self.shown(&inside).await).await
+    }
+
     /// Waits until nothing shows a text any more.
     pub async fn gone(&self, text: &str) {
         wait::until(text, async || match self.shown(&By::XPath(containing(text))).await {

@@ -5,6 +5,7 @@
 
 mod faults;
 mod looks;
+mod proxy;
 mod users;
 mod wizard;
 

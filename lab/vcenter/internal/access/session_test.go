@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,8 @@ import (
 	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
+
+	"hdm.dev/lab/vcenter/internal/config"
 )
 
 func refused(t *testing.T, err error, fault string) {
@@ -130,6 +133,32 @@ func TestTheAdminAPILocksUsersOut(t *testing.T) {
 	admin(t, http.MethodPost, "/users", `{"name": "member@lab", "do": "unlock"}`, nil)
 	if err := client.Login(ctx, url.UserPassword("member@lab", "m")); err != nil {
 		t.Error("an unlocked user does not log in:", err)
+	}
+}
+
+func TestTheAdminAPIChangesPermissions(t *testing.T) {
+	ctx, client, _ := login(t, "mover@lab")
+	sees := func() bool { return slices.Contains(names(ctx, t, client), "secret-01") }
+	if sees() {
+		t.Fatal("a VM of another folder is seen")
+	}
+	admin(t, http.MethodPut, "/permissions", `{"path": "/DC0/vm/Test", "principal": "mover@lab", "role": "ReadOnly", "propagate": true}`, nil)
+	if !sees() {
+		t.Error("what was given does not count")
+	}
+	admin(t, http.MethodPut, "/permissions", `{"path": "/DC0/vm/Test", "principal": "mover@lab"}`, nil)
+	if sees() {
+		t.Error("what was taken away counts")
+	}
+	for _, wrong := range []config.Permission{
+		{Path: "/DC0/vm/Test", Principal: "mover@lab"}, // it is gone already
+		{Path: "/DC0/vm/None", Principal: "mover@lab", Role: "ReadOnly"},
+		{Path: "/DC0/vm/Test", Principal: "stranger@lab", Role: "ReadOnly"},
+		{Path: "/DC0/vm/Test", Principal: "mover@lab", Role: "None"},
+	} {
+		if err := theSite.SetPermission(wrong); err == nil {
+			t.Errorf("%+v is not refused", wrong)
+		}
 	}
 }
 

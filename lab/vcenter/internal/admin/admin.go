@@ -15,6 +15,7 @@ import (
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/types"
 
+	"hdm.dev/lab/vcenter/internal/config"
 	"hdm.dev/lab/vcenter/internal/faults"
 	"hdm.dev/lab/vcenter/internal/hook"
 	"hdm.dev/lab/vcenter/internal/inventory"
@@ -74,6 +75,7 @@ func (a *API) Handler(token string) http.Handler {
 	handle("POST /sessions/expire", func(*http.Request) (any, error) { a.site.ExpireSessions(); return ok, nil })
 	handle("GET /users", func(*http.Request) (any, error) { return a.site.Users(), nil })
 	handle("POST /users", a.user)
+	handle("PUT /permissions", a.setPermission)
 	handle("POST /tasks/forget", func(*http.Request) (any, error) { a.site.ForgetTasks(); return ok, nil })
 	handle("POST /tasks/{id}/cancel", func(r *http.Request) (any, error) {
 		task := types.ManagedObjectReference{Type: "Task", Value: r.PathValue("id")}
@@ -147,6 +149,15 @@ func (a *API) user(r *http.Request) (any, error) {
 		return nil, err
 	}
 	return map[string]int{"sessions_ended": ended}, nil
+}
+
+// setPermission gives or takes away what an administrator of the vCenter does.
+func (a *API) setPermission(r *http.Request) (any, error) {
+	var permission config.Permission
+	if err := read(r, &permission); err != nil {
+		return nil, err
+	}
+	return ok, a.site.SetPermission(permission)
 }
 
 func (a *API) setFree(r *http.Request) (any, error) {

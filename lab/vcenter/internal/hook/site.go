@@ -46,6 +46,9 @@ type Site interface {
 	// ChangeUser does "lock", "unlock" or "remove" to an account and tells how
 	// many of its sessions this has ended.
 	ChangeUser(name, do string) (ended int, err error)
+	// SetPermission gives a user or a group a role on an object, in place of the
+	// one it has there, or takes it away if no role is named.
+	SetPermission(config.Permission) error
 	// ForgetTasks removes the objects of tasks that have ended.
 	ForgetTasks()
 	// RefreshDatastores writes capacity and free space into the inventory. To

@@ -14,6 +14,7 @@ import (
 
 	"hdm.dev/lab/vcenter/internal/access"
 	"hdm.dev/lab/vcenter/internal/auth"
+	"hdm.dev/lab/vcenter/internal/config"
 )
 
 // makeAccess makes the accounts of the configuration and gives the
@@ -38,20 +39,37 @@ func (s *Site) makeAccess() error {
 
 // grantConfigured gives the permissions of the configuration.
 func (s *Site) grantConfigured() error {
-	ctx := s.own()
 	for _, p := range s.cfg.Permissions {
-		body, _ := ctx.Map.SearchIndex().FindByInventoryPath(ctx, &types.FindByInventoryPath{InventoryPath: p.Path}).(*methods.FindByInventoryPathBody)
-		if body == nil || body.Res == nil || body.Res.Returnval == nil {
-			return fmt.Errorf("permission of %q: there is nothing at %q", p.Principal, p.Path)
+		if err := s.SetPermission(p); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// SetPermission implements hook.Site.
+func (s *Site) SetPermission(p config.Permission) error {
+	ctx := s.own()
+	body, _ := ctx.Map.SearchIndex().FindByInventoryPath(ctx, &types.FindByInventoryPath{InventoryPath: p.Path}).(*methods.FindByInventoryPathBody)
+	if body == nil || body.Res == nil || body.Res.Returnval == nil {
+		return fmt.Errorf("permission of %q: there is nothing at %q", p.Principal, p.Path)
+	}
+	object := *body.Res.Returnval
+	if !s.Authority().Exists(p.Principal, p.Group) {
+		return fmt.Errorf("permission on %q: there is no user or group %q", p.Path, p.Principal)
+	}
+	var err error
+	if p.Role == "" {
+		err = s.Authority().Revoke(object, p.Principal, p.Group)
+	} else {
 		role, known := s.Authority().RoleNamed(p.Role)
 		if !known {
 			return fmt.Errorf("permission of %q on %q: there is no role %q", p.Principal, p.Path, p.Role)
 		}
-		err := s.Authority().Grant(*body.Res.Returnval, auth.Permission{Principal: p.Principal, Group: p.Group, Role: role, Propagate: p.Propagate})
-		if err != nil {
-			return fmt.Errorf("permission of %q on %q: %w", p.Principal, p.Path, err)
-		}
+		err = s.Authority().Grant(object, auth.Permission{Principal: p.Principal, Group: p.Group, Role: role, Propagate: p.Propagate})
+	}
+	if err != nil {
+		return fmt.Errorf("permission of %q on %q: %w", p.Principal, p.Path, err)
 	}
 	return nil
 }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod rights;
+
 use hdm_tests::lab::{Lab, Site, vm};
 use hdm_tests::plugin::{PluginServer, log_in};
 use hdm_tests::product::Appliance;
@@ -18,17 +20,21 @@ const HIDDEN: &str = "secret";
 
 /// Two VMs in the folder Prod, two in Test. Olga may move what is in Prod and sees nothing else; Vera may look
 /// at the cluster.
-async fn lab() -> Lab {
+fn two_folders() -> Value {
     let hidden = |name: &str| {
         let mut vm = vm(name, &[1]);
         vm["folder"] = json!("Test");
         vm
     };
-    let vms = json!([vm("shown-1", &[1]), vm("shown-2", &[1]), hidden("secret-1"), hidden("secret-2")]);
+    json!([vm("shown-1", &[1]), vm("shown-2", &[1]), hidden("secret-1"), hidden("secret-2")])
+}
+
+async fn lab(vms: Value) -> Lab {
     let user = |name: &str| json!({"name": name, "password": PASSWORD, "groups": []});
     let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../lab/client");
     let extra = json!({
         "client": {"dir": dir},
+        "link": {},
         "users": [user(OLGA), user(VERA)],
         "roles": [
             {"name": "HDM user", "privileges": ["HDM.View", "HDM.Migrate"]},
@@ -52,7 +58,11 @@ struct Setting {
 
 impl Setting {
     async fn new() -> Self {
-        let lab = lab().await;
+        Self::with(two_folders()).await
+    }
+
+    async fn with(vms: Value) -> Self {
+        let lab = lab(vms).await;
         let appliance = Appliance::start(&lab).await;
         let server = PluginServer::start("server", &appliance, None).await;
         let known = appliance.hdm(&["-o", "json", "vcenter", "list"]).await.ok().json();
