@@ -134,7 +134,10 @@ async fn screens() {
     let names = ["web", "db", "mail", "files", "build", "shop", "wiki", "erp"];
     let mut vms: Vec<Value> = (1..=38)
         .map(|n| {
-            let mut one = vm(&format!("{}-{n:02}", names[n % names.len()]), &[4 + (n as u64 % 3) * 8]);
+            let mut one = vm(
+                &format!("{}-{n:02}", names[n % names.len()]),
+                &[if n < 7 { 4 } else { 24 + (n as u64 % 3) * 24 }],
+            );
             one["nics"][0]["mac"] = json!(format!("00:50:56:11:00:{n:02x}"));
             if n % 3 == 0 {
                 one["power"] = json!("on");
@@ -162,8 +165,8 @@ async fn screens() {
     s.lab.cloud.arm(fault).await;
     let id = s.appliance.migrate("wiki-06", &["--power-on"]).await;
     s.appliance.settled(&id).await;
-    s.lab.cloud.shape_link(json!({"bandwidth_mbit": 1})).await;
-    for n in 7..=20 {
+    s.lab.cloud.shape_link(json!({"bandwidth_mbit": 10})).await;
+    for n in 7..=16 {
         s.appliance.migrate(&format!("{}-{n:02}", names[n % names.len()]), &[]).await;
     }
     let mut browser = s.browser(ADMINISTRATOR).await;
@@ -173,7 +176,7 @@ async fn screens() {
         for (width, height) in [(1280, 720), (1920, 1080)] {
             browser.driver().set_window_rect(0, 0, width, height).await.unwrap();
             let look = async |page: &str| browser.picture(&format!("{page}-{theme}-{width}")).await;
-            pages(&s, &browser, "erp-07", &look).await;
+            pages(&s, &browser, "shop-13", &look).await;
             wizard(&s, &browser, &format!("{theme}-{width}"), &look).await;
         }
     }

@@ -48,6 +48,11 @@ impl Failure {
         }
     }
 
+    /// Whether it may pass by itself.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::ServerAway | Self::ApplianceAway(_) | Self::TooSlow)
+    }
+
     /// Whether a request that failed so had no effect for sure.
     pub fn is_final(&self) -> bool {
         match self {

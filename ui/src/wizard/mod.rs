@@ -154,7 +154,18 @@ async fn open(wizard: Wizard, stage: RwSignal<Stage>, objects: Vec<ClientObject>
         return;
     }
     match load::load(wizard, &objects).await {
-        Err(refusal) => stage.set(Stage::Refused(refusal)),
+        Err(refusal) => {
+            let passes = matches!(&refusal, Refusal::Failed(failure) if failure.may_pass());
+            stage.set(Stage::Refused(refusal));
+            if passes {
+                let again = move || {
+                    if matches!(stage.try_get_untracked(), Some(Stage::Refused(_))) {
+                        leptos::task::spawn_local(open(wizard, stage, objects));
+                    }
+                };
+                set_timeout(again, TRY_AGAIN);
+            }
+        }
         Ok(chosen) => {
             let draft = Draft::new(chosen);
             match memory::recall::<Kept>(DRAFT).and_then(|kept| worth_offering(kept, wizard)) {
@@ -179,6 +190,8 @@ fn worth_offering(mut kept: Kept, wizard: Wizard) -> Option<Kept> {
     (here && begun && there && !draft.chosen.is_empty()).then_some(kept)
 }
 
+/// When what may pass by itself is tried again.
+const TRY_AGAIN: std::time::Duration = std::time::Duration::from_secs(5);
 /// So many virtual machines of a draft are named.
 const NAMED: usize = 3;
 
