@@ -1,12 +1,15 @@
-//! `cargo xtask bench server`: measurements for people, as tables.
+//! `cargo xtask bench server` and `bench ui`: measurements for people, as tables. `docs/benchmarks.md` keeps some.
 
-use crate::shell::{Done, cargo, command, output, run as run_command};
+use crate::requirement;
+use crate::shell::{Done, cargo, command, output, run as run_command, target};
+use crate::test::{build_ui, with_lab};
 
 /// Measures the part that is named.
 pub fn run(arguments: &[String]) -> Done {
     match arguments {
         [part] if part == "server" => server(),
-        _ => Err("Say what is to be measured: `cargo xtask bench server`.".into()),
+        [part] if part == "ui" => ui(),
+        _ => Err("Say what is to be measured: `cargo xtask bench server` or `cargo xtask bench ui`.".into()),
     }
 }
 
@@ -22,6 +25,19 @@ fn server() -> Done {
         "tests::bench::server",
         "--nocapture",
     ]))
+}
+
+/// The pages in a browser, before a lab of 10,000 VMs: some minutes.
+fn ui() -> Done {
+    requirement::set_up(&requirement::all())?;
+    build_ui()?;
+    run_command(cargo().args(["build", "--package", "hdm"]))?;
+    println!("{}", machine());
+    let test = ["test", "--package", "hdm-tests", "--test", "browser"];
+    run_command(
+        with_lab(cargo().args(test).args(["--", "--ignored", "--exact", "bench::ui", "--nocapture"]))
+            .env("HDM_BIN", target().join("debug/hdm")),
+    )
 }
 
 /// What is measured on, and how busy that is.

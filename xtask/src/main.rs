@@ -26,6 +26,7 @@ Usage: cargo xtask <command>
   ui              Set up what is missing and build the plug-in's pages into ui/dist, unless they are up to date.
   screens         Make pictures of every page and step in .hdm/screens, from a live lab.
   bench server    Measure what the plugin server adds to a request: two minutes, after a release build.
+  bench ui        Measure the pages in a browser: bytes, frames, clicks; some minutes.
   setup           Set up what is missing, and nothing else.
   doctor          List what is present and what is missing; change nothing.
 ";

@@ -95,7 +95,7 @@ fn document() -> Done {
 }
 
 /// Linted as what the browser runs, too: half of the pages is not compiled for the host.
-fn build_ui() -> Done {
+pub fn build_ui() -> Done {
     run_command(cargo().args([
         "clippy",
         "--package",
@@ -151,7 +151,7 @@ fn go() -> Command {
 }
 
 /// Tells the tests where set-up put things.
-fn with_lab(command: &mut Command) -> &mut Command {
+pub fn with_lab(command: &mut Command) -> &mut Command {
     command
         .env("HDM_LAB_VCENTER", lab_binary())
         .env("HDM_GUEST_IMAGE", guest_image())

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod bench;
 mod faults;
 mod looks;
 mod proxy;
@@ -10,7 +11,7 @@ mod users;
 mod wizard;
 
 use hdm_tests::browser::{Browser, id};
-use hdm_tests::lab::Lab;
+use hdm_tests::lab::{Lab, site};
 use hdm_tests::plugin::PluginServer;
 use hdm_tests::product::Appliance;
 use serde_json::{Value, json};
@@ -38,22 +39,18 @@ impl Setting {
 
     /// The same with vCenters of a version.
     async fn at_version(vms: Value, version: &str) -> Self {
-        let user = |name: &str| json!({"name": name, "password": PASSWORD, "groups": []});
-        let extra = json!({
-            "version": version,
-            "client": {"dir": concat!(env!("CARGO_MANIFEST_DIR"), "/../lab/client")},
-            "link": {},
-            "users": [user(OLGA), user(VERA)],
-            "roles": [
-                {"name": "HDM user", "privileges": ["HDM.View", "HDM.Migrate"]},
-                {"name": "HDM viewer", "privileges": ["HDM.View"]}
-            ],
-            "permissions": [
-                {"path": "/DC0/vm/Prod", "principal": OLGA, "role": "HDM user", "propagate": true},
-                {"path": "/", "principal": VERA, "role": "HDM viewer", "propagate": true}
-            ]
-        });
-        let lab = Lab::start_with(vms, extra).await;
+        Self::before(Lab::start_with(vms, extra(version)).await).await
+    }
+
+    /// The same with so many more VMs on-premises that are made up.
+    async fn with_generated(vms: Value, count: u64) -> Self {
+        let extra = extra("8.0.3");
+        let mut onprem = site("onprem", vms, &extra);
+        onprem["inventory"]["generated_vms"] = json!({"count": count});
+        Self::before(Lab::start_sites(onprem, site("cloud", json!([]), &extra)).await).await
+    }
+
+    async fn before(lab: Lab) -> Self {
         let appliance = Appliance::start(&lab).await;
         let server = PluginServer::start("server", &appliance, None).await;
         server.register(&appliance, "onprem").await;
@@ -109,6 +106,25 @@ impl Setting {
         let told = self.appliance.hdm(&["-o", "json", "status"]).await.ok().json();
         told["migrations"].as_array().or(told.as_array()).cloned().unwrap_or_default()
     }
+}
+
+/// What both sites have beside the usual: users, the Client, and a link.
+fn extra(version: &str) -> Value {
+    let user = |name: &str| json!({"name": name, "password": PASSWORD, "groups": []});
+    json!({
+        "version": version,
+        "client": {"dir": concat!(env!("CARGO_MANIFEST_DIR"), "/../lab/client")},
+        "link": {},
+        "users": [user(OLGA), user(VERA)],
+        "roles": [
+            {"name": "HDM user", "privileges": ["HDM.View", "HDM.Migrate"]},
+            {"name": "HDM viewer", "privileges": ["HDM.View"]}
+        ],
+        "permissions": [
+            {"path": "/DC0/vm/Prod", "principal": OLGA, "role": "HDM user", "propagate": true},
+            {"path": "/", "principal": VERA, "role": "HDM viewer", "propagate": true}
+        ]
+    })
 }
 
 /// A node of the tree of VMs.
