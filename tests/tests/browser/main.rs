@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod faults;
+mod languages;
 mod looks;
 mod proxy;
 mod users;
