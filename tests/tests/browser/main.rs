@@ -5,6 +5,7 @@
 
 mod bench;
 mod faults;
+mod languages;
 mod looks;
 mod proxy;
 mod users;

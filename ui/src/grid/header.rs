@@ -69,7 +69,8 @@ fn Title<R: Row>(state: State<R>, column: Column<R>, at: usize) -> impl IntoView
     } else {
         // A column of buttons is as narrow as they are: its name is for screen readers.
         let class = if interactive { "clr-sr-only" } else { "hdm-cell-text" };
-        view! { <span class=class>{title}</span> }.into_any()
+        let whole = (!interactive).then(|| title.clone());
+        view! { <span class=class title=whole>{title}</span> }.into_any()
     };
     view! {
         <div

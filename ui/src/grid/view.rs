@@ -278,7 +278,19 @@ fn on_key<R: Row>(event: &web_sys::KeyboardEvent, root: NodeRef<html::Div>, stat
         }
     }
     state.active.set((row_key, to.column));
-    request_animation_frame(move || focus_active(&root));
+    request_animation_frame(move || {
+        focus_active(&root);
+        show_active(&root);
+    });
+}
+
+/// Scrolls to the cell that has the table's focus: sideways, and to the table itself if that is out of sight.
+fn show_active(root: &web_sys::HtmlElement) {
+    let Ok(Some(cell)) = root.query_selector("[data-active]") else { return };
+    let options = web_sys::ScrollIntoViewOptions::new();
+    options.set_block(web_sys::ScrollLogicalPosition::Nearest);
+    options.set_inline(web_sys::ScrollLogicalPosition::Nearest);
+    cell.scroll_into_view_with_scroll_into_view_options(&options);
 }
 
 /// Selects or deselects the row with the focus; says whether there was one.
