@@ -51,17 +51,24 @@ pub fn VirtualMachines(wizard: Wizard) -> impl IntoView {
     });
     // What was right-clicked is looked for first, and stays there while others are chosen.
     let first = wizard.draft.with_untracked(|draft| draft.chosen.clone());
-    let rows = Memo::new_with_compare(
-        move |_| -> Rows<Choice> {
-            let (search, only) = (search.get(), only_selected.get());
+    let sorted = Memo::new_with_compare(
+        move |_| {
             let mut vms: Vec<Arc<VmView>> = wizard.vms.with(|vms| vms.values().cloned().collect());
             sort(&mut vms);
             vms.sort_by_key(|vm| !first.contains(&vm.vm.moid));
+            vms
+        },
+        |_, _| true,
+    );
+    let rows = Memo::new_with_compare(
+        move |_| -> Rows<Choice> {
+            let (search, only) = (search.get(), only_selected.get());
             let draft = wizard.draft.get();
-            let shown = vms.into_iter().filter(|vm| {
+            let shown = |vm: &&Arc<VmView>| {
                 (!only || draft.chosen.contains(&vm.vm.moid)) && matches(&search, &[&vm.name, &vm.path])
-            });
-            Arc::new(shown.map(|vm| Arc::new(Choice { become_: draft.effective(&vm), vm })).collect())
+            };
+            let choice = |vm: &Arc<VmView>| Arc::new(Choice { become_: draft.effective(vm), vm: vm.clone() });
+            sorted.with(|vms| Arc::new(vms.iter().filter(shown).map(choice).collect()))
         },
         |_, _| true,
     );
