@@ -116,7 +116,10 @@ fn test_go() -> Done {
 fn test_rust() -> Done {
     let features = ["--workspace", "--features", "hdm/failpoints"];
     run_command(cargo().arg("build").args(features))?;
-    run_command(with_lab(cargo().arg("test").args(features)).env("HDM_BIN", target().join("debug/hdm")))
+    // One run shows everything that fails.
+    let mut tests = cargo();
+    tests.args(["test", "--no-fail-fast"]).args(features).env("HDM_BIN", target().join("debug/hdm"));
+    run_command(with_lab(&mut tests))
 }
 
 /// `cargo xtask screens`: pictures of every page and step, in light and dark and two sizes, from a live lab.

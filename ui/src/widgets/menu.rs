@@ -35,7 +35,7 @@ impl MenuEntry {
     }
 }
 
-/// A button with a menu. Opened by click, Enter or arrow down; arrow keys move, Escape closes.
+/// A button with a menu. Opened by click, Enter or space; arrow keys move, Escape closes.
 #[component]
 pub fn Menu(
     /// The button's name.
@@ -96,6 +96,14 @@ pub fn Menu(
         event.stop_propagation();
         move_focus(list, to);
     };
+    // A key that comes before the menu has the focus is for the menu, and not for the table around it.
+    let on_button_key = move |event: web_sys::KeyboardEvent| {
+        if opened.with_untracked(Option::is_some)
+            && matches!(event.key().as_str(), "ArrowDown" | "ArrowUp" | "Home" | "End" | "Escape")
+        {
+            on_key(event);
+        }
+    };
     let on_focus_out = move |event: web_sys::FocusEvent| {
         let to = event.related_target().and_then(|to| to.dyn_into::<web_sys::Node>().ok());
         let inside = list.get_untracked().is_some_and(|list| list.contains(to.as_ref()));
@@ -138,6 +146,7 @@ pub fn Menu(
             aria-expanded=move || opened.with(Option::is_some).to_string()
             tabindex=tabindex
             data-focus=""
+            on:keydown=on_button_key
             on:click=move |event| {
                 event.stop_propagation();
                 if opened.with_untracked(Option::is_some) { close(true) } else { open() }
