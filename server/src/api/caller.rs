@@ -123,17 +123,31 @@ impl Caller {
         objects: impl IntoIterator<Item = &'a MoRef>,
         privilege: Privilege,
     ) -> Result<HashSet<MoRef>, Failure> {
-        let wanted = usual(privilege);
+        let held = self.held(objects, usual(privilege)).await?;
+        Ok(held.into_iter().filter(|(_, mask)| mask.has(privilege)).map(|(object, _)| object).collect())
+    }
+
+    /// What the user holds on each of these objects, of what is `wanted`; of what is gone as in [`Self::holding`].
+    pub async fn held<'a>(
+        &self,
+        objects: impl IntoIterator<Item = &'a MoRef>,
+        wanted: Mask,
+    ) -> Result<HashMap<MoRef, Mask>, Failure> {
         let rights = self.rights(objects, wanted).await?;
-        let holds = |answer: &Answer| matches!(answer, Answer::Holds(mask) if mask.has(privilege));
         let gone = if rights.values().any(|answer| *answer == Answer::Gone) {
             let root = self.root().await?;
-            self.rights([&root], wanted).await?.get(&root).is_some_and(holds)
+            match self.rights([&root], wanted).await?.get(&root) {
+                Some(Answer::Holds(mask)) => *mask,
+                _ => Mask::NONE,
+            }
         } else {
-            false
+            Mask::NONE
         };
-        let permitted = |answer: &Answer| holds(answer) || *answer == Answer::Gone && gone;
-        Ok(rights.into_iter().filter(|(_, answer)| permitted(answer)).map(|(object, _)| object).collect())
+        let mask = |answer| match answer {
+            Answer::Holds(mask) => mask,
+            Answer::Gone => gone,
+        };
+        Ok(rights.into_iter().map(|(object, answer)| (object, mask(answer))).collect())
     }
 
     /// Whether the user holds a privilege on one object.
@@ -226,6 +240,6 @@ impl Caller {
 
 /// What is asked about together: nearly every request is about one of these two, and asking about both costs
 /// what asking about one does.
-fn usual(privilege: Privilege) -> Mask {
+pub fn usual(privilege: Privilege) -> Mask {
     Mask::of(|p| p == privilege || p == Privilege::View || p == Privilege::Migrate)
 }

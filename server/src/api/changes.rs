@@ -1,6 +1,6 @@
 //! `GET api/changes`: what has changed since the page asked last.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,9 +12,11 @@ use hdm_shared::migration::MigrationView;
 use hdm_shared::plugin::{Privilege, VisibleChanges};
 use hdm_vsphere::MoRef;
 
+use super::caller::usual;
 use super::{Caller, cluster, no_parameter, number, parameters, reply, vm};
 use crate::changes::Cursor;
 use crate::problem::Failure;
+use crate::session::rights::Mask;
 
 /// How long a page waits for a change that another instance has told it of already.
 const CATCH_UP: Duration = Duration::from_secs(2);
@@ -63,10 +65,16 @@ pub async fn show(
 
 /// What a user may do with some VMs.
 struct Permitted {
-    seen: HashSet<MoRef>,
-    movable: HashSet<MoRef>,
-    /// The scope of both.
+    held: HashMap<MoRef, Mask>,
+    /// The scope of that.
     scope: i64,
+}
+
+impl Permitted {
+    fn has(&self, view: &MigrationView, privilege: Privilege) -> bool {
+        let vm = MoRef::new("VirtualMachine", &view.vm.moid);
+        self.held.get(&vm).is_some_and(|held| held.has(privilege))
+    }
 }
 
 /// Which of the VMs the user sees and may move. While it is found out, another frame may find out that
@@ -76,12 +84,11 @@ async fn permitted(caller: &Caller, vms: &BTreeSet<MoRef>) -> Result<Permitted, 
     let mut asked = 0;
     loop {
         let before = rights.scope();
-        let seen = caller.holding(vms, Privilege::View).await?;
-        let movable = caller.holding(vms, Privilege::Migrate).await?;
+        let held = caller.held(vms, usual(Privilege::View)).await?;
         asked += 1;
         // The scope from before is never wrong: at worst the page is told everything once more.
         if rights.scope() == before || asked == MAX_ASKED {
-            return Ok(Permitted { seen, movable, scope: Cursor::new(0, before).scope });
+            return Ok(Permitted { held, scope: Cursor::new(0, before).scope });
         }
     }
 }
@@ -101,11 +108,12 @@ async fn page(caller: &Caller, wanted: &Wanted) -> Result<VisibleChanges, Failur
     };
     // Asked about all, not only what is new: a privilege that is gone is noticed by that.
     let vms: BTreeSet<MoRef> = ours.iter().map(|view| MoRef::new("VirtualMachine", &view.vm.moid)).collect();
-    let Permitted { seen, movable, scope } = permitted(caller, &vms).await?;
+    let permitted = permitted(caller, &vms).await?;
+    let scope = permitted.scope;
     let visible = |view: &MigrationView| {
         view.vm.vcenter == caller.session.vcenter.id
             && wanted.is_about(view)
-            && seen.contains(&MoRef::new("VirtualMachine", &view.vm.moid))
+            && permitted.has(view, Privilege::View)
     };
     let memory = feed.memory();
     let appliance = caller.app.upstream.state();
@@ -116,7 +124,7 @@ async fn page(caller: &Caller, wanted: &Wanted) -> Result<VisibleChanges, Failur
         return Ok(VisibleChanges { page, view_only: Vec::new() });
     }
     let told = memory.since(from.at, wanted.since <= 0 || from.scope != scope, visible);
-    let fixed = |view: &&Arc<MigrationView>| !movable.contains(&MoRef::new("VirtualMachine", &view.vm.moid));
+    let fixed = |view: &&Arc<MigrationView>| !permitted.has(view, Privilege::Migrate);
     let view_only = told.migrations.iter().filter(fixed).map(|view| view.id).collect();
     let page = ChangePage {
         cursor: Cursor::new(told.cursor, scope).number(),
