@@ -165,6 +165,16 @@ async fn a_task_that_runs_on_it() {
     nothing_was_done(&lab).await;
 }
 
+/// Whoever plays the other user here is no user of the vCenter's, and waits for a task all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_labs_other_user_waits_for_a_slow_task() {
+    let lab = Lab::start(json!([vm("vm-00", &[1])])).await;
+    let late = json!({"on": {"method": "ReconfigVM_Task"}, "do": {"task": "late", "delay_ms": 1_000}});
+    let fault = lab.onprem.arm(late).await;
+    lab.onprem.post("/vms/vm-00/act", json!({"do": "reconfigure"})).await;
+    assert_eq!(lab.onprem.fired(&fault).await, 1);
+}
+
 /// What one request was promised another cannot have: space, name, address, and the VM itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_promised_to_another() {
