@@ -25,13 +25,8 @@ const (
 
 // ownLabels are vCenter's texts of tasks that vcsim calls otherwise than vCenter.
 var ownLabels = map[string]string{
-	"VirtualMachine.reconfigVm":             "Reconfigure virtual machine",
-	"VirtualMachine.removeSnapshot":         "Delete virtual machine snapshot",
-	"VirtualMachine.destroy":                "Delete virtual machine",
-	"VirtualMachine.powerOn":                "Power On virtual machine",
-	"VirtualMachine.powerOff":               "Power Off virtual machine",
-	"VirtualMachine.consolidateDisks":       "Consolidate virtual machine disk files",
-	"VirtualMachineSnapshot.removeSnapshot": "Delete virtual machine snapshot",
+	"VirtualMachine.reconfigVm":     "Reconfigure virtual machine",
+	"VirtualMachine.removeSnapshot": "Delete virtual machine snapshot",
 }
 
 type taskEntry struct {
