@@ -60,16 +60,20 @@ async fn a_plugin_server_that_restarts_is_found_again_and_a_reload_keeps_the_pla
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_that_has_ended_is_told_and_shows_nothing_new() {
-    let s = Setting::new(json!([vm("one", &[1])])).await;
+async fn a_session_of_the_client_that_has_ended_is_told_and_shows_nothing_new() {
+    let mut s = Setting::new(json!([vm("one", &[1])])).await;
     let mut browser = s.browser(ADMINISTRATOR).await;
-    browser.expect(&["Failed to load resource", "401", "403"]);
+    browser.expect(&["Failed to load resource", "401", "403", "502", "503"]);
     s.open_cluster(&browser).await;
+    browser.read("No migration is in progress").await;
     s.lab.onprem.delete("/client/sessions").await;
-    // Another page asks for a session of its own, with a token that is worth nothing any more.
-    browser.driver().refresh().await.unwrap();
-    browser.client().await;
-    browser.see(&id("login-user")).await;
+    // Without a restart the page would notice when it renews its own session, minutes later.
+    s.server.kill().await;
+    s.server.start_process().await;
+    browser.read("Your session in the vSphere Client has ended.").await;
+    let moved = s.appliance.migrate("one", &[]).await;
+    s.appliance.settled(&moved).await;
+    assert!(!browser.reads("Migrated to cloud").await, "{}", browser.words().await);
     browser.clean().await;
 }
 
