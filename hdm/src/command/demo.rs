@@ -26,6 +26,8 @@ const APPLIANCE: &str = "appliance";
 const SERVER: &str = "server";
 /// How long a guest may take to boot without hardware help.
 const BOOT: Duration = Duration::from_secs(120);
+/// Between two questions whether something is up.
+const PAUSE: Duration = Duration::from_millis(200);
 /// How long a part of HDM may take until it answers.
 const START: Duration = Duration::from_secs(30);
 
@@ -121,14 +123,8 @@ async fn start_appliance(dir: &Path) -> Result<(Client, std::path::PathBuf), Fai
         }
     });
     let client = Client::open(Some(profile.clone()))?;
-    let deadline = Instant::now() + START;
-    loop {
-        match client.get::<Vec<VcenterView>>("/vcenters").await {
-            Ok(_) => return Ok((client, profile)),
-            Err(error) if Instant::now() > deadline => return Err(error),
-            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-        }
-    }
+    until(START, async || client.get::<Vec<VcenterView>>("/vcenters").await).await?;
+    Ok((client, profile))
 }
 
 /// Makes a plugin server, runs it in this process, and registers it with `onprem`.
@@ -152,15 +148,8 @@ async fn register(client: &Client, dir: &Path, pages: &Path) -> Result<(), Failu
         thumbprint: Some(thumbprint.to_string()),
         admin_email: None,
     };
-    let deadline = Instant::now() + START;
-    loop {
-        let registered = client.put::<RegistrationView>("/vcenters/onprem/plugin", &asked).await;
-        match registered {
-            Ok(_) => return Ok(()),
-            Err(error) if Instant::now() > deadline => return Err(error),
-            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-        }
-    }
+    until(START, async || client.put::<RegistrationView>("/vcenters/onprem/plugin", &asked).await).await?;
+    Ok(())
 }
 
 /// An address where nobody listens yet.
@@ -200,16 +189,21 @@ async fn start(client: &Client, vm: &str, power_on: bool) -> Result<Vec<Migratio
 
 /// Runs a command in the guest, once it is up.
 async fn exec(site: &Site, command: &str) -> Result<String, Failure> {
-    let deadline = Instant::now() + BOOT;
+    let body = json!({"command": command, "timeout_ms": 10_000});
+    let answer = until(BOOT, async || site.post(&format!("/vms/{GUEST}/exec"), &body).await).await?;
+    if answer["code"] != 0 {
+        return Err(Failure::Other(format!("'{command}' failed in the guest: {answer}")));
+    }
+    Ok(answer["stdout"].as_str().unwrap_or_default().to_owned())
+}
+
+/// Asks again and again until it goes well, for so long at most.
+async fn until<T>(patience: Duration, ask: impl AsyncFn() -> Result<T, Failure>) -> Result<T, Failure> {
+    let deadline = Instant::now() + patience;
     loop {
-        let body = json!({"command": command, "timeout_ms": 10_000});
-        match site.post(&format!("/vms/{GUEST}/exec"), &body).await {
-            Ok(answer) if answer["code"] == 0 => {
-                return Ok(answer["stdout"].as_str().unwrap_or_default().to_owned());
-            }
-            Ok(answer) => return Err(Failure::Other(format!("'{command}' failed in the guest: {answer}"))),
-            Err(error) if Instant::now() > deadline => return Err(error),
-            Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
+        match ask().await {
+            Err(_) if Instant::now() < deadline => tokio::time::sleep(PAUSE).await,
+            end => return end,
         }
     }
 }
