@@ -23,6 +23,8 @@ pub mod problem;
 pub mod queue;
 pub mod retry;
 pub mod sample;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod vcenter;
 pub mod vm;
 

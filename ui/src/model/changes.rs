@@ -109,9 +109,7 @@ impl Source {
 pub(crate) mod samples {
     //! Migrations for tests.
     #![allow(clippy::unwrap_used, reason = "tests")]
-    use hdm_shared::ObjectId;
     use hdm_shared::changes::ChangePage;
-    use hdm_shared::display::MigrationKind;
     use hdm_shared::migration::MigrationState;
 
     use super::*;
@@ -121,39 +119,12 @@ pub(crate) mod samples {
     }
 
     pub fn migration(number: u8, state: MigrationState) -> MigrationView {
+        let (moid, name) = (format!("vm-{number}"), format!("web-{number:02}"));
         MigrationView {
-            id: id(number),
-            vm: ObjectId { vcenter: "onprem".parse().unwrap(), moid: format!("vm-{number}") },
-            kind: MigrationKind::Cold,
-            vm_name: format!("web-{number:02}"),
-            source_cluster: "C0".into(),
-            source_cluster_id: "domain-c8".into(),
-            cloud: "cloud".parse().unwrap(),
-            target_name: format!("web-{number:02}"),
-            target_vm: None,
             state,
-            step: None,
-            step_label: None,
-            steps_done: 0,
-            steps_total: 12,
-            committed: false,
-            queue_position: None,
-            attempt: 1,
-            attempts_max: 3,
-            waiting_for: None,
-            waiting_since: None,
-            disks: Vec::new(),
-            estimate: None,
-            dismissed: false,
-            cancel_requested: false,
-            task: None,
-            error: None,
-            warnings: Vec::new(),
-            question: None,
+            source_cluster_id: "domain-c8".into(),
             requested_by: "VSPHERE.LOCAL\\Administrator".into(),
-            created_at: Timestamp::UNIX_EPOCH,
-            started_at: None,
-            ended_at: None,
+            ..hdm_shared::testing::migration(id(number), &moid, &name)
         }
     }
 
