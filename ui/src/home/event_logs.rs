@@ -16,7 +16,7 @@ use crate::model::table::{Order, SortKey, matches};
 use crate::page::live::Live;
 use crate::page::memory;
 use crate::page::unread::{Unread, UnreadAlerts};
-use crate::widgets::form::{Choice, Select};
+use crate::widgets::form::{Choice, Search, Select};
 use crate::widgets::{Empty, Exports, Icon, Loading, Unknown};
 
 /// How often new events are asked for.
@@ -227,15 +227,7 @@ pub(super) fn EventLogs() -> impl IntoView {
                     on_choice=move |word| severity.set(word)
                 />
                 <span class="hdm-count" role="status">{count}</span>
-                <input
-                    type="search"
-                    class="clr-input hdm-search"
-                    aria-label=t::common::search()
-                    placeholder=t::common::search()
-                    maxlength="100"
-                    prop:value=search
-                    on:input=move |event| search.set(event_target_value(&event))
-                />
+                <Search text=search/>
                 <button
                     type="button"
                     class="btn btn-icon btn-link btn-sm hdm-icon-button"

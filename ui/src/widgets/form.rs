@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use crate::i18n::t;
+
 /// One choice of a [`Select`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
@@ -53,6 +55,22 @@ pub fn Input(
                 wrong.get().then(|| view! { <span id=error_id.clone() class="hdm-short">{error.clone()}</span> })
             }}
         </div>
+    }
+}
+
+/// What a list is searched for.
+#[component]
+pub fn Search(text: RwSignal<String>) -> impl IntoView {
+    view! {
+        <input
+            type="search"
+            class="clr-input hdm-search"
+            aria-label=t::common::search()
+            placeholder=t::common::search()
+            maxlength="100"
+            prop:value=text
+            on:input=move |event| text.set(event_target_value(&event))
+        />
     }
 }
 

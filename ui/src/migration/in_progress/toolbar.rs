@@ -18,6 +18,7 @@ use crate::model::selection::Selection;
 use crate::page::context::Context;
 use crate::page::live::{self, Live};
 use crate::page::prefs::Prefs;
+use crate::widgets::form::Search;
 use crate::widgets::{Exports, Icon, Menu};
 
 /// The bar above the table.
@@ -111,15 +112,7 @@ pub(super) fn Toolbar(
                         }
                     })
             }}
-            <input
-                type="search"
-                class="clr-input hdm-search"
-                aria-label=t::common::search()
-                placeholder=t::common::search()
-                maxlength="100"
-                prop:value=filter.search
-                on:input=move |event| filter.search.set(event_target_value(&event))
-            />
+            <Search text=filter.search/>
             <button
                 type="button"
                 class="btn btn-icon btn-link btn-sm hdm-icon-button"

@@ -23,7 +23,7 @@ use crate::page::context::Context;
 use crate::page::memory;
 use crate::page::prefs::Prefs;
 use crate::page::unread::UnreadAlerts;
-use crate::widgets::form::{Choice, Select};
+use crate::widgets::form::{Choice, Search, Select};
 use crate::widgets::state_label::state_words;
 use crate::widgets::{Empty, Exports, Icon, Loading, Menu, Question, Toggle, Unknown};
 
@@ -179,15 +179,7 @@ pub fn Summary() -> impl IntoView {
                     entries=move |()| for_csv.with_value(|all| prefs.column_entries(TABLE, all))
                 />
                 <span class="hdm-count" role="status">{count}</span>
-                <input
-                    type="search"
-                    class="clr-input hdm-search"
-                    aria-label=t::common::search()
-                    placeholder=t::common::search()
-                    maxlength="100"
-                    prop:value=search
-                    on:input=move |event| search.set(event_target_value(&event))
-                />
+                <Search text=search/>
             </div>
             <div class="hdm-split">
                 {move || {
