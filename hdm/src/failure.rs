@@ -53,7 +53,7 @@ impl Failure {
             (Self::Refused(problem), Output::Table) => {
                 eprintln!("hdm: {}", problem.detail);
                 for finding in &problem.findings {
-                    eprintln!("  {}: {} {}", finding.object, finding.message, finding.remedy);
+                    eprintln!("  {}: {}", finding.object, crate::output::finding(finding));
                 }
             }
             _ => eprintln!("hdm: {self}"),

@@ -1,6 +1,7 @@
 //! Tables for people, JSON for scripts.
 
 use comfy_table::{ContentArrangement, Table, presets};
+use hdm_shared::problem::Finding;
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -25,6 +26,49 @@ pub fn print(table: &Table) {
     for line in table.to_string().lines() {
         println!("{}", line.strip_prefix(' ').unwrap_or(line).trim_end());
     }
+}
+
+/// What was checked, a line each.
+pub fn checks(passed: &[String], findings: &[Finding]) {
+    for passed in passed {
+        println!("ok       {passed}");
+    }
+    for found in findings {
+        println!("{}  {}", severity(found), finding(found));
+    }
+}
+
+/// How much a finding matters, in one word.
+pub fn severity(finding: &Finding) -> &'static str {
+    if finding.blocks() { "BLOCKED" } else { "warning" }
+}
+
+/// A finding as sentences: what it is, what to do, and where the command line says it.
+pub fn finding(finding: &Finding) -> String {
+    let remedy = match option(&finding.code) {
+        Some(option) => format!("{} ({option}).", finding.remedy.trim_end_matches('.')),
+        None => finding.remedy.clone(),
+    };
+    format!("{} {remedy}", finding.message)
+}
+
+/// The option or command that mends what a finding is about.
+fn option(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "network-unmapped" => "--network SOURCE=TARGET",
+        "mac-in-use" | "mac-reserved" => "--mac new",
+        "name-unusable" | "name-taken" | "name-reserved" => "--rename",
+        "powered-on" => "--shutdown guest, --shutdown hard",
+        "already-moving" => "hdm cancel",
+        "vm-unknown" | "vm-needed" | "vm-missing" => "hdm vms lists them",
+        "cluster-unknown" | "cluster-needed" => "hdm clouds lists them, --cluster names one",
+        "host-unknown" => "hdm clouds lists them, --host names one",
+        "pool-unknown" => "hdm clouds lists them, --pool names one",
+        "datastore-unknown" | "datastore-needed" => "hdm clouds lists them, --datastore names one",
+        "folder-unknown" => "hdm clouds lists them, --folder names one by its path",
+        "network-unknown" => "hdm clouds lists them, --network SOURCE=TARGET names them",
+        _ => return None,
+    })
 }
 
 /// A size for people: binary units, three digits.
@@ -62,7 +106,17 @@ fn duration(seconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{bytes, range};
+    use super::*;
+
+    #[test]
+    fn a_finding_names_the_option_that_mends_it() {
+        let found = |code| Finding::blocker(code, "web", "The name 'web' is taken.", "Give it another name.");
+        assert_eq!(
+            finding(&found("name-taken")),
+            "The name 'web' is taken. Give it another name (--rename)."
+        );
+        assert_eq!(finding(&found("template")), "The name 'web' is taken. Give it another name.");
+    }
 
     #[test]
     fn a_range_of_times_is_one_time_if_its_ends_look_the_same() {

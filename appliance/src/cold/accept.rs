@@ -169,12 +169,7 @@ async fn prepare(cold: &Cold, request: &BatchRequest) -> Result<(Site, Site, Vec
     let view = from.inventory.snapshot();
     let candidates: Vec<Candidate<'_>> =
         view.vms.values().map(|vm| Candidate { object: &vm.vm, name: &vm.name, path: &vm.path }).collect();
-    let sought = Sought {
-        code: "vm",
-        what: "virtual machine",
-        place: from.id.as_str(),
-        help: "`hdm vms` lists those there are",
-    };
+    let sought = Sought { code: "vm", what: "virtual machine", place: from.id.as_str() };
     let picked: Vec<(BatchItem, Result<MoRef, Finding>)> = request
         .items
         .iter()

@@ -78,12 +78,7 @@ pub fn resolve(
 }
 
 fn cluster(view: &InventoryView, vcenter: &str, asked: Option<&str>) -> Result<Named, Finding> {
-    let sought = Sought {
-        code: "cluster",
-        what: "cluster",
-        place: vcenter,
-        help: "`hdm clouds` lists them, --cluster names one",
-    };
+    let sought = Sought { code: "cluster", what: "cluster", place: vcenter };
     let all: Vec<Candidate<'_>> = view
         .clusters
         .values()
@@ -102,12 +97,7 @@ fn choose(sought: Sought<'_>, asked: Option<&str>, all: &[Candidate<'_>]) -> Res
 
 fn named_host(view: &InventoryView, cluster: &ClusterSummary, asked: &str) -> Result<Named, Finding> {
     let place = format!("cluster '{}'", cluster.name);
-    let sought = Sought {
-        code: "host",
-        what: "host",
-        place: &place,
-        help: "`hdm clouds` lists those that can be used",
-    };
+    let sought = Sought { code: "host", what: "host", place: &place };
     // A host of another cluster is told by admission, which can say more than that it is unknown.
     let all: Vec<Candidate<'_>> =
         view.hosts.values().map(|h| Candidate { object: &h.host, name: &h.name, path: &h.name }).collect();
@@ -116,12 +106,7 @@ fn named_host(view: &InventoryView, cluster: &ClusterSummary, asked: &str) -> Re
 
 fn pool(view: &InventoryView, cluster: &ClusterSummary, asked: Option<&str>) -> Result<Named, Finding> {
     let place = format!("cluster '{}'", cluster.name);
-    let sought = Sought {
-        code: "pool",
-        what: "resource pool",
-        place: &place,
-        help: "`hdm clouds` lists them, --pool names one",
-    };
+    let sought = Sought { code: "pool", what: "resource pool", place: &place };
     let Some(asked) = asked else {
         let root = cluster.root_pool.as_ref().and_then(|root| view.pools.get(root));
         let root: Vec<Candidate<'_>> =
@@ -165,12 +150,7 @@ pub fn pool_path(view: &InventoryView, pool: &MoRef) -> String {
 
 fn datastore(view: &InventoryView, cluster: &ClusterSummary, asked: Option<&str>) -> Result<Named, Finding> {
     let place = format!("cluster '{}'", cluster.name);
-    let sought = Sought {
-        code: "datastore",
-        what: "datastore",
-        place: &place,
-        help: "`hdm clouds` lists them, --datastore names one",
-    };
+    let sought = Sought { code: "datastore", what: "datastore", place: &place };
     let in_datacenter = |d: &&Arc<hdm_vsphere::DatastoreSummary>| {
         d.datacenter.is_none() || cluster.datacenter.is_none() || d.datacenter == cluster.datacenter
     };
@@ -222,12 +202,7 @@ fn folder(
     cluster: &ClusterSummary,
     asked: Option<&str>,
 ) -> Result<Named, Finding> {
-    let sought = Sought {
-        code: "folder",
-        what: "VM folder",
-        place: vcenter,
-        help: "`hdm clouds` lists them, --folder names one by its path",
-    };
+    let sought = Sought { code: "folder", what: "VM folder", place: vcenter };
     let of = |wanted: &dyn Fn(&hdm_vsphere::FolderSummary) -> bool| -> Vec<Candidate<'_>> {
         view.folders
             .values()
@@ -262,12 +237,7 @@ fn map_networks(
     asked: &BTreeMap<String, String>,
     used: &BTreeSet<String>,
 ) -> Result<BTreeMap<String, Named>, Vec<Finding>> {
-    let sought = Sought {
-        code: "network",
-        what: "network",
-        place: vcenter,
-        help: "`hdm clouds` lists them, --network SOURCE=TARGET names them",
-    };
+    let sought = Sought { code: "network", what: "network", place: vcenter };
     let all: Vec<Candidate<'_>> = view
         .networks
         .values()

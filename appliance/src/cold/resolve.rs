@@ -29,8 +29,6 @@ pub struct Sought<'a> {
     pub what: &'static str,
     /// Where is looked, such as the vCenter `onprem`; an id may have it in front, as in `onprem:vm-2`.
     pub place: &'a str,
-    /// The option or command that helps, such as `hdm vms lists them`.
-    pub help: &'static str,
 }
 
 /// Finds the one object that `asked` means.
@@ -61,13 +59,13 @@ pub fn only<'a>(sought: Sought<'_>, candidates: &[Candidate<'a>]) -> Result<Cand
             &format!("{}-missing", sought.code),
             sought.place,
             format!("{} has no {} that could be used.", sought.place, sought.what),
-            format!("Make one there, or choose another place; {}.", sought.help),
+            "Make one there, or choose another place.",
         )),
         many => Err(Finding::blocker(
             &format!("{}-needed", sought.code),
             sought.place,
             format!("No {} was named, and {} has {}: {}.", sought.what, sought.place, many.len(), list(many)),
-            format!("Name one; {}.", sought.help),
+            "Name one.",
         )),
     }
 }
@@ -96,12 +94,7 @@ fn unknown(sought: Sought<'_>, asked: &str, candidates: &[Candidate<'_>]) -> Fin
     if message.ends_with('?') {
         message.push_str(" Names are compared exactly.");
     }
-    Finding::blocker(
-        &format!("{}-unknown", sought.code),
-        asked,
-        message,
-        format!("Check the name; {}.", sought.help),
-    )
+    Finding::blocker(&format!("{}-unknown", sought.code), asked, message, "Check the name.")
 }
 
 /// The candidates by path, with ids, at most [`LISTED`].
@@ -119,8 +112,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
-    const VM: Sought<'_> =
-        Sought { code: "vm", what: "virtual machine", place: "onprem", help: "`hdm vms` lists them" };
+    const VM: Sought<'_> = Sought { code: "vm", what: "virtual machine", place: "onprem" };
 
     fn objects() -> Vec<(MoRef, &'static str, &'static str)> {
         [
@@ -166,7 +158,7 @@ mod tests {
     fn an_unknown_name_says_what_there_is_and_where_to_look() {
         let finding = ask("nobody").unwrap_err();
         assert_eq!(finding.code, "vm-unknown");
-        assert!(finding.message.contains("/DC0/vm/Prod/web") && finding.remedy.contains("hdm vms"));
+        assert!(finding.message.contains("/DC0/vm/Prod/web"));
         assert!(ask("WEB").unwrap_err().message.contains("Did you mean"));
     }
 

@@ -101,8 +101,7 @@ fn show_plan(output: Output, plan: &Plan) -> Result<(), Failure> {
                 println!("  {what:<10} {place}");
             }
             for finding in &vm.findings {
-                let word = if finding.blocks() { "BLOCKED" } else { "warning" };
-                println!("  {word}    {} {}", finding.message, finding.remedy);
+                println!("  {}    {}", output::severity(finding), output::finding(finding));
             }
         }
     }

@@ -67,7 +67,7 @@ pub async fn register(
     if output == Output::Json {
         return output::json(&view);
     }
-    findings(&view);
+    output::checks(&view.passed, &view.findings);
     println!(
         "The plug-in is registered with '{vcenter}': {}, version {}. Log in to the vSphere Client again to see it.",
         view.manifest_url.unwrap_or_default(),
@@ -109,7 +109,7 @@ pub async fn status(
     if output == Output::Json {
         output::json(&Status { registration: &view, fetched })?;
     } else {
-        findings(&view);
+        output::checks(&view.passed, &view.findings);
         match &view.manifest_url {
             None => println!("No plug-in is registered with '{vcenter}'; `hdm register` registers it."),
             Some(url) => {
@@ -127,16 +127,6 @@ pub async fn status(
 
 fn path(vcenter: &str) -> Result<String, Failure> {
     Ok(format!("/vcenters/{}/plugin", vcenter_id(vcenter)?))
-}
-
-fn findings(view: &RegistrationView) {
-    for passed in &view.passed {
-        println!("ok       {passed}");
-    }
-    for finding in &view.findings {
-        let word = if finding.blocks() { "BLOCKED" } else { "warning" };
-        println!("{word}  {} {}", finding.message, finding.remedy);
-    }
 }
 
 async fn fetches(server_metrics: &str) -> Result<ManifestFetches, String> {

@@ -84,7 +84,7 @@ fn show_one(view: &MigrationView, log: &[LogLine]) {
         }
     }
     for finding in &view.warnings {
-        println!("warning    {} {}", finding.message, finding.remedy);
+        println!("warning    {}", output::finding(finding));
     }
     println!("log");
     for line in log {

@@ -119,17 +119,7 @@ async fn check(client: &Client, output: Output, name: &str) -> Result<(), Failur
     if output == Output::Json {
         output::json(&check)?;
     } else {
-        for passed in &check.passed {
-            println!("ok       {passed}");
-        }
-        for finding in &check.findings {
-            println!(
-                "{}  {} {}",
-                if finding.blocks() { "BLOCKED" } else { "warning" },
-                finding.message,
-                finding.remedy
-            );
-        }
+        output::checks(&check.passed, &check.findings);
     }
     match check.findings.iter().filter(|f| Finding::blocks(f)).count() {
         0 => Ok(()),

@@ -29,7 +29,7 @@ pub async fn run(client: &Client, output: Output, asked: Vms) -> Result<(), Fail
     let mut obstacles = Vec::new();
     for vm in page.vms {
         let blocking = vm.findings.iter().filter(|finding| finding.blocks());
-        let lines: Vec<String> = blocking.map(|f| format!("  {} {}", f.message, f.remedy)).collect();
+        let lines: Vec<String> = blocking.map(|f| format!("  {}", output::finding(f))).collect();
         if !lines.is_empty() {
             obstacles.push(format!("{}\n{}", vm.path, lines.join("\n")));
         }

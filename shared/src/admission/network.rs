@@ -62,7 +62,7 @@ fn networks(vm: &SourceVm, target: &TargetFacts) -> Vec<Finding> {
                     "No target network was named for '{network}', which '{}' of '{name}' uses.",
                     nic.label
                 ),
-                format!("Name one: --network '{network}=NETWORK'."),
+                "Say which network of the target takes its place.",
             )),
             Some(choice) if !choice.seen => found.push(Finding::blocker(
                 "network-not-seen",
@@ -85,8 +85,9 @@ pub fn check_macs(
     reservations: &Reservations,
 ) -> Vec<Finding> {
     let name = vm.name.as_str();
-    let remedy = "Let the target generate new addresses (--mac new), or change the other one.";
-    let who = "Let the target generate new addresses (--mac new), or change the other one, which the appliance's log names.";
+    let remedy = "Let the target generate new addresses, or change the other one.";
+    let who =
+        "Let the target generate new addresses, or change the other one, which the appliance's log names.";
     let mut found = Vec::new();
     for nic in vm.nics.iter().filter(|n| !n.mac.is_empty()) {
         let mac = nic.mac.as_str();

@@ -60,9 +60,7 @@ pub fn check(vm: &SourceVm, options: &ColdOptions) -> Vec<Finding> {
             "name-unusable",
             name,
             format!("'{target}' cannot be the name of the copy of '{name}'."),
-            format!(
-                "Choose a name of 1 to {MAX_NAME_CHARS} characters without \"hdm\" and \"..\" (--rename)."
-            ),
+            format!("Choose a name of 1 to {MAX_NAME_CHARS} characters without \"hdm\" and \"..\"."),
         ));
     }
     found

@@ -81,7 +81,7 @@ impl Reservations {
                     "already-moving",
                     &vm.name,
                     format!("'{}' is being moved already, by migration {}.", vm.name, r.migration),
-                    format!("Wait until that migration has ended, or cancel it: hdm cancel {}.", r.migration),
+                    "Wait until that migration has ended, or cancel it.",
                 )
             })
             .into_iter()

@@ -365,7 +365,7 @@ pub fn check_power(vm: &SourceVm, options: &ColdOptions) -> Vec<Finding> {
             "powered-on",
             name,
             format!("'{name}' is powered on, and the request says that a running one is to be refused."),
-            "Shut it down, or let HDM do it: --shutdown guest or --shutdown hard.",
+            "Shut it down, or let HDM shut it down or power it off.",
         )],
         _ => Vec::new(),
     }

@@ -291,7 +291,7 @@ pub fn check_name(
 ) -> Vec<Finding> {
     let mut found = Vec::new();
     let name = vm.target_name.as_str();
-    let remedy = "Give the copy another name (--rename), or choose another folder.";
+    let remedy = "Give the copy another name, or choose another folder.";
     if folder.names.iter().any(|n| n.eq_ignore_ascii_case(name)) {
         found.push(Finding::blocker(
             "name-taken",

@@ -11,7 +11,6 @@ use crate::format;
 use crate::i18n::t;
 use crate::page::live::Live;
 use crate::sdk::{self, ClientView};
-use crate::widgets::remedy;
 
 /// Names, times, and what the move does not carry.
 #[component]
@@ -88,7 +87,7 @@ pub(super) fn Facts(migration: Signal<Arc<MigrationView>>) -> impl IntoView {
                                 .iter()
                                 .map(|warning| {
                                     view! {
-                                        <li>{warning.message.clone()} " " {remedy(warning)}</li>
+                                        <li>{warning.message.clone()} " " {warning.remedy.clone()}</li>
                                     }
                                 })
                                 .collect_view();

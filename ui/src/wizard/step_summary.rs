@@ -19,7 +19,7 @@ use crate::model::wizard::Draft;
 use crate::model::wizard::draft::Effective;
 use crate::model::wizard::estimate::estimate;
 use crate::model::wizard::finding::{blocked, step};
-use crate::widgets::{Alert, Level, remedy};
+use crate::widgets::{Alert, Level};
 
 /// A virtual machine as the summary lists it.
 pub struct Line {
@@ -189,8 +189,7 @@ fn Blocked(wizard: Wizard, plan: Arc<Plan>) -> impl IntoView {
                 let lines = remarks
                     .into_iter()
                     .map(|(name, finding)| {
-                        let remedy = remedy(&finding);
-                        view! { <li><b>{name}</b> ": " {finding.message} " " {remedy}</li> }
+                        view! { <li><b>{name}</b> ": " {finding.message} " " {finding.remedy}</li> }
                     })
                     .collect_view();
                 view! {
@@ -209,7 +208,7 @@ fn finding_line(wizard: Wizard, finding: &Finding) -> impl IntoView + use<> {
         <li>
             {finding.message.clone()}
             " "
-            {remedy(finding)}
+            {finding.remedy.clone()}
             " "
             <button type="button" class="hdm-link" on:click=move |_| wizard.go(to)>
                 {t::summary_step::go_to(to.number())}

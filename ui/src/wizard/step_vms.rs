@@ -17,7 +17,8 @@ use crate::model::table::{Order, SortKey, matches};
 use crate::model::wizard::draft::Effective;
 use crate::model::wizard::totals::needs;
 use crate::model::wizard::validate::can_be_chosen;
-use crate::widgets::{Empty, Icon, remedy};
+use crate::widgets::form::Search;
+use crate::widgets::{Empty, Icon};
 
 /// A virtual machine with what it becomes.
 pub struct Choice {
@@ -116,15 +117,7 @@ pub fn VirtualMachines(wizard: Wizard) -> impl IntoView {
                 />
                 {t::vms::only_selected()}
             </label>
-            <input
-                type="search"
-                class="clr-input hdm-search"
-                aria-label=t::common::search()
-                placeholder=t::common::search()
-                maxlength="100"
-                prop:value=search
-                on:input=move |event| search.set(event_target_value(&event))
-            />
+            <Search text=search/>
         </div>
         <div class="hdm-split">
             <Grid
@@ -233,7 +226,7 @@ fn status_words(vm: &VmView) -> (String, String) {
     let worst = vm.findings.iter().find(|finding| finding.blocks()).or(vm.findings.first());
     match worst {
         None => (t::vms::ready().to_owned(), String::new()),
-        Some(finding) if finding.blocks() => (finding.message.clone(), remedy(finding)),
+        Some(finding) if finding.blocks() => (finding.message.clone(), finding.remedy.clone()),
         Some(finding) => (t::vms::ready_warning().to_owned(), finding.message.clone()),
     }
 }

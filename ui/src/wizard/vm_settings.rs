@@ -8,7 +8,7 @@ use crate::i18n::t;
 use crate::model::wizard::draft::SHUTDOWN_SECONDS;
 use crate::model::wizard::validate::{Field, typed};
 use crate::widgets::form::{Choice, Input, Select};
-use crate::widgets::{Alert, Level, Panel, remedy};
+use crate::widgets::{Alert, Level, Panel};
 
 #[component]
 pub fn VmSettings(
@@ -110,8 +110,7 @@ pub fn VmSettings(
                     .into_iter()
                     .map(|finding| {
                         let level = if finding.blocks() { Level::Danger } else { Level::Warning };
-                        let remedy = remedy(&finding);
-                        view! { <Alert level>{finding.message} " " {remedy}</Alert> }
+                        view! { <Alert level>{finding.message} " " {finding.remedy}</Alert> }
                     })
                     .collect_view()}
                 {is_one
