@@ -17,9 +17,10 @@ use super::{Store, StoreError, Tx, bounded, millis};
 const DRIVEN: &str = "('running', 'waiting', 'unwinding')";
 
 impl Store {
-    /// Claims a workflow that nobody drives: its lease is over, or it was ours before this process began.
-    /// `None` if somebody else was faster. Another appliance that drove it stays among its
-    /// `former_owners` until a driver says that its sessions are ended.
+    /// Claims a workflow that nobody drives in order to drive it: its lease is over, or it was ours before this
+    /// process began. `None` if somebody else was faster, or if it has ended or was stopped since it was found.
+    /// Another appliance that drove it stays among its `former_owners` until a driver says that its sessions
+    /// are ended.
     pub async fn claim(
         &self,
         id: MigrationId,
@@ -27,14 +28,36 @@ impl Store {
         until: Timestamp,
         now: Timestamp,
     ) -> Result<Option<Record>, StoreError> {
+        self.take(id, &format!("state IN {DRIVEN}"), owner, until, now).await
+    }
+
+    /// The same whatever its state, in order to do what a person asks.
+    pub async fn hold(
+        &self,
+        id: MigrationId,
+        owner: &str,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<Record>, StoreError> {
+        self.take(id, "TRUE", owner, until, now).await
+    }
+
+    async fn take(
+        &self,
+        id: MigrationId,
+        which: &str,
+        owner: &str,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<Record>, StoreError> {
         bounded(async {
             let mut tx = self.begin().await?;
-            let done = sqlx::query(
+            let done = sqlx::query(sqlx::AssertSqlSafe(format!(
                 "UPDATE workflow SET lease_until = $2, fence = fence + 1, owner = $1, \
                  former_owners = CASE WHEN owner IS NULL OR owner = $1 THEN former_owners \
                  WHEN former_owners = '' THEN owner ELSE former_owners || ',' || owner END \
-                 WHERE id = $3 AND (owner IS NULL OR owner = $1 OR lease_until < $4)",
-            )
+                 WHERE id = $3 AND {which} AND (owner IS NULL OR owner = $1 OR lease_until < $4)"
+            )))
             .bind(owner)
             .bind(millis(until))
             .bind(id.to_string())

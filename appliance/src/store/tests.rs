@@ -130,6 +130,20 @@ async fn a_former_owner_is_known_until_its_sessions_are_ended(store: Store) {
     assert!(store.claim(id, "three", at(190), at(93)).await.unwrap().unwrap().former_owners.is_empty());
 }
 
+/// What has ended between the search for work and the claim is not driven a second time; for a person it can
+/// still be held.
+async fn what_has_ended_is_not_claimed(store: Store) {
+    for end in [MigrationState::Done, MigrationState::NeedsOperator] {
+        let id = queue(&store, &["a"]).await[0].id;
+        let mut mine = store.start_queued(id, "one", at(30), at(1)).await.unwrap().unwrap();
+        assert_eq!(store.claimable("one", at(1)).await.unwrap(), [id]);
+        mine.state = end;
+        store.write(&mut mine, vec![line("the end")], at(2)).await.unwrap();
+        assert!(store.claim(id, "one", at(60), at(3)).await.unwrap().is_none(), "{end:?}");
+        assert_eq!(store.hold(id, "one", at(60), at(3)).await.unwrap().unwrap().state, end);
+    }
+}
+
 /// Of many that take over at once one holds the lease, and nobody gets another's fence.
 async fn one_of_many_claims_what_is_free(store: Store) {
     let id = queue(&store, &["a"]).await[0].id;
@@ -243,6 +257,7 @@ on_both!(
     a_vcenter_is_known_once,
     a_write_whose_answer_is_lost_is_there_once,
     a_former_owner_is_known_until_its_sessions_are_ended,
+    what_has_ended_is_not_claimed,
     one_of_many_claims_what_is_free,
     the_queue_has_an_end,
     what_is_old_is_forgotten,
