@@ -60,11 +60,11 @@ fn texts() -> &'static [Entry] {
 
 fn read(json: &str) -> Option<Vec<Entry>> {
     let mut entries = Vec::new();
-    // serde_json's map is ordered by key, which is the order in which the functions were numbered.
     walk(&serde_json::from_str(json).ok()?, &mut entries);
     Some(entries)
 }
 
+/// All texts in the order of their keys, in which the functions were numbered.
 fn walk(value: &Value, into: &mut Vec<Entry>) {
     match value {
         Value::String(text) => into.push(Entry::Plain(text.clone())),
@@ -73,7 +73,12 @@ fn walk(value: &Value, into: &mut Vec<Entry>) {
                 |(category, text): (&String, &Value)| Some((category.clone(), text.as_str()?.to_owned()));
             into.push(Entry::Plural(forms.iter().filter_map(form).collect()));
         }
-        Value::Object(map) => map.values().for_each(|value| walk(value, into)),
+        Value::Object(map) => {
+            // Not the order in which they stand in the file, whatever else makes serde_json keep that one.
+            let mut texts: Vec<_> = map.iter().collect();
+            texts.sort_by_key(|(key, _)| *key);
+            texts.into_iter().for_each(|(_, value)| walk(value, into));
+        }
         _ => {}
     }
 }
