@@ -154,8 +154,9 @@ async fn names_that_nothing_has_or_several_have() {
         appliance.hdm(&[&arguments[..], &place, further].concat()).await
     };
 
-    let said = refused(&ask("nobody", "cloud", &[]).await, &[("vm-unknown", "nobody")]).to_string();
-    assert!(said.contains("hdm vms"), "{said}");
+    refused(&ask("nobody", "cloud", &[]).await, &[("vm-unknown", "nobody")]);
+    let said = appliance.hdm(&["migrate", "cold", "nobody", "--cloud", "cloud", "--cluster", "C0"]).await;
+    assert!(said.code == 3 && said.stderr.contains("(hdm vms lists them)"), "{said:?}");
     let said = refused(&ask("twin", "cloud", &[]).await, &[("vm-ambiguous", "twin")]).to_string();
     assert!(said.contains("/DC0/vm/Prod/Web/twin") && said.contains("/DC0/vm/Test/twin"), "{said}");
     let said = problem(&ask("vm-00", "nowhere", &[]).await);

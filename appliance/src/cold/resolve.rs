@@ -65,7 +65,7 @@ pub fn only<'a>(sought: Sought<'_>, candidates: &[Candidate<'a>]) -> Result<Cand
             &format!("{}-needed", sought.code),
             sought.place,
             format!("No {} was named, and {} has {}: {}.", sought.what, sought.place, many.len(), list(many)),
-            "Name one.",
+            format!("Name the {} to use.", sought.what),
         )),
     }
 }
