@@ -77,7 +77,9 @@ fn walk(value: &Value, into: &mut Vec<Entry>) {
             // Not the order in which they stand in the file, whatever else makes serde_json keep that one.
             let mut texts: Vec<_> = map.iter().collect();
             texts.sort_by_key(|(key, _)| *key);
-            texts.into_iter().for_each(|(_, value)| walk(value, into));
+            for (_, text) in texts {
+                walk(text, into);
+            }
         }
         _ => {}
     }
