@@ -50,7 +50,7 @@ impl Failure {
                 "detail": self.to_string(),
                 "exit_code": self.code(),
             })),
-            (Self::Refused(problem), Output::Table) => {
+            (Self::Refused(problem), Output::Table | Output::Csv) => {
                 eprintln!("hdm: {}", problem.detail);
                 for finding in &problem.findings {
                     eprintln!("  {}: {}", finding.object, crate::output::finding(finding));

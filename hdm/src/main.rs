@@ -6,6 +6,7 @@
 //! | `command` | a file for each command |
 //! | `client` | HTTPS to the appliance |
 //! | `failure` | errors and exit codes |
+//! | `moment` | times as people type them |
 //! | `output` | tables and JSON |
 //! | `patience` | an appliance that is away for a while |
 //! | `progress` | a migration while it runs |
@@ -14,6 +15,7 @@ mod cli;
 mod client;
 mod command;
 mod failure;
+mod moment;
 mod output;
 mod patience;
 mod progress;
@@ -78,6 +80,9 @@ fn start_log(stays: bool) {
 
 async fn run(cli: Cli) -> Result<(), Failure> {
     let output = cli.output;
+    if output == cli::Output::Csv && !matches!(cli.command, Command::Report(_)) {
+        return Err(Failure::NotAdmitted("Only `hdm report` prints CSV; use -o table or -o json.".into()));
+    }
     let client = || Client::open(cli.profile.clone());
     match cli.command {
         Command::Appliance { command } => command::appliance::run(output, command).await,
@@ -107,6 +112,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
             command::source::release(&client()?, output, vm).await
         }
         Command::Events(arguments) => command::events::run(&client()?, output, arguments).await,
+        Command::Report(arguments) => command::report::run(&client()?, output, arguments).await,
         Command::Lab { command: cli::Lab::Up(arguments) } => command::lab::up(arguments).await,
         Command::Demo(arguments) => command::demo::run(arguments).await,
         Command::Completions { shell } => {

@@ -94,6 +94,11 @@ pub fn range(low_seconds: u64, high_seconds: u64) -> String {
     if low == high { format!("about {low} left") } else { format!("{low} to {high} left") }
 }
 
+/// How long something took, for people.
+pub fn span(ms: u64) -> String {
+    if ms < 1_000 { format!("{ms} ms") } else { duration(ms.div_ceil(1_000)) }
+}
+
 /// A time for people: two digits that matter.
 fn duration(seconds: u64) -> String {
     match seconds {

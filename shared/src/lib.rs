@@ -12,6 +12,7 @@ pub mod batch;
 pub mod change;
 pub mod changes;
 pub mod cloud;
+pub mod csv;
 pub mod dashboard;
 pub mod display;
 pub mod estimate;
@@ -21,6 +22,7 @@ pub mod migration;
 pub mod plugin;
 pub mod problem;
 pub mod queue;
+pub mod report;
 pub mod retry;
 pub mod sample;
 #[cfg(feature = "testing")]

@@ -2,6 +2,7 @@
 
 use hdm_shared::MigrationId;
 use hdm_shared::migration::MigrationState;
+use jiff::Timestamp;
 
 use super::scheduler::{Engine, EngineError};
 use super::workflow::Workflow;
@@ -32,6 +33,11 @@ impl<W: Workflow> Engine<W> {
         };
         let records = changes.records.into_iter().map(place).collect();
         Ok(Followed { cursor: changes.cursor, reset: changes.reset, more: changes.more, records })
+    }
+
+    /// The time by the engine's clock.
+    pub fn now(&self) -> Timestamp {
+        self.shared.clock.now()
     }
 
     /// Looks back at workflows, newest first, with their places in the queue.

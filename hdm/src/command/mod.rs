@@ -8,6 +8,7 @@ pub mod events;
 pub mod lab;
 pub mod migrate;
 pub mod registration;
+pub mod report;
 pub mod retry;
 pub mod server;
 pub mod source;

@@ -34,7 +34,7 @@ pub async fn run(client: &Client, output: Output, command: Vcenter) -> Result<()
             let view: VcenterView = client.post("/vcenters", &request).await?;
             match output {
                 Output::Json => output::json(&view),
-                Output::Table => {
+                Output::Table | Output::Csv => {
                     println!("The vCenter '{}' is added: {}.", view.id, view.version.unwrap_or(view.url));
                     Ok(())
                 }
@@ -53,7 +53,7 @@ pub async fn run(client: &Client, output: Output, command: Vcenter) -> Result<()
                 client.put(&format!("/vcenters/{}", vcenter_id(&name)?), &request).await?;
             match output {
                 Output::Json => output::json(&view),
-                Output::Table => {
+                Output::Table | Output::Csv => {
                     println!(
                         "The vCenter '{}' is reached as you said: {}.",
                         view.id,
@@ -70,7 +70,7 @@ pub async fn run(client: &Client, output: Output, command: Vcenter) -> Result<()
             let message = format!("The vCenter '{name}' is removed.");
             match output {
                 Output::Json => output::json(&serde_json::json!({"removed": name, "message": message})),
-                Output::Table => {
+                Output::Table | Output::Csv => {
                     println!("{message}");
                     Ok(())
                 }

@@ -4,7 +4,6 @@ pub mod attempts;
 pub mod bulk;
 pub mod changes;
 pub mod columns;
-pub mod csv;
 pub mod events;
 pub mod history;
 pub mod in_progress;
