@@ -16,6 +16,8 @@ mod client;
 mod command;
 mod failure;
 mod moment;
+#[cfg(test)]
+mod operations_tests;
 mod output;
 mod patience;
 mod progress;

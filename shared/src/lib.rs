@@ -12,6 +12,7 @@ pub mod batch;
 pub mod change;
 pub mod changes;
 pub mod cloud;
+pub mod codes;
 pub mod csv;
 pub mod dashboard;
 pub mod display;
