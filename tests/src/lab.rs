@@ -97,6 +97,20 @@ impl Site {
         rule["fired"].as_u64().unwrap_or_else(|| panic!("no count in {rule}"))
     }
 
+    /// Holds up a call or a transfer, until [`Self::meanwhile`] lets it go on.
+    pub async fn hold(&self, on: &Value) -> String {
+        let effect = if on["nfc"].is_null() { "delay_ms" } else { "stall_ms" };
+        self.arm(json!({"on": on, "do": {effect: 60_000}})).await
+    }
+
+    /// Waits until what is held up has come, and does something meanwhile.
+    pub async fn meanwhile<T>(&self, held: &str, action: impl Future<Output = T>) -> T {
+        self.has_fired(held).await;
+        let done = action.await;
+        self.delete(&format!("/faults/{held}")).await;
+        done
+    }
+
     /// Waits until a fault has fired.
     pub async fn has_fired(&self, id: &str) {
         wait::until("the fault happens", async || if self.fired(id).await > 0 { Ok(()) } else { Err(id) })

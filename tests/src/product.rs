@@ -304,7 +304,7 @@ impl Appliance {
         views[0]["id"].as_str().unwrap_or_else(|| panic!("no id in {asked}")).to_owned()
     }
 
-    /// Asks to cancel a migration while a call is held up, or whatever else a fault of a second does; the
+    /// Asks to cancel a migration while a call or a transfer is held up, which goes on as soon as that is answered; the
     /// current step must be the one that is expected. Returns the migration's id and what was answered.
     pub async fn cancel_during(
         &self,
@@ -313,14 +313,16 @@ impl Appliance {
         step: &str,
         arguments: &[&str],
     ) -> (String, Outcome) {
-        let effect = if on["nfc"].is_null() { "delay_ms" } else { "stall_ms" };
-        let fault = site.arm(serde_json::json!({"on": on, "do": {effect: 1_500}})).await;
+        let held = site.hold(on).await;
         let asked = self.hdm(&[&["-o", "json"], arguments].concat()).await.ok().json();
         let id = asked[0]["id"].as_str().unwrap_or_else(|| panic!("no id in {asked}")).to_owned();
-        site.has_fired(&fault).await;
-        let now = self.status(&id).await;
-        assert_eq!(now["step"], step, "{on}: {now}");
-        (id.clone(), self.hdm(&["cancel", &id]).await)
+        let cancel = async {
+            let now = self.status(&id).await;
+            assert_eq!(now["step"], step, "{on}: {now}");
+            self.hdm(&["cancel", &id]).await
+        };
+        let answered = site.meanwhile(&held, cancel).await;
+        (id, answered)
     }
 
     /// The steps of a migration that is done, in order, as its log tells them.

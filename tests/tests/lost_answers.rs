@@ -282,7 +282,8 @@ async fn of_a_release() {
             if tried.code == 0 { Ok(()) } else { Err(tried) }
         })
         .await;
-        assert_eq!(site.fired(&fault).await, 1, "{on} must have happened");
+        // An event is posted in its own time.
+        site.has_fired(&fault).await;
         site.delete("/faults").await;
     }
     let now = Truth::of(&lab).await;

@@ -36,10 +36,9 @@ async fn a_source_that_is_powered_on_before_the_transfer() {
     let before = Truth::of(&lab).await;
     let appliance = Appliance::start(&lab).await;
     let on = json!({"method": "ExportSnapshot", "user_agent": "HDM/"});
-    let fault = lab.onprem.arm(json!({"on": on, "do": {"delay_ms": 2_000}})).await;
+    let held = lab.onprem.hold(&on).await;
     let id = appliance.migrate("db-01", &["--power-on"]).await;
-    lab.onprem.has_fired(&fault).await;
-    lab.onprem.post("/vms/db-01/act", json!({"do": "power_on"})).await;
+    lab.onprem.meanwhile(&held, lab.onprem.post("/vms/db-01/act", json!({"do": "power_on"}))).await;
 
     let end = appliance.settled(&id).await;
 
