@@ -13,6 +13,8 @@ mod change_tests;
 mod claim;
 mod duty;
 mod event;
+#[cfg(test)]
+mod full_disk_tests;
 mod history;
 mod idempotency;
 #[cfg(test)]
@@ -29,7 +31,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sqlx::any::{AnyPoolOptions, AnyRow};
-use sqlx::{AnyPool, Row as _};
+use sqlx::{AnyPool, Connection as _, Row as _};
 
 pub use change::{Changes, Since};
 pub use event::{EventFilter, NewEvent};
@@ -104,6 +106,18 @@ impl Store {
                         }
                     }
                     Ok(())
+                })
+            })
+            .after_release(move |connection, _| {
+                Box::pin(async move {
+                    if !sqlite {
+                        return Ok(true);
+                    }
+                    // SQLite itself rolls back what meets a full disk or a failed write. sqlx's own rollback fails
+                    // then, and it counts one transaction too many from then on: what it begins next is a part of
+                    // that one, and no commit of a part is on disk. Such a connection is not used again.
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
                 })
             })
             .connect(&full)
