@@ -13,6 +13,8 @@ mod change_tests;
 mod claim;
 mod duty;
 mod event;
+#[cfg(feature = "failpoints")]
+mod full_disk;
 #[cfg(test)]
 mod full_disk_tests;
 mod history;
@@ -165,6 +167,8 @@ impl Store {
     /// PostgreSQL sqlx counts a transaction as begun once the answer is there; a connection that goes back to the
     /// pool before stays inside it, and what is written over it later is lost.
     async fn begin(&self) -> Result<Tx, StoreError> {
+        #[cfg(feature = "failpoints")]
+        full_disk::look(&self.pool, self.postgres).await?;
         let pool = self.pool.clone();
         match tokio::spawn(async move { pool.begin().await }).await {
             Ok(begun) => Ok(begun?),

@@ -18,6 +18,9 @@ pub struct Asked {
     vms: Vec<String>,
     how: How,
     tries: u32,
+    /// Why it was refused when it was asked for again. What was asked for before may have been heard, which the list
+    /// shows that is read after this many.
+    refused: Option<(String, u64)>,
 }
 
 enum How {
@@ -62,7 +65,7 @@ impl Player {
                 (vec![view["vm_name"].as_str().unwrap_or_default().to_owned()], How::Again { id })
             }
         };
-        self.asked.push(Asked { vms, how, tries: 0 });
+        self.asked.push(Asked { vms, how, tries: 0, refused: None });
     }
 
     /// Asks again what has no answer yet.
@@ -72,8 +75,14 @@ impl Player {
                 None => self.asked.push(asked),
                 Some(Became::Accepted(ids)) => {
                     self.trace.note(format!("accepted {:?}: {ids:?}", asked.vms));
-                    ids.iter().for_each(|_| self.trace.count("accepted"));
+                    for _ in &ids {
+                        self.trace.count("accepted");
+                    }
                     self.accepted.extend(ids);
+                }
+                Some(Became::Refused(why)) if asked.tries > 0 && asked.refused.is_none() => {
+                    asked.refused = Some((why, self.lists));
+                    self.asked.push(asked);
                 }
                 Some(Became::Refused(why)) => {
                     self.trace.note(format!("refused {:?}: {why}", asked.vms));
@@ -93,13 +102,22 @@ impl Player {
     }
 
     async fn ask_once(&mut self, asked: &mut Asked) -> Option<Became> {
+        let refused = match &asked.refused {
+            Some((_, lists)) if self.lists <= *lists => return None,
+            refused => refused.as_ref().map(|(why, _)| Became::Refused(why.clone())),
+        };
         match &mut asked.how {
+            // Under its key it is not refused if it was heard before.
+            How::Api { .. } if refused.is_some() => refused,
             How::Api { key, body } => Some(became(self.api.post("/migrations", Some(key), body).await)),
             How::Again { id } => {
                 // It has no key: whether an earlier one was heard is seen by the list.
                 let newest = self.newest(&asked.vms[0])?;
                 if newest["id"] != id.as_str() {
                     return Some(Became::Accepted(vec![newest["id"].as_str()?.to_owned()]));
+                }
+                if refused.is_some() {
+                    return refused;
                 }
                 let path = format!("/migrations/{id}/retry");
                 Some(became(self.api.post(&path, None, &json!({})).await))
@@ -115,6 +133,9 @@ impl Player {
                         self.faults.push(format!("of the request for {:?} a part was accepted", asked.vms));
                     }
                     return Some(Became::Accepted(heard));
+                }
+                if refused.is_some() {
+                    return refused;
                 }
                 let handle = running.get_or_insert_with(|| {
                     let mut command = Command::new(binary());

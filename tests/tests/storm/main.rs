@@ -9,6 +9,8 @@
 
 mod api;
 mod ask;
+mod deed;
+mod family;
 mod operator;
 mod plan;
 mod player;

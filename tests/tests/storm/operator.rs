@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::player::{Player, is_final};
 
@@ -27,14 +27,17 @@ impl Player {
             if view["error"].as_str().is_none_or(str::is_empty) {
                 self.faults.push(format!("{id} waits for a person and does not say why"));
             }
-            let undone_is_offered = view["committed"] == false && view["error"].as_str() != Some("");
-            let back = times >= 2 && undone_is_offered;
-            let (path, what) = if back {
-                (format!("/migrations/{id}/cancel"), "cancel by the operator")
+            let back = times >= 2;
+            let well = if back && view["committed"] == true {
+                self.release(&view).await
+            } else if back {
+                let path = format!("/migrations/{id}/cancel");
+                self.post(&path, "cancel by the operator", json!({})).await
             } else {
-                (format!("/migrations/{id}/retry"), "go on by the operator")
+                self.post(&format!("/migrations/{id}/retry"), "retry by the operator", json!({})).await
             };
-            if self.post(&path, what).await || back {
+            // Too many may run already: then it does not count.
+            if well || back {
                 self.operated.insert(id, (times + 1, Instant::now()));
             }
         }
@@ -47,6 +50,7 @@ impl Player {
         let deadline = Instant::now() + SETTLING;
         while Instant::now() < deadline {
             self.tick().await;
+            self.make_good().await;
             self.operate(TRIES).await;
             if self.asked.is_empty() && self.views.iter().all(|view| is_final(view) || self.is_given_up(view))
             {

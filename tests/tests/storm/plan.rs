@@ -5,7 +5,7 @@ use fastrand::Rng;
 use hdm_tests::lab::{busy_vm, vm};
 use serde_json::{Value, json};
 
-use crate::trouble::{Trouble, trouble};
+use crate::trouble::Trouble;
 
 /// The plan of one storm.
 #[derive(Clone, Debug)]
@@ -112,8 +112,8 @@ fn round(rng: &mut Rng, vms: &mut Vec<Machine>) -> Round {
     }
     rng.shuffle(&mut asks);
     let of_round: Vec<String> = vms[first..].iter().map(|vm| vm.name.clone()).collect();
-    let count = rng.usize(6..=14);
-    let troubles = (0..count).map(|_| trouble(rng, &of_round)).collect();
+    let count = rng.usize(8..=16);
+    let troubles = (0..count).map(|_| Trouble::draw(rng, &of_round)).collect();
     let count = rng.usize(1..=3);
     let moments = (0..count).map(|_| moment(rng)).collect();
     Round { asks, troubles, moments }

@@ -40,10 +40,20 @@ pub struct Player {
     pub accepted: BTreeSet<String>,
     /// The migrations that HDM lists, the newest first.
     pub views: Vec<Value>,
+    /// How many lists there were.
+    pub lists: u64,
     /// How often the operator has acted on a migration, and when last.
     pub operated: BTreeMap<String, (u32, Instant)>,
     /// What was found to be wrong on the way.
     pub faults: Vec<String>,
+    /// What somebody did to a VM's source, or to its copy (true).
+    pub meddled: BTreeMap<String, BTreeSet<(bool, &'static str)>>,
+    /// The VMs that the operator went back with.
+    pub released: BTreeSet<String>,
+    /// What is done at some time.
+    pub due: Vec<(Instant, Deed)>,
+    /// The appliance's disk is full while this file is there.
+    pub full_disk: PathBuf,
     armed: Vec<Armed>,
     moments: VecDeque<String>,
     kill_file: PathBuf,
@@ -56,6 +66,7 @@ impl Player {
         appliance.set(&[("task_seconds", 4), ("import_unknown_seconds", 6), ("tools_seconds", 20)]);
         let kill_file = lab.directory.path().join("kill-at");
         std::fs::write(&kill_file, "never").unwrap();
+        let full_disk = lab.directory.path().join("disk-is-full");
         let api = Api::of(appliance.directory());
         let mut player = Self {
             lab,
@@ -67,8 +78,13 @@ impl Player {
             power_on: BTreeMap::new(),
             accepted: BTreeSet::new(),
             views: Vec::new(),
+            lists: 0,
             operated: BTreeMap::new(),
             faults: Vec::new(),
+            meddled: BTreeMap::new(),
+            released: BTreeSet::new(),
+            due: Vec::new(),
+            full_disk,
             armed: Vec::new(),
             moments: VecDeque::new(),
             kill_file,
@@ -80,8 +96,11 @@ impl Player {
         player
     }
 
-    fn environment(&self) -> [(&'static str, String); 1] {
-        [("HDM_KILL_AT", format!("@{}", self.kill_file.display()))]
+    fn environment(&self) -> [(&'static str, String); 2] {
+        [
+            ("HDM_KILL_AT", format!("@{}", self.kill_file.display())),
+            ("HDM_DISK_FULL", self.full_disk.display().to_string()),
+        ]
     }
 
     /// Plays one round after the other.
@@ -121,6 +140,7 @@ impl Player {
             self.revive(status).await;
         }
         self.look_at_troubles().await;
+        self.do_what_is_due(false).await;
         self.look_at_asks().await;
         self.look_at_migrations().await;
     }
@@ -140,6 +160,7 @@ impl Player {
                 self.trace.note(what.join(" "));
             }
         }
+        self.lists += 1;
         self.views = views;
     }
 
@@ -218,21 +239,9 @@ impl Player {
         }
     }
 
-    async fn act(&mut self, deed: Deed) {
-        match deed {
-            Deed::Cancel(vm) => {
-                let Some(id) = self.newest(&vm).and_then(|view| view["id"].as_str()).map(str::to_owned)
-                else {
-                    return;
-                };
-                self.post(&format!("/migrations/{id}/cancel"), "cancel").await;
-            }
-        }
-    }
-
     /// Asks for something that may be refused; whether it was done.
-    pub async fn post(&mut self, path: &str, what: &str) -> bool {
-        let answer = self.api.post(path, None, &serde_json::json!({})).await;
+    pub async fn post(&mut self, path: &str, what: &str, body: Value) -> bool {
+        let answer = self.api.post(path, None, &body).await;
         let (well, told) = match &answer {
             Some(answer) => (answer.well(), format!("{} {}", answer.status, answer.body["detail"])),
             None => (false, "no answer".to_owned()),
@@ -253,6 +262,7 @@ impl Player {
         for cloud in [false, true] {
             site(&self.lab, cloud).delete("/faults").await;
         }
+        self.do_what_is_due(true).await;
     }
 }
 
