@@ -177,16 +177,9 @@ impl Appliance {
         self
     }
 
-    /// Starts the process again after it was killed or has ended.
+    /// Starts the process again after it was killed or has ended, and waits until it answers.
     pub async fn start_process(&mut self, environment: &[(&str, &str)]) {
-        let log = std::fs::File::options()
-            .create(true)
-            .append(true)
-            .open(self.directory.join("appliance.log"))
-            .unwrap();
-        let mut command = Self::command();
-        command.args(["appliance", "run", "--dir"]).arg(&self.directory).envs(environment.iter().copied());
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let mut child = self.spawn_process(environment);
         wait::until("the appliance answers", async || {
             if let Some(status) = child.try_wait().unwrap() {
                 panic!("the appliance ended at once ({status}):\n{}", self.log());
@@ -196,6 +189,22 @@ impl Appliance {
         })
         .await;
         self.process = Some(child);
+    }
+
+    /// The same without waiting: it may be killed before it answers.
+    pub fn start_again(&mut self, environment: &[(&str, &str)]) {
+        self.process = Some(self.spawn_process(environment));
+    }
+
+    fn spawn_process(&self, environment: &[(&str, &str)]) -> Child {
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.directory.join("appliance.log"))
+            .unwrap();
+        let mut command = Self::command();
+        command.args(["appliance", "run", "--dir"]).arg(&self.directory).envs(environment.iter().copied());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap()
     }
 
     /// The process's id.
@@ -208,6 +217,11 @@ impl Appliance {
         let mut process = self.process.take().expect("the appliance runs");
         process.start_kill().unwrap();
         process.wait().await.unwrap();
+    }
+
+    /// How the process has ended, if it has.
+    pub fn end(&mut self) -> Option<ExitStatus> {
+        self.process.as_mut().and_then(|process| process.try_wait().unwrap())
     }
 
     /// Whether the process has ended by itself.
