@@ -27,5 +27,6 @@ pub mod sample;
 pub mod testing;
 pub mod vcenter;
 pub mod vm;
+pub mod wave;
 
 pub use ids::{MigrationId, ObjectId, VcenterId};
