@@ -341,11 +341,21 @@ pub enum Shutdown {
 #[derive(Debug, Args)]
 pub struct Cold {
     /// Names the VMs, each by name, inventory path or id.
-    #[arg(required = true)]
+    #[arg(required_unless_present = "file", conflicts_with = "file")]
     pub vms: Vec<String>,
-    /// Names the vCenter to move to.
-    #[arg(long)]
-    pub cloud: String,
+    /// Names a plan with a row for each VM, a CSV or YAML file. Its columns are called as the options are: 'vm',
+    /// 'cloud', 'datastore', 'network', 'power-on' and the rest; what a row leaves out comes from the options that are
+    /// given here. The whole plan is checked before anything starts, and rows whose VM has been moved already or is on
+    /// its way are left alone.
+    #[arg(long, value_name = "FILE", conflicts_with = "rename")]
+    pub file: Option<PathBuf>,
+    /// Starts the rows of a plan that nothing stands in the way of, and says which were left out. Without it nothing is
+    /// started if one row is blocked.
+    #[arg(long, requires = "file")]
+    pub skip_blocked: bool,
+    /// Names the vCenter to move to; with a plan it may be named there.
+    #[arg(long, required_unless_present = "file")]
+    pub cloud: Option<String>,
     /// Names the vCenter the VMs are in; it is needed only if there are several sources.
     #[arg(long)]
     pub source: Option<String>,

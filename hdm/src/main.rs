@@ -10,6 +10,7 @@
 //! | `output` | tables and JSON |
 //! | `patience` | an appliance that is away for a while |
 //! | `progress` | a migration while it runs |
+//! | `wave` | a plan for many migrations |
 
 mod cli;
 mod client;
@@ -21,6 +22,7 @@ mod operations_tests;
 mod output;
 mod patience;
 mod progress;
+mod wave;
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;

@@ -30,5 +30,6 @@ pub mod sample;
 pub mod testing;
 pub mod vcenter;
 pub mod vm;
+pub mod wave;
 
 pub use ids::{MigrationId, ObjectId, VcenterId};

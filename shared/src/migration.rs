@@ -331,6 +331,9 @@ pub struct VmPlan {
     pub target: BTreeMap<String, String>,
     /// What it would take: the sum of its disks' capacities.
     pub capacity_bytes: u64,
+    /// The managed object id of the cluster it is in, where it waits for its turn; absent if it is in none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_cluster_id: Option<String>,
     /// What stands in the way, and what the move cannot carry.
     pub findings: Vec<Finding>,
 }

@@ -63,6 +63,8 @@ struct Prepared {
 
 struct Found {
     details: VmDetails,
+    /// Managed object id of the cluster it is in.
+    cluster: Option<String>,
     source: SourceVm,
     target: Target,
 }
@@ -270,7 +272,8 @@ async fn look_up(
             folder: resolved.folder,
         },
     };
-    Ok(Prepared { item, found: Some(Found { details, source, target }), findings })
+    let cluster = view.vms.get(&object).and_then(|vm| vm.cluster.as_ref()).map(|cluster| cluster.id.clone());
+    Ok(Prepared { item, found: Some(Found { details, cluster, source, target }), findings })
 }
 
 /// Judges all VMs, each after those before it have got what they need.
@@ -375,6 +378,7 @@ fn show(one: &Prepared, findings: Vec<Finding>) -> VmPlan {
         target,
         capacity_bytes: found
             .map_or(0, |f| f.details.disks.iter().fold(0, |sum, d| sum.saturating_add(d.capacity_bytes))),
+        source_cluster_id: found.and_then(|f| f.cluster.clone()),
         findings,
     }
 }

@@ -15,6 +15,7 @@ pub mod source;
 pub mod status;
 pub mod vcenter;
 pub mod vms;
+pub mod wave;
 
 use clap::CommandFactory;
 use hdm_shared::VcenterId;
