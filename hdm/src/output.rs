@@ -100,7 +100,7 @@ pub fn span(low_seconds: u64, high_seconds: u64) -> String {
 }
 
 /// How long something took, for people.
-pub fn span(ms: u64) -> String {
+pub fn took(ms: u64) -> String {
     if ms < 1_000 { format!("{ms} ms") } else { duration(ms.div_ceil(1_000)) }
 }
 

@@ -49,17 +49,17 @@ fn as_table(entries: &[ReportEntry], now: Timestamp) {
     for entry in entries {
         let down = entry.downtime.map(|down| {
             let lasts = if down.until.is_none() { " so far" } else { "" };
-            format!("{}{lasts}", output::span(down.ms(now)))
+            format!("{}{lasts}", output::took(down.ms(now)))
         });
         table.add_row([
             entry.vm_name.clone(),
             format!("{}: {}", entry.cloud, entry.target_name),
             entry.state.label().to_owned(),
             entry.started_at.map_or_else(|| "-".to_owned(), |at| format!("{at:.0}")),
-            entry.started_at.map_or_else(|| "-".to_owned(), |_| output::span(took_ms(entry, now))),
-            output::span(entry.times.of_phase(Phase::Queue)),
-            output::span(entry.times.of_phase(Phase::Transfer)),
-            output::span(entry.times.waiting_ms + entry.times.operator_ms),
+            entry.started_at.map_or_else(|| "-".to_owned(), |_| output::took(took_ms(entry, now))),
+            output::took(entry.times.of_phase(Phase::Queue)),
+            output::took(entry.times.of_phase(Phase::Transfer)),
+            output::took(entry.times.waiting_ms + entry.times.operator_ms),
             down.unwrap_or_else(|| "-".to_owned()),
             output::bytes(capacity(entry)),
             output::bytes(wire(entry)),
@@ -109,7 +109,7 @@ fn summary(entries: &[ReportEntry], now: Timestamp) -> String {
             "Moved {} of disks ({} on the wire) within {}.",
             output::bytes(moved.iter().map(|entry| capacity(entry)).sum()),
             output::bytes(moved.iter().map(|entry| wire(entry)).sum()),
-            output::span(took)
+            output::took(took)
         ));
     }
     let longest = entries
@@ -117,7 +117,7 @@ fn summary(entries: &[ReportEntry], now: Timestamp) -> String {
         .filter_map(|entry| entry.downtime.map(|down| (down.ms(now), &entry.vm_name)))
         .max_by_key(|(ms, _)| *ms);
     if let Some((ms, name)) = longest {
-        sentences.push(format!("The longest downtime was {} ({name}).", output::span(ms)));
+        sentences.push(format!("The longest downtime was {} ({name}).", output::took(ms)));
     }
     sentences.join(" ")
 }
