@@ -268,6 +268,13 @@ pub enum Vcenter {
         /// Names the vCenter.
         name: String,
     },
+    /// Lists the privileges that HDM's account needs, each with what for: make a role of them, and give it to the account on
+    /// the vCenter itself, for everything below.
+    Privileges {
+        /// Says what the vCenter is to HDM.
+        #[arg(long, value_enum)]
+        role: Role,
+    },
     /// Forgets a vCenter. It is refused while a migration uses it.
     Remove {
         /// Names the vCenter.

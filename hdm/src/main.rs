@@ -91,6 +91,10 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Appliance { command } => command::appliance::run(output, command).await,
         Command::Server { command } => command::server::run(command).await,
+        // Asks no appliance; there may be none yet.
+        Command::Vcenter { command: cli::Vcenter::Privileges { role } } => {
+            command::vcenter::privileges(output, role)
+        }
         Command::Vcenter { command } => command::vcenter::run(&client()?, output, command).await,
         Command::Register { vcenter, url, thumbprint, admin_email } => {
             let asked = RegisterPlugin { url, thumbprint, admin_email };

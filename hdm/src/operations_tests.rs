@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use hdm_appliance::privileges::needed;
 use hdm_plugin_manifest::descriptor::EVENTS;
 use hdm_shared::codes::{FINDINGS, PROBLEMS};
 use hdm_shared::migration::MigrationState as S;
+use hdm_shared::vcenter::VcenterRole;
 
 const PAGE: &str = include_str!("../../docs/operations.md");
 
@@ -23,6 +25,25 @@ fn explained(heading: &str) -> BTreeSet<String> {
 
 fn all<'a>(words: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
     words.into_iter().map(str::to_owned).collect()
+}
+
+#[test]
+fn every_privilege_is_explained() {
+    let roles = [(VcenterRole::Source, "| yes | – |"), (VcenterRole::Cloud, "| – | yes |")];
+    let mut words = BTreeSet::new();
+    for (role, only) in roles {
+        for privilege in needed(role) {
+            let both = needed(other(role)).any(|one| one.id == privilege.id);
+            let row = format!("| `{}` {} ", privilege.id, if both { "| yes | yes |" } else { only });
+            assert!(PAGE.contains(&row), "'{row}' is missing");
+            words.insert(privilege.id.to_owned());
+        }
+    }
+    assert_eq!(explained("Accounts"), words);
+}
+
+fn other(role: VcenterRole) -> VcenterRole {
+    if role == VcenterRole::Source { VcenterRole::Cloud } else { VcenterRole::Source }
 }
 
 #[test]

@@ -277,8 +277,8 @@ impl Appliance {
     pub async fn add(&self, site: &Site, role: &str) {
         let ready = &site.ready;
         let arguments = ["vcenter", "add", &ready.name, "--role", role, "--url", &ready.url];
-        let secrets = ["--user", &ready.user, "--thumbprint", &ready.sha256, "--password-stdin"];
-        self.hdm_with_input(&[&arguments[..], &secrets[..]].concat(), &ready.password).await.ok();
+        let secrets = ["--user", &site.account.user, "--thumbprint", &ready.sha256, "--password-stdin"];
+        self.hdm_with_input(&[&arguments[..], &secrets[..]].concat(), &site.account.password).await.ok();
     }
 
     /// Runs the command line against this appliance.
@@ -410,6 +410,13 @@ pub fn migrate_arguments(vm: &str) -> [&str; 13] {
         "--network",
         "Prod LAN=Prod LAN",
     ]
+}
+
+/// The privileges that HDM says it needs at a site, which is the source unless its name says cloud.
+pub async fn privileges(site: &str) -> Value {
+    let role = if site.contains("cloud") { "cloud" } else { "source" };
+    let asked = ["-o", "json", "vcenter", "privileges", "--role", role];
+    outcome(Appliance::command().args(asked), "").await.ok().json()
 }
 
 /// An address nobody listens on just now.

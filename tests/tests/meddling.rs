@@ -79,7 +79,8 @@ async fn a_password_that_is_changed_and_changed_back() {
     let fault = lab.cloud.arm(json!({"on": on, "do": {"delay_ms": 1_500}})).await;
     let id = appliance.migrate("db-01", &["--power-on"]).await;
     lab.cloud.has_fired(&fault).await;
-    lab.cloud.post("/password", json!({"password": "another"})).await;
+    let account = &lab.cloud.account;
+    lab.cloud.post("/password", json!({"user": account.user, "password": "another"})).await;
     lab.cloud.post("/sessions/expire", json!({})).await;
     let told = wait::until("it is told", async || {
         let now = appliance.status(&id).await;
@@ -87,7 +88,7 @@ async fn a_password_that_is_changed_and_changed_back() {
     })
     .await;
     assert!(told.contains("cloud") && told.contains("login"), "it says whose login is refused: {told}");
-    lab.cloud.post("/password", json!({"password": lab.cloud.ready.password})).await;
+    lab.cloud.post("/password", json!({"user": account.user, "password": account.password})).await;
 
     let end = appliance.settled(&id).await;
 
