@@ -268,6 +268,19 @@ impl Appliance {
         assert!(sent.success(), "SIG{name} could not be sent");
     }
 
+    /// What `/metrics` tells.
+    pub async fn metrics(&self) -> String {
+        let profile = std::fs::read_to_string(self.directory.join("client.toml")).unwrap();
+        let profile: toml::Table = profile.parse().unwrap();
+        let of = |key: &str| profile[key].as_str().unwrap_or_else(|| panic!("no {key}"));
+        let certificate = reqwest::Certificate::from_pem(of("certificate").as_bytes()).unwrap();
+        let http = reqwest::Client::builder().tls_certs_only([certificate]).no_proxy().build().unwrap();
+        let asked = http.get(format!("{}/metrics", of("url"))).bearer_auth(of("token"));
+        let answer = asked.send().await.unwrap();
+        assert!(answer.status().is_success(), "{answer:?}");
+        answer.text().await.unwrap()
+    }
+
     /// What it logged.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.directory.join("appliance.log")).unwrap_or_default()

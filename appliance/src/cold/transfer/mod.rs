@@ -140,6 +140,7 @@ async fn tell_checksums(
             weak.push(file.label.as_str());
         }
         let checksum = strength.of(file);
+        cx.counts().arrived(file.wire_bytes);
         cx.log(format!("{}: both hosts and HDM agree on {checksum}.", file.label)).await?;
         cx.progress().update(|disks| {
             if let Some(disk) = disks.iter_mut().find(|d| d.label == file.label) {
