@@ -33,10 +33,13 @@ impl Player {
             }
             Deed::LinkAgain { cloud } => site(&self.lab, cloud).shape_link(json!({})).await,
             Deed::FullDisk { ms } => {
-                std::fs::write(&self.full_disk, "").unwrap();
+                self.crew.fill_disks(true);
                 self.later(ms, Deed::DiskAgain);
             }
-            Deed::DiskAgain => drop(std::fs::remove_file(&self.full_disk)),
+            Deed::DiskAgain => self.crew.fill_disks(false),
+            Deed::Sleep { member, ms } => {
+                self.crew.sleep(self.crew.which(member), Duration::from_millis(ms)).await;
+            }
         }
     }
 
