@@ -84,6 +84,17 @@ const READS: &[(&str, u32)] = &[
     ("CreateImportSpec", 1),
     ("HttpNfcLeaseGetManifest", 1),
     ("HttpNfcLeaseSetManifestChecksumType", 1),
+    ("CreateCollectorForTasks", 2),
+    ("ReadNextTasks", 2),
+    ("DestroyCollector", 2),
+    ("DestroyPropertyCollector", 1),
+    ("CurrentTime", 1),
+    ("FindExtension", 1),
+    ("RegisterExtension", 1),
+    ("Logout", 1),
+    ("RetrieveEntityPermissions", 1),
+    ("PbmRetrieveServiceContent", 1),
+    ("PbmQueryAssociatedProfiles", 1),
 ];
 
 /// Those whose tasks can be given another outcome, by site.
