@@ -46,6 +46,9 @@ async fn storm(seed: u64, rounds: usize) -> Result {
     let mut player = Player::start(lab.clone(), &plan).await;
     let twice = Arc::new(Mutex::new(BTreeSet::new()));
     let watch = tokio::spawn(watch::two_live_copies(lab, twice.clone()));
+    if plan.pair {
+        player.trace.count("storms of two appliances");
+    }
     player.play(&plan).await;
     player.settle().await;
     watch.abort();

@@ -115,9 +115,9 @@ fn round(rng: &mut Rng, vms: &mut Vec<Machine>) -> Round {
     }
     rng.shuffle(&mut asks);
     let of_round: Vec<String> = vms[first..].iter().map(|vm| vm.name.clone()).collect();
-    let count = rng.usize(8..=16);
+    let count = rng.usize(10..=20);
     let troubles = (0..count).map(|_| Trouble::draw(rng, &of_round)).collect();
-    let count = rng.usize(2..=4);
+    let count = rng.usize(3..=6);
     let moments = (0..count).map(|_| moment(rng)).collect();
     Round { asks, troubles, moments }
 }

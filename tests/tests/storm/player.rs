@@ -15,7 +15,7 @@ use crate::tally::Trace;
 use crate::trouble::{Deed, Trouble};
 
 /// How often everything is looked at.
-const TICK: Duration = Duration::from_millis(60);
+const TICK: Duration = Duration::from_millis(100);
 /// How long a round lasts at most; what it has begun goes on in the next.
 const ROUND: Duration = Duration::from_secs(8);
 
@@ -50,6 +50,8 @@ pub struct Player {
     pub meddled: BTreeMap<String, BTreeSet<(bool, &'static str)>>,
     /// The VMs that the operator went back with.
     pub released: BTreeSet<String>,
+    /// When people have looked at the sites last.
+    pub looked: Option<Instant>,
     /// What is done at some time.
     pub due: Vec<(Instant, Deed)>,
     /// How long those stay away who die.
@@ -80,6 +82,7 @@ impl Player {
             faults: Vec::new(),
             meddled: BTreeMap::new(),
             released: BTreeSet::new(),
+            looked: None,
             due: Vec::new(),
             armed: Vec::new(),
             put_off: Vec::new(),
