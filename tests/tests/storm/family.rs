@@ -21,7 +21,7 @@ pub const ALL: &[(u32, Family)] = &[
     (5, refusal),
     (5, task_trouble),
     (2, forgotten),
-    (4, meddler),
+    (8, meddler),
     (1, no_room),
     (2, link),
     (1, full_disk),
