@@ -41,10 +41,13 @@ impl<W: Workflow> Engine<W> {
         }
     }
 
-    /// Whether this appliance is the one that posts, and for as long as a lease lasts.
+    /// Whether this appliance is the one that posts, for longer than one posting may take.
     async fn has_duty(&self) -> Result<bool, StoreError> {
         let shared = &self.shared;
-        shared.store.take_duty(DUTY, &shared.owner, shared.until(), shared.clock.now()).await
+        let lease = SignedDuration::try_from(shared.settings.post + shared.settings.lease);
+        let now = shared.clock.now();
+        let until = now.checked_add(lease.unwrap_or(SignedDuration::MAX)).unwrap_or(Timestamp::MAX);
+        shared.store.take_duty(DUTY, &shared.owner, until, now).await
     }
 
     /// Posts everything that is due, unless another appliance does.
@@ -99,8 +102,6 @@ impl<W: Workflow> Engine<W> {
             Ok(read) => read,
             Err(error) => return self.give_up(&events, &error.to_string()).await,
         };
-        // Not longer than the duty is sure to last.
-        let limit = shared.settings.post.min(shared.settings.lease);
         for event in &events {
             if !self.has_duty().await? {
                 return Ok(());
@@ -108,7 +109,7 @@ impl<W: Workflow> Engine<W> {
             let post = caught("posting an event", Box::pin(shared.workflow.post(&input, &memo, event)));
             let posted = tokio::select! {
                 posted = post => posted,
-                () = shared.clock.sleep(limit) => {
+                () = shared.clock.sleep(shared.settings.post) => {
                     Err(StepError::retry("A vCenter did not take an event in time."))
                 }
             };

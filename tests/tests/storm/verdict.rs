@@ -11,8 +11,9 @@ use serde_json::Value;
 use crate::family::knows;
 use crate::player::{Player, is_final, site};
 
-/// How long vCenter may take for what it finishes in its own time, such as a lease that runs out.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long may be taken for what ends in its own time: a lease of vCenter's that runs out, or the minute that an
+/// appliance which has died had left to show events.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 impl Player {
     /// Judges, and ends the appliance.
