@@ -43,7 +43,7 @@ pub async fn show(State(api): State<Arc<Api>>) -> Result<impl IntoResponse, ApiE
         &mut registry,
         "events_unposted",
         "Events that the vCenters do not show yet",
-        api.store.unposted().await?,
+        api.store.count_unposted().await?,
     );
     vcenters(&mut registry, &api);
     api.engine.counts().register(&mut registry);

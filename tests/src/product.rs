@@ -263,9 +263,13 @@ impl Appliance {
 
     /// Sends a signal, such as `STOP`.
     pub async fn signal(&self, name: &str) {
+        assert!(self.try_signal(name).await, "SIG{name} could not be sent");
+    }
+
+    /// The same to a process that may have died; whether it was sent.
+    pub async fn try_signal(&self, name: &str) -> bool {
         let pid = self.pid().to_string();
-        let sent = Command::new("kill").args(["-s", name, &pid]).status().await.unwrap();
-        assert!(sent.success(), "SIG{name} could not be sent");
+        Command::new("kill").args(["-s", name, &pid]).status().await.unwrap().success()
     }
 
     /// What `/metrics` tells.

@@ -7,7 +7,9 @@ use reqwest::{Certificate, Method, RequestBuilder};
 use serde_json::Value;
 
 /// How long an answer is waited for; whoever gets none asks again.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(15);
+/// The same where only something is read.
+const READING: Duration = Duration::from_secs(3);
 
 /// Calls to one appliance.
 pub struct Api {
@@ -47,7 +49,7 @@ impl Api {
 
     /// Reads; `None` if no answer came.
     pub async fn get(&self, path: &str) -> Option<Answer> {
-        answer(self.ask(Method::GET, path)).await
+        answer(self.ask(Method::GET, path).timeout(READING)).await
     }
 
     /// Asks for something under a key, so that it can be asked for again; `None` if no answer came.

@@ -109,7 +109,7 @@ impl Player {
         match &mut asked.how {
             // Under its key it is not refused if it was heard before.
             How::Api { .. } if refused.is_some() => refused,
-            How::Api { key, body } => Some(became(self.api.post("/migrations", Some(key), body).await)),
+            How::Api { key, body } => Some(became(self.crew.post("/migrations", Some(key), body).await)),
             How::Again { id } => {
                 // It has no key: whether an earlier one was heard is seen by the list.
                 let newest = self.newest(&asked.vms[0])?;
@@ -120,7 +120,7 @@ impl Player {
                     return refused;
                 }
                 let path = format!("/migrations/{id}/retry");
-                Some(became(self.api.post(&path, None, &json!({})).await))
+                Some(became(self.crew.post(&path, None, &json!({})).await))
             }
             How::Cli { arguments, running } => {
                 let heard: Vec<String> = asked
@@ -139,7 +139,7 @@ impl Player {
                 }
                 let handle = running.get_or_insert_with(|| {
                     let mut command = Command::new(binary());
-                    command.env("HDM_PROFILE", self.appliance.directory().join("client.toml"));
+                    command.env("HDM_PROFILE", self.crew.profile());
                     command.args(&*arguments).kill_on_drop(true);
                     tokio::spawn(async move { command.output().await.unwrap() })
                 });

@@ -33,10 +33,13 @@ impl Player {
             }
             Deed::LinkAgain { cloud } => site(&self.lab, cloud).shape_link(json!({})).await,
             Deed::FullDisk { ms } => {
-                std::fs::write(&self.full_disk, "").unwrap();
+                self.crew.fill_disks(true);
                 self.later(ms, Deed::DiskAgain);
             }
-            Deed::DiskAgain => drop(std::fs::remove_file(&self.full_disk)),
+            Deed::DiskAgain => self.crew.fill_disks(false),
+            Deed::Sleep { member, ms } => {
+                self.crew.sleep(self.crew.which(member), Duration::from_millis(ms)).await;
+            }
         }
     }
 
@@ -86,6 +89,11 @@ impl Player {
     /// What people do who look after the sites once all is calm: they end tasks that hang, and make good what
     /// somebody did to a VM as far as that can be made good.
     pub async fn make_good(&mut self) {
+        // They look now and then: a site's account of itself costs it some work.
+        if self.looked.is_some_and(|looked| looked.elapsed() < Duration::from_secs(1)) {
+            return;
+        }
+        self.looked = Some(Instant::now());
         for cloud in [false, true] {
             let now = site(&self.lab, cloud).glance().await;
             let hang =

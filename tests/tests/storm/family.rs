@@ -10,7 +10,7 @@ type Family = fn(&mut Rng, &[String]) -> Trouble;
 
 /// All families, with how often each is drawn.
 pub const ALL: &[(u32, Family)] = &[
-    (10, kill),
+    (14, kill),
     (5, cancel),
     (1, pause),
     (1, cancelled_task),
@@ -21,10 +21,11 @@ pub const ALL: &[(u32, Family)] = &[
     (5, refusal),
     (5, task_trouble),
     (2, forgotten),
-    (4, meddler),
+    (8, meddler),
     (1, no_room),
     (2, link),
     (1, full_disk),
+    (1, asleep),
 ];
 
 /// The calls that change something, by site, with about how often a migration makes each.
@@ -83,6 +84,17 @@ const READS: &[(&str, u32)] = &[
     ("CreateImportSpec", 1),
     ("HttpNfcLeaseGetManifest", 1),
     ("HttpNfcLeaseSetManifestChecksumType", 1),
+    ("CreateCollectorForTasks", 2),
+    ("ReadNextTasks", 2),
+    ("DestroyCollector", 2),
+    ("DestroyPropertyCollector", 1),
+    ("CurrentTime", 1),
+    ("FindExtension", 1),
+    ("RegisterExtension", 1),
+    ("Logout", 1),
+    ("RetrieveEntityPermissions", 1),
+    ("PbmRetrieveServiceContent", 1),
+    ("PbmQueryAssociatedProfiles", 1),
 ];
 
 /// Those whose tasks can be given another outcome, by site.
@@ -97,6 +109,11 @@ const TASKS: [&[&str]; 2] = [
     ],
     &["ReconfigVM_Task", "ReconfigVM_Task", "PowerOnVM_Task", "PowerOffVM_Task", "Destroy_Task"],
 ];
+
+/// Whether troubles are drawn for a call.
+pub fn knows(cloud: bool, method: &str) -> bool {
+    WRITES[usize::from(cloud)].iter().chain(READS).any(|(known, _)| *known == method)
+}
 
 fn one<T: Copy>(rng: &mut Rng, of: &[T]) -> T {
     of[rng.usize(..of.len())]
@@ -146,34 +163,34 @@ fn goes_on(rng: &mut Rng, mut on: Value) -> Value {
 }
 
 fn trouble(family: &'static str, (cloud, on): (bool, Value), effect: Value) -> Trouble {
-    Trouble { family, cloud, on, effect, then: None }
+    Trouble { family, cloud, on, effect, member: 0, then: None }
 }
 
 /// Somebody acts at the moment of such a call, which is held up a little.
 fn deed(rng: &mut Rng, family: &'static str, deed: Deed) -> Trouble {
     let (cloud, on) = if rng.u8(..3) == 0 { transfer(rng) } else { write(rng) };
     let held = if on["nfc"].is_null() { "delay_ms" } else { "stall_ms" };
-    Trouble { family, cloud, on, effect: json!({held: rng.u32(50..600)}), then: Some(deed) }
+    Trouble { family, cloud, on, effect: json!({held: rng.u32(50..600)}), member: 0, then: Some(deed) }
 }
 
 fn kill(rng: &mut Rng, _: &[String]) -> Trouble {
-    match rng.u8(..5) {
-        0 => trouble("kill in a transfer", transfer(rng), json!({"kill_pid": 1})),
+    let (family, at, effect) = match rng.u8(..5) {
+        0 => ("kill in a transfer", transfer(rng), json!({"kill_pid": 1})),
         1 => {
-            let effect = json!({"kill_pid": 1, "kill_when": "after", "lose_answer": true});
-            let at = if rng.bool() { transfer(rng) } else { file(rng) };
-            trouble(
+            let on = json!({"nfc": "import", "file": rng.u8(..4) == 0, "nth": rng.u32(1..=4)});
+            (
                 "kill after an upload",
-                (true, json!({"nfc": "import", "file": at.1["file"] == true, "nth": 1})),
-                effect,
+                (true, on),
+                json!({"kill_pid": 1, "kill_when": "after", "lose_answer": true}),
             )
         }
-        2 => trouble("kill before a call", call(rng), json!({"kill_pid": 1, "kill_when": "before"})),
+        2 => ("kill before a call", call(rng), json!({"kill_pid": 1, "kill_when": "before"})),
         _ => {
             let effect = json!({"kill_pid": 1, "kill_when": "after", "lose_answer": true});
-            trouble("kill after a call", write(rng), effect)
+            ("kill after a call", write(rng), effect)
         }
-    }
+    };
+    Trouble { member: rng.usize(..2), ..trouble(family, at, effect) }
 }
 
 fn vm(rng: &mut Rng, vms: &[String]) -> String {
@@ -328,4 +345,10 @@ fn link(rng: &mut Rng, _: &[String]) -> Trouble {
 fn full_disk(rng: &mut Rng, _: &[String]) -> Trouble {
     let full = Deed::FullDisk { ms: rng.u64(200..5_000) };
     deed(rng, "full own disk", full)
+}
+
+/// Longer than a lease, or not.
+fn asleep(rng: &mut Rng, _: &[String]) -> Trouble {
+    let sleep = Deed::Sleep { member: rng.usize(..2), ms: rng.u64(500..6_000) };
+    deed(rng, "sleep of an appliance", sleep)
 }

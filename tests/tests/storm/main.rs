@@ -9,6 +9,7 @@
 
 mod api;
 mod ask;
+mod crew;
 mod deed;
 mod family;
 mod operator;
@@ -45,6 +46,9 @@ async fn storm(seed: u64, rounds: usize) -> Result {
     let mut player = Player::start(lab.clone(), &plan).await;
     let twice = Arc::new(Mutex::new(BTreeSet::new()));
     let watch = tokio::spawn(watch::two_live_copies(lab, twice.clone()));
+    if plan.pair {
+        player.trace.count("storms of two appliances");
+    }
     player.play(&plan).await;
     player.settle().await;
     watch.abort();
@@ -75,10 +79,12 @@ fn keep(plan: &Plan, player: &Player, result: &Result) {
     write("plan.txt", format!("{plan:#?}\n"));
     write("trace.txt", player.trace.text());
     write("result.json", result.line().to_string());
-    let lab = player.lab.directory.path();
-    for log in ["appliance/appliance.log", "onprem.log", "cloud.log"] {
-        let text = std::fs::read_to_string(lab.join(log)).unwrap_or_default();
-        write(log.rsplit('/').next().unwrap_or(log), text);
+    let folder = player.lab.directory.path();
+    let mut logs = player.crew.logs();
+    logs.extend(["onprem.log", "cloud.log"].map(|log| folder.join(log)));
+    for log in logs {
+        let name = log.strip_prefix(folder).unwrap_or(&log).to_string_lossy().replace('/', "-");
+        write(&name, std::fs::read_to_string(&log).unwrap_or_default());
     }
 }
 

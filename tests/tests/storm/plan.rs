@@ -12,6 +12,8 @@ use crate::trouble::Trouble;
 pub struct Plan {
     /// What it was drawn from.
     pub seed: u64,
+    /// Whether two appliances share a PostgreSQL, or else one has a file of its own.
+    pub pair: bool,
     /// The VMs that are there, `vm-00`, `vm-01` and so on.
     pub vms: Vec<Machine>,
     /// What happens, in order.
@@ -87,7 +89,8 @@ impl Plan {
         for _ in 0..rounds {
             all.push(round(&mut rng, &mut vms));
         }
-        Self { seed, vms, rounds: all }
+        // The last, so that the rest of the plan is the same with one and with two.
+        Self { seed, pair: rng.u8(..3) == 0, vms, rounds: all }
     }
 }
 
@@ -112,9 +115,9 @@ fn round(rng: &mut Rng, vms: &mut Vec<Machine>) -> Round {
     }
     rng.shuffle(&mut asks);
     let of_round: Vec<String> = vms[first..].iter().map(|vm| vm.name.clone()).collect();
-    let count = rng.usize(8..=16);
+    let count = rng.usize(10..=20);
     let troubles = (0..count).map(|_| Trouble::draw(rng, &of_round)).collect();
-    let count = rng.usize(1..=3);
+    let count = rng.usize(3..=6);
     let moments = (0..count).map(|_| moment(rng)).collect();
     Round { asks, troubles, moments }
 }

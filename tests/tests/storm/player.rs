@@ -1,21 +1,21 @@
 //! Plays a plan: asks for migrations, lets things go wrong, and starts the appliance again whenever it has died.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hdm_tests::{Appliance, Lab, Site};
+use fastrand::Rng;
+use hdm_tests::{Lab, Site};
 use serde_json::Value;
 
-use crate::api::Api;
 use crate::ask::Asked;
+use crate::crew::Crew;
 use crate::plan::{Machine, Plan, Round};
 use crate::tally::Trace;
 use crate::trouble::{Deed, Trouble};
 
 /// How often everything is looked at.
-const TICK: Duration = Duration::from_millis(60);
+const TICK: Duration = Duration::from_millis(100);
 /// How long a round lasts at most; what it has begun goes on in the next.
 const ROUND: Duration = Duration::from_secs(8);
 
@@ -28,8 +28,8 @@ struct Armed {
 /// A storm that is being played.
 pub struct Player {
     pub lab: Arc<Lab>,
-    pub appliance: Appliance,
-    pub api: Api,
+    pub crew: Crew,
+    pair: bool,
     pub trace: Trace,
     pub machines: Vec<Machine>,
     /// What was asked for and not answered for good.
@@ -50,28 +50,27 @@ pub struct Player {
     pub meddled: BTreeMap<String, BTreeSet<(bool, &'static str)>>,
     /// The VMs that the operator went back with.
     pub released: BTreeSet<String>,
+    /// When people have looked at the sites last.
+    pub looked: Option<Instant>,
     /// What is done at some time.
     pub due: Vec<(Instant, Deed)>,
-    /// The appliance's disk is full while this file is there.
-    pub full_disk: PathBuf,
+    /// How long those stay away who die.
+    rng: Rng,
     armed: Vec<Armed>,
+    /// Kills of those who are dead at the moment.
+    put_off: Vec<Trouble>,
     moments: VecDeque<String>,
-    kill_file: PathBuf,
 }
 
 impl Player {
     /// Starts the appliance of a lab.
     pub async fn start(lab: Arc<Lab>, plan: &Plan) -> Self {
-        let appliance = Appliance::init(lab.directory.path()).await;
-        appliance.set(&[("task_seconds", 4), ("import_unknown_seconds", 6), ("tools_seconds", 20)]);
-        let kill_file = lab.directory.path().join("kill-at");
-        std::fs::write(&kill_file, "never").unwrap();
-        let full_disk = lab.directory.path().join("disk-is-full");
-        let api = Api::of(appliance.directory());
-        let mut player = Self {
+        let crew = Crew::start(&lab, plan).await;
+        Self {
             lab,
-            appliance,
-            api,
+            crew,
+            pair: plan.pair,
+            rng: Rng::with_seed(plan.seed),
             trace: Trace::new(),
             machines: plan.vms.clone(),
             asked: Vec::new(),
@@ -83,24 +82,12 @@ impl Player {
             faults: Vec::new(),
             meddled: BTreeMap::new(),
             released: BTreeSet::new(),
+            looked: None,
             due: Vec::new(),
-            full_disk,
             armed: Vec::new(),
+            put_off: Vec::new(),
             moments: VecDeque::new(),
-            kill_file,
-        };
-        let environment = player.environment();
-        player.appliance.start_process(&as_strs(&environment)).await;
-        player.appliance.add(&player.lab.onprem, "source").await;
-        player.appliance.add(&player.lab.cloud, "cloud").await;
-        player
-    }
-
-    fn environment(&self) -> [(&'static str, String); 2] {
-        [
-            ("HDM_KILL_AT", format!("@{}", self.kill_file.display())),
-            ("HDM_DISK_FULL", self.full_disk.display().to_string()),
-        ]
+        }
     }
 
     /// Plays one round after the other.
@@ -136,9 +123,7 @@ impl Player {
     /// Looks at everything once.
     pub async fn tick(&mut self) {
         tokio::time::sleep(TICK).await;
-        if let Some(status) = self.appliance.end() {
-            self.revive(status).await;
-        }
+        self.look_at_crew().await;
         self.look_at_troubles().await;
         self.do_what_is_due(false).await;
         self.look_at_asks().await;
@@ -146,7 +131,7 @@ impl Player {
     }
 
     async fn look_at_migrations(&mut self) {
-        let Some(answer) = self.api.get("/migrations?limit=1000").await else { return };
+        let Some(answer) = self.crew.get("/migrations?limit=1000").await else { return };
         if !answer.well() {
             self.trace.note(format!("the list is refused: {} {}", answer.status, answer.body));
             return;
@@ -169,46 +154,57 @@ impl Player {
         self.views.iter().find(|view| view["vm_name"] == vm)
     }
 
-    /// Starts the appliance again, which has died.
-    async fn revive(&mut self, status: std::process::ExitStatus) {
-        let signal = std::os::unix::process::ExitStatusExt::signal(&status);
-        self.trace.note(format!("the appliance has died: {status}"));
-        match signal {
-            Some(9) => self.trace.count("kills"),
-            Some(6) => {
-                let moment = self.moments.pop_front().unwrap_or_default();
-                self.trace.note(format!("it died at {moment}"));
-                self.trace.count("kills");
+    /// Sees who has died, and starts again whoever was away for long enough.
+    async fn look_at_crew(&mut self) {
+        let away = self.rng.u64(..if self.pair { 6_000 } else { 1_500 });
+        for (member, status) in self.crew.died(|| Duration::from_millis(away)) {
+            self.trace.note(format!("appliance {member} has died: {status}"));
+            match std::os::unix::process::ExitStatusExt::signal(&status) {
+                Some(9) => self.trace.count("kills"),
+                Some(6) => {
+                    let moment = self.moments.pop_front().unwrap_or_default();
+                    self.trace.note(format!("it died at {moment}"));
+                    self.trace.count("kills");
+                }
+                _ => self.faults.push(format!("an appliance has ended by itself: {status}")),
             }
-            _ => self.faults.push(format!("the appliance has ended by itself: {status}")),
+            self.next_moment();
+            self.disarm_kills_of(member).await;
         }
-        self.next_moment();
-        // Its number may become another process's.
-        let mut kills = Vec::new();
+        self.come_back(false).await;
+    }
+
+    /// Its number may become another process's.
+    async fn disarm_kills_of(&mut self, member: usize) {
         for at in (0..self.armed.len()).rev() {
-            if self.armed[at].trouble.kills() {
-                let armed = self.armed.swap_remove(at);
-                let site = site(&self.lab, armed.trouble.cloud);
-                let fired = site.fired(&armed.id).await > 0;
-                site.delete(&format!("/faults/{}", armed.id)).await;
-                if fired { self.happened(&armed.trouble) } else { kills.push(armed.trouble) }
+            if self.armed[at].trouble.kills() && self.crew.which(self.armed[at].trouble.member) == member {
+                let Armed { id, trouble } = self.armed.swap_remove(at);
+                let site = site(&self.lab, trouble.cloud);
+                let fired = site.fired(&id).await > 0;
+                site.delete(&format!("/faults/{id}")).await;
+                if fired { self.happened(&trouble) } else { self.put_off.push(trouble) }
             }
         }
-        let environment = self.environment();
-        self.appliance.start_again(&as_strs(&environment));
-        for kill in kills {
-            self.arm(kill).await;
+    }
+
+    async fn come_back(&mut self, over: bool) {
+        let back = self.crew.come_back(over);
+        if !back.is_empty() {
+            self.trace.note(format!("back are {back:?}"));
+            for trouble in std::mem::take(&mut self.put_off) {
+                self.arm(trouble).await;
+            }
         }
     }
 
     fn next_moment(&self) {
-        let moment = self.moments.front().map_or("never", String::as_str);
-        std::fs::write(&self.kill_file, moment).unwrap();
+        self.crew.die_at(self.moments.front().map_or("never", String::as_str));
     }
 
     async fn arm(&mut self, trouble: Trouble) {
-        let rule = trouble.rule(self.appliance.pid());
-        let id = site(&self.lab, trouble.cloud).arm(rule).await;
+        let pid = self.crew.pid(self.crew.which(trouble.member));
+        let Some(pid) = pid.or((!trouble.kills()).then_some(0)) else { return self.put_off.push(trouble) };
+        let id = site(&self.lab, trouble.cloud).arm(trouble.rule(pid)).await;
         self.armed.push(Armed { id, trouble });
     }
 
@@ -241,7 +237,7 @@ impl Player {
 
     /// Asks for something that may be refused; whether it was done.
     pub async fn post(&mut self, path: &str, what: &str, body: Value) -> bool {
-        let answer = self.api.post(path, None, &body).await;
+        let answer = self.crew.post(path, None, &body).await;
         let (well, told) = match &answer {
             Some(answer) => (answer.well(), format!("{} {}", answer.status, answer.body["detail"])),
             None => (false, "no answer".to_owned()),
@@ -257,12 +253,14 @@ impl Player {
     pub async fn lift(&mut self) {
         self.trace.note("everything is lifted");
         self.armed.clear();
+        self.put_off.clear();
         self.moments.clear();
         self.next_moment();
         for cloud in [false, true] {
             site(&self.lab, cloud).delete("/faults").await;
         }
         self.do_what_is_due(true).await;
+        self.come_back(true).await;
     }
 }
 
@@ -274,8 +272,4 @@ pub fn site(lab: &Lab, cloud: bool) -> &Site {
 /// Whether a migration has ended.
 pub fn is_final(view: &Value) -> bool {
     ["done", "cancelled", "failed"].iter().any(|state| view["state"] == *state)
-}
-
-fn as_strs<'a, const N: usize>(environment: &'a [(&'static str, String); N]) -> [(&'static str, &'a str); N] {
-    std::array::from_fn(|n| (environment[n].0, environment[n].1.as_str()))
 }

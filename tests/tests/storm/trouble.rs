@@ -16,6 +16,8 @@ pub struct Trouble {
     pub on: Value,
     /// What, as the lab's faults say it. A `kill_pid` is put in when it is armed.
     pub effect: Value,
+    /// Which of the appliances dies of it, modulo their number.
+    pub member: usize,
     /// What somebody does when it has happened.
     pub then: Option<Deed>,
 }
@@ -47,6 +49,8 @@ pub enum Deed {
     FullDisk { ms: u64 },
     /// It has room again.
     DiskAgain,
+    /// An appliance sleeps for so many milliseconds, as a machine that is moved or suspended does.
+    Sleep { member: usize, ms: u64 },
 }
 
 impl Trouble {

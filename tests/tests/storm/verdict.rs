@@ -1,6 +1,6 @@
 //! The verdict on a storm: what both sites say at its end, against what HDM says has become of each request.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use hdm_tests::Dump;
@@ -8,10 +8,12 @@ use hdm_tests::dump::Vm;
 use hdm_tests::judge::{Moved, Truth, faults, nobody_is_logged_in};
 use serde_json::Value;
 
-use crate::player::{Player, is_final};
+use crate::family::knows;
+use crate::player::{Player, is_final, site};
 
-/// How long vCenter may take for what it finishes in its own time, such as a lease that runs out.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long may be taken for what ends in its own time: a lease of vCenter's that runs out, or the minute that an
+/// appliance which has died had left to show events.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 impl Player {
     /// Judges, and ends the appliance.
@@ -19,18 +21,26 @@ impl Player {
         let ended = self.one_end_each().await;
         self.faults.extend(ended);
         let moved = self.moved();
+        for cloud in [false, true] {
+            let calls = site(&self.lab, cloud).get("/calls").await;
+            let calls = calls["calls"].as_array().into_iter().flatten();
+            let new = calls.filter_map(|call| call["method"].as_str()).filter(|method| !knows(cloud, method));
+            self.faults
+                .extend(new.map(|method| format!("the storm draws no troubles for {method}, cloud {cloud}")));
+        }
         let deadline = Instant::now() + PATIENCE;
         loop {
             self.make_good().await;
             let now = Truth::of(&self.lab).await;
-            let found = self.fair(faults(before, &now, &moved), before, &now);
+            let mut found = self.fair(faults(before, &now, &moved), before, &now);
+            found.extend([&now.onprem, &now.cloud].into_iter().flat_map(|site| self.told(site)));
             if found.is_empty() || Instant::now() > deadline {
                 self.faults.extend(found);
                 break;
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        self.appliance.stop().await;
+        self.crew.stop().await;
         nobody_is_logged_in(&self.lab).await;
     }
 
@@ -82,6 +92,37 @@ impl Player {
             }
             if !waits && one.snapshots.iter().any(|snapshot| snapshot.name.starts_with("hdm_")) {
                 wrong.push(format!("{} has a snapshot of HDM's left", one.path));
+            }
+        }
+        wrong
+    }
+
+    /// Each vCenter shows each migration's end once, and nothing twice.
+    fn told(&self, site: &Dump) -> Vec<String> {
+        let mut times: BTreeMap<&str, u32> = BTreeMap::new();
+        let mut ends: BTreeSet<(&str, &str)> = BTreeSet::new();
+        for event in site.events.iter().filter(|event| event.kind.starts_with("com.hdm.migration.")) {
+            let key = event.message.rsplit_once('[').map_or("", |(_, key)| key.trim_end_matches(']'));
+            *times.entry(key).or_default() += 1;
+            let id = key.split('#').next().unwrap_or_default();
+            ends.insert((id, event.kind.rsplit('.').next().unwrap_or_default()));
+        }
+        let twice = times.into_iter().filter(|(_, times)| *times > 1);
+        let mut wrong: Vec<String> =
+            twice.map(|(key, times)| format!("{} shows the event {key} {times} times", site.name)).collect();
+        for view in &self.views {
+            let (id, vm) =
+                (view["id"].as_str().unwrap_or_default(), view["vm_name"].as_str().unwrap_or_default());
+            let end = match view["state"].as_str() {
+                Some("done") => "Done",
+                Some("cancelled") => "Cancelled",
+                Some("failed") => "Failed",
+                _ => continue,
+            };
+            // Where the object is gone there is nowhere to show it.
+            let gone = self.meddled.get(vm).is_some_and(|acts| acts.iter().any(|(_, act)| *act == "destroy"));
+            if !gone && !ends.contains(&(id, end)) {
+                wrong.push(format!("{} does not show the end of {id} ({vm}), which is {end}", site.name));
             }
         }
         wrong
@@ -148,11 +189,11 @@ impl Player {
         wrong
     }
 
-    async fn log(&self, id: &str) -> Vec<Value> {
+    async fn log(&mut self, id: &str) -> Vec<Value> {
         let mut lines: Vec<Value> = Vec::new();
         loop {
             let after = lines.last().and_then(|line| line["seq"].as_u64()).unwrap_or(0);
-            let page = self.api.get(&format!("/migrations/{id}/log?after={after}")).await;
+            let page = self.crew.get(&format!("/migrations/{id}/log?after={after}")).await;
             let page =
                 page.map(|answer| answer.body).and_then(|body| body.as_array().cloned()).unwrap_or_default();
             if page.is_empty() {

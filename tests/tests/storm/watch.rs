@@ -7,7 +7,7 @@ use std::time::Duration;
 use hdm_tests::{Dump, Lab};
 
 /// How often it looks.
-const PAUSE: Duration = Duration::from_millis(150);
+const PAUSE: Duration = Duration::from_millis(400);
 
 /// Looks again and again, until it is aborted, and notes what it sees.
 pub async fn two_live_copies(lab: Arc<Lab>, seen: Arc<Mutex<BTreeSet<String>>>) {
