@@ -8,6 +8,7 @@ mod format;
 mod grid;
 mod home;
 mod i18n;
+mod json;
 mod migration;
 mod model;
 mod page;
