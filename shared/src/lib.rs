@@ -19,6 +19,7 @@ pub mod display;
 pub mod estimate;
 pub mod event;
 pub mod ids;
+pub mod instant;
 pub mod migration;
 pub mod plugin;
 pub mod problem;

@@ -12,6 +12,7 @@ pub mod phases;
 pub mod progress;
 pub mod same;
 pub mod selection;
+pub mod sorted;
 pub mod table;
 pub mod thumbprint;
 pub mod wizard;
