@@ -23,6 +23,7 @@ pub mod problem;
 pub mod queue;
 pub mod retry;
 pub mod sample;
+pub mod schedule;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod vcenter;

@@ -14,6 +14,8 @@ use hdm_shared::MigrationId;
 use hdm_shared::event::{EventSeverity, EventView};
 use hdm_shared::migration::{DiskProgress, MAX_RUNNING, MigrationState};
 use hdm_shared::retry::Backoff;
+use hdm_shared::schedule::Schedule;
+use jiff::ToSpan as _;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -304,6 +306,10 @@ impl Stage {
     }
 
     async fn queue_with(&self, input: &str) -> MigrationId {
+        self.queue_for(input, None).await
+    }
+
+    async fn queue_for(&self, input: &str, schedule: Option<Schedule>) -> MigrationId {
         let id = MigrationId(Uuid::now_v7());
         let new = NewWorkflow {
             id,
@@ -311,6 +317,7 @@ impl Stage {
             input: input.into(),
             memo: "{\"intents\":[]}".into(),
             queue_line: "cluster".into(),
+            schedule,
             first_line: Line { kind: "accepted", step: None, message: "Accepted.".into(), event: None },
         };
         self.store.queue_workflows::<StoreError>(self.clock.now(), |_| Ok(vec![new])).await.unwrap();
@@ -818,4 +825,35 @@ async fn a_clock_that_differs_from_the_databases_is_found_out() {
     right.check_clock().await.unwrap();
     let stage = Stage::new(&Database::sqlite()).await;
     stage.engine("a").check_clock().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_begins_outside_its_window_on_whichever_appliance_and_what_runs_goes_on() {
+    for database in databases().await {
+        let stage = Stage::new(&database).await;
+        let now = stage.clock.now();
+        let (begin, end) = (now + 20.seconds(), now + 30.seconds());
+        let between = Schedule { not_before: Some(begin), not_after: Some(end), daily: None };
+        // An outage holds it up beyond the end of its window.
+        stage.world.lock().unwrap().trouble = Some((1, false, Trouble::LongOutage));
+        let id = stage.queue_for("\"input\"", Some(between)).await;
+        let over = Schedule { not_after: Some(now), ..Schedule::default() };
+        let late = stage.queue_for("\"input\"", Some(over)).await;
+        let (first, second) = (stage.engine("a"), stage.engine("b"));
+        let runs = [Stage::run(&first), Stage::run(&second)];
+        assert_eq!(first.look(id).await.unwrap().1, None, "it has no turn yet");
+
+        let begun = stage.until(&first, id, |record| record.started_at.is_some()).await;
+        assert!(begun.started_at >= Some(begin), "{begun:?}");
+        stage.until(&first, id, |_| stage.clock.now() > end).await;
+        stage.world.lock().unwrap().trouble = None;
+        stage.until(&first, id, |record| record.state == MigrationState::Done).await;
+
+        assert_eq!(stage.record(late).await.state, MigrationState::Queued, "its window is over");
+        for run in runs {
+            run.abort();
+        }
+        first.stop().await;
+        second.stop().await;
+    }
 }
