@@ -370,12 +370,30 @@ pub struct Cold {
     pub target: Target,
     #[command(flatten)]
     pub options: Options,
+    #[command(flatten)]
+    pub timing: Timing,
     /// Says only what would be done, and what stands in the way.
     #[arg(long)]
     pub dry_run: bool,
     /// Waits for the end and shows progress.
     #[arg(long)]
     pub wait: bool,
+}
+
+/// When migrations may begin.
+#[derive(Debug, Args)]
+pub struct Timing {
+    /// Gives the time before which nothing begins: RFC 3339, such as 2026-11-26T22:00:00+01:00, or a local time, such
+    /// as 2026-11-26T22:00.
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+    /// Gives the window in which migrations may begin: of each day, such as 22:00-05:00, or between two times as with
+    /// --at, such as 2026-11-26T22:00/2026-11-27T05:00. After it nothing new begins; what runs then goes on.
+    #[arg(long, value_name = "FROM-UNTIL")]
+    pub window: Option<String>,
+    /// Names the time zone of local times as the IANA does, such as Europe/Berlin; it is this machine's if left out.
+    #[arg(long, value_name = "NAME")]
+    pub time_zone: Option<String>,
 }
 
 /// Where a VM goes.

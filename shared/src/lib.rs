@@ -27,6 +27,7 @@ pub mod queue;
 pub mod report;
 pub mod retry;
 pub mod sample;
+pub mod schedule;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod vcenter;

@@ -151,3 +151,41 @@ async fn a_plan_with_mistakes_is_refused_with_their_places() {
     );
     assert!(listed(&appliance).await.is_empty(), "nothing was started");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_a_window_waits_for_it_and_says_so() {
+    let lab = Lab::start(json!([vm("vm-00", &[1]), vm("vm-01", &[1])])).await;
+    let before = Truth::of(&lab).await;
+    let mut appliance = Appliance::start(&lab).await;
+    let file = plan(&appliance, "plan.csv", "vm\nvm-00\n");
+    let late = ["--at", "2101-06-01T22:00", "--window", "22:00-05:00", "--time-zone", "Europe/Berlin"];
+    let waits = migrate(&appliance, &file, &late).await.ok().json();
+    let id = waits["started"][0]["id"].as_str().unwrap().to_owned();
+    let open = ["--window", "2001-01-01T00:00Z/2101-01-01T00:00Z"];
+    let runs = appliance.migrate("vm-01", &open).await;
+
+    assert_eq!(appliance.settled(&runs).await["state"], "done");
+    // Another process knows it, too.
+    appliance.stop().await;
+    appliance.start_process(&[]).await;
+    let now = appliance.status(&id).await;
+    assert_eq!(
+        (now["state"].as_str(), now["starts_at"].as_str()),
+        (Some("queued"), Some("2101-06-01T20:00:00Z"))
+    );
+    assert_eq!(now["schedule"]["daily"]["time_zone"], "Europe/Berlin", "{now:#}");
+    let shown = appliance.hdm(&["status"]).await.ok().stdout;
+    assert!(shown.contains("waits for its window: starts at 2101-06-01T20:00:00Z"), "{shown}");
+
+    for (wrong, part) in [
+        (["--window", "2001-01-01T00:00Z/2002-01-01T00:00Z"], "over already"),
+        (["--window", "22:00"], "is no window"),
+        (["--at", "tonight"], "is no time"),
+    ] {
+        let refused = migrate(&appliance, &file, &wrong).await;
+        assert_eq!(refused.code, 3, "{refused:?}");
+        assert!(refused.stderr.contains(part), "{refused:?}");
+    }
+    appliance.hdm(&["cancel", &id]).await.ok();
+    judge(&lab, &before, &[Moved::off("vm-01")]).await;
+}

@@ -131,9 +131,10 @@ fn ids(text: &str) -> Result<Vec<MigrationId>, ApiError> {
 /// Shows records with their places in the queue. One that cannot be understood is left out: its own address says
 /// so too, and the others are shown.
 pub fn views(api: &Api, records: &[(Record, Option<u32>)]) -> Vec<MigrationView> {
+    let now = api.clock.now();
     let mut views = Vec::with_capacity(records.len());
     for (record, place) in records {
-        match cold::view(record, *place, api.attempts) {
+        match cold::view(record, *place, api.attempts, now) {
             Ok(view) => views.push(view),
             Err(error) => tracing::error!(migration = %record.id, %error, "a migration is not listed"),
         }
@@ -166,7 +167,7 @@ pub async fn plan(
     body: Result<Json<ColdRequest>, JsonRejection>,
 ) -> Result<Json<Plan>, ApiError> {
     let Json(request) = body?;
-    Ok(Json(cold::plan(api.engine.workflow(), &cold::batch(request)?).await?))
+    Ok(Json(cold::plan(api.engine.workflow(), &cold::batch(request)?, api.clock.now()).await?))
 }
 
 /// Reads a migration's id.
@@ -189,7 +190,7 @@ pub async fn show(
 
 pub async fn look(api: &Api, id: MigrationId) -> Result<MigrationView, ApiError> {
     let (record, place) = api.engine.look(id).await?;
-    Ok(cold::view(&record, place, api.attempts)?)
+    Ok(cold::view(&record, place, api.attempts, api.clock.now())?)
 }
 
 /// A page of a migration's log, oldest first.
@@ -280,6 +281,8 @@ pub async fn try_again(
         let mut request = cold::request_of(&record)?;
         change.target.apply(&mut request.target);
         change.options.apply(&mut request.options);
+        // One that is over would keep it from ever beginning.
+        request.schedule = request.schedule.filter(|schedule| schedule.check(api.clock.now()).is_ok());
         let made = accept(api, &request.into(), user, None).await?;
         // The new one takes its place among what is in progress. It has begun, whatever becomes of the list.
         if let Err(error) = api.engine.dismiss(id).await {

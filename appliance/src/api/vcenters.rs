@@ -200,7 +200,7 @@ pub async fn remove(
     let Path(id) = id?;
     for record in api.store.open_workflows().await? {
         // One that cannot be understood cannot go on with it either.
-        let Ok(shown) = crate::cold::view(&record, None, api.attempts) else { continue };
+        let Ok(shown) = crate::cold::view(&record, None, api.attempts, api.clock.now()) else { continue };
         if shown.vm.vcenter == id || shown.cloud == id {
             return Err(ApiError::conflict(format!(
                 "Migration {} of '{}' uses the vCenter '{id}'. Wait for its end, or cancel it.",

@@ -6,7 +6,7 @@ use hdm_shared::migration::{
 };
 use hdm_shared::problem::Finding;
 
-use super::{status, vcenter_id, wave};
+use super::{status, timing, vcenter_id, wave};
 use crate::cli::{Cold, Disk, Mac, Options, Output, Shutdown, Target};
 use crate::client::Client;
 use crate::failure::Failure;
@@ -24,6 +24,7 @@ pub async fn run(client: &Client, output: Output, asked: Box<Cold>) -> Result<()
         cloud: vcenter_id(cloud)?,
         target: target(asked.target),
         options: options(asked.options),
+        schedule: timing::schedule(&asked.timing)?,
     };
     if asked.dry_run {
         let plan: Plan = client.post("/migrations/plan", &request).await?;

@@ -13,6 +13,7 @@ pub mod retry;
 pub mod server;
 pub mod source;
 pub mod status;
+pub mod timing;
 pub mod vcenter;
 pub mod vms;
 pub mod wave;

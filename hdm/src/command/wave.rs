@@ -3,9 +3,10 @@
 use hdm_shared::MigrationId;
 use hdm_shared::migration::MigrationView;
 use hdm_shared::problem::{Finding, Problem};
+use hdm_shared::schedule::Schedule;
 use serde_json::json;
 
-use super::{migrate, status, vcenter_id};
+use super::{migrate, status, timing, vcenter_id};
 use crate::cli::{Cold, Output};
 use crate::client::Client;
 use crate::failure::Failure;
@@ -29,7 +30,8 @@ pub async fn run(client: &Client, output: Output, asked: Cold) -> Result<(), Fai
     };
     let rows = wave::read(file, &given)
         .map_err(|findings| refusal("The plan has mistakes, and nothing was started.", findings))?;
-    let checked = check::check(client, &rows, asked.skip_blocked).await?;
+    let schedule = timing::schedule(&asked.timing)?;
+    let checked = check::check(client, &rows, schedule.as_ref(), asked.skip_blocked).await?;
     if asked.dry_run {
         let report = report::report(client, &checked).await?;
         if output == Output::Json {
@@ -52,7 +54,7 @@ pub async fn run(client: &Client, output: Output, asked: Cold) -> Result<(), Fai
     if asked.dry_run {
         return Ok(());
     }
-    let started = start(client, checked).await?;
+    let started = start(client, checked, schedule.as_ref()).await?;
     let ids: Vec<_> = started.views.iter().map(|view| view.id).collect();
     if asked.wait {
         let views = progress::watch(client, output, &ids).await?;
@@ -70,7 +72,7 @@ struct Started {
     left_out: Vec<Told>,
 }
 
-async fn start(client: &Client, checked: Checked) -> Result<Started, Failure> {
+async fn start(client: &Client, checked: Checked, schedule: Option<&Schedule>) -> Result<Started, Failure> {
     let mut started = Started {
         views: Vec::new(),
         seen: checked.seen.iter().map(Told::seen).collect(),
@@ -78,7 +80,7 @@ async fn start(client: &Client, checked: Checked) -> Result<Started, Failure> {
     };
     for request in checked.requests {
         let rows: Vec<Row> = request.into_iter().map(|judged| judged.row).collect();
-        if let Err(failure) = start_one(client, rows, &mut started).await {
+        if let Err(failure) = start_one(client, rows, schedule, &mut started).await {
             if started.views.is_empty() {
                 return Err(failure);
             }
@@ -92,10 +94,15 @@ async fn start(client: &Client, checked: Checked) -> Result<Started, Failure> {
 }
 
 /// Makes one request. What somebody else has begun to move since the plan was looked at is left to them.
-async fn start_one(client: &Client, mut rows: Vec<Row>, started: &mut Started) -> Result<(), Failure> {
+async fn start_one(
+    client: &Client,
+    mut rows: Vec<Row>,
+    schedule: Option<&Schedule>,
+    started: &mut Started,
+) -> Result<(), Failure> {
     let mut tries = 0;
     loop {
-        let Some(request) = check::request(&rows) else { return Ok(()) };
+        let Some(request) = check::request(&rows, schedule) else { return Ok(()) };
         let refused = match client.post::<Vec<MigrationView>>("/batches", &request).await {
             Ok(views) => {
                 started.views.extend(views);
@@ -109,7 +116,7 @@ async fn start_one(client: &Client, mut rows: Vec<Row>, started: &mut Started) -
             return Err(refused);
         }
         let (seen, rest): (Vec<Judged>, Vec<Judged>) =
-            check::ask(client, rows).await?.into_iter().partition(|judged| judged.seen().is_some());
+            check::ask(client, rows, schedule).await?.into_iter().partition(|judged| judged.seen().is_some());
         let blocked: Vec<Judged> = rest.iter().filter(|judged| !judged.plan.admitted()).cloned().collect();
         if seen.is_empty() {
             return if blocked.is_empty() {

@@ -6,6 +6,7 @@ use hdm_shared::VcenterId;
 use hdm_shared::batch::BatchRequest;
 use hdm_shared::migration::{MAX_VMS_PER_REQUEST, Plan, VmPlan};
 use hdm_shared::problem::Finding;
+use hdm_shared::schedule::Schedule;
 
 use super::{Row, Taken, in_line, space};
 use crate::client::Client;
@@ -70,13 +71,18 @@ impl Checked {
 
 /// Looks at all rows. Those that block are taken out, and with `without_blocked` the rest is looked at without
 /// them: what they would have taken is free then.
-pub async fn check(client: &Client, rows: &[Row], without_blocked: bool) -> Result<Checked, Failure> {
+pub async fn check(
+    client: &Client,
+    rows: &[Row],
+    schedule: Option<&Schedule>,
+    without_blocked: bool,
+) -> Result<Checked, Failure> {
     let mut left: Vec<Row> = rows.to_vec();
     let mut checked = Checked::default();
     for _ in 0..ROUNDS {
         let mut requests = Vec::new();
         for request in divide(&left, MAX_VMS_PER_REQUEST) {
-            requests.push(ask(client, request).await?);
+            requests.push(ask(client, request, schedule).await?);
         }
         let (mut seen, rest): (Vec<_>, Vec<_>) =
             requests.iter().flatten().cloned().partition(|judged| judged.seen().is_some());
@@ -126,19 +132,24 @@ pub fn divide(rows: &[Row], most: usize) -> Vec<Vec<Row>> {
 }
 
 /// A request for rows of one source and one cloud.
-pub fn request(rows: &[Row]) -> Option<BatchRequest> {
+pub fn request(rows: &[Row], schedule: Option<&Schedule>) -> Option<BatchRequest> {
     let first = rows.first()?;
     Some(BatchRequest {
         source: first.source.clone(),
         cloud: first.cloud.clone(),
         within: None,
+        schedule: schedule.cloned(),
         items: rows.iter().map(|row| row.item.clone()).collect(),
     })
 }
 
 /// What the appliance says of a request's rows.
-pub async fn ask(client: &Client, rows: Vec<Row>) -> Result<Vec<Judged>, Failure> {
-    let Some(request) = request(&rows) else { return Ok(Vec::new()) };
+pub async fn ask(
+    client: &Client,
+    rows: Vec<Row>,
+    schedule: Option<&Schedule>,
+) -> Result<Vec<Judged>, Failure> {
+    let Some(request) = request(&rows, schedule) else { return Ok(Vec::new()) };
     let plan: Plan = client.post("/batches/plan", &request).await?;
     if plan.vms.len() != rows.len() {
         return Err(Failure::Other("The appliance's answer does not fit the plan.".into()));

@@ -138,6 +138,11 @@ pub fn progress_words(migration: &View) -> String {
     let mut parts = Vec::new();
     match migration.state {
         MigrationState::Queued | MigrationState::Paused => {
+            if let Some(at) = migration.starts_at {
+                parts.push(t::progress::starts_at(format::date_time(at)));
+            } else if migration.window_over {
+                parts.push(t::progress::window_over().to_owned());
+            }
             if let Some(place) = migration.queue_position {
                 parts.push(t::progress::place(place));
             }
