@@ -47,9 +47,12 @@ pub struct Account {
 }
 
 impl Account {
+    /// Its name at every site.
+    pub const USER: &str = "hdm@lab.local";
+
     /// Makes it, and lets a site's configuration know it.
     async fn in_config(config: &mut Value, name: &str) -> Self {
-        let account = Self { user: "hdm@lab.local".into(), password: "lab &<%\"é' Passw0rd".into() };
+        let account = Self { user: Self::USER.into(), password: "lab &<%\"é' Passw0rd".into() };
         let add = |config: &mut Value, key: &str, what: Value| {
             if !config[key].is_array() {
                 config[key] = json!([]);

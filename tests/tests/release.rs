@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use hdm_tests::judge::{Truth, judge};
-use hdm_tests::lab::vm;
+use hdm_tests::lab::{Account, vm};
 use hdm_tests::{Appliance, Lab, wait};
 use serde_json::{Value, json};
 
@@ -92,7 +92,10 @@ async fn of_a_vm_that_was_moved_twice_looks_at_both_copies() {
 async fn of_a_source_by_undoing_waits_while_the_copy_runs() {
     let mut ordered = vm("db-01", &[1]);
     ordered["boot_order"] = json!(["nic-0", "disk-0"]);
-    let lab = Lab::start(json!([ordered])).await;
+    // Whoever does not see everything does not see the task of a copy that is gone either.
+    let hidden =
+        json!({"path": "/DC0/vm/Test", "principal": Account::USER, "role": "NoAccess", "propagate": true});
+    let lab = Lab::start_with(json!([ordered]), json!({"permissions": [hidden]})).await;
     let before = Truth::of(&lab).await;
     let appliance = Appliance::start(&lab).await;
     let on = json!({"method": "ReconfigVM_Task", "user_agent": "HDM/", "nth": 2});

@@ -131,6 +131,7 @@ impl Error {
 
     /// Whether the object is no longer there.
     pub fn is_gone(&self) -> bool {
-        self.fault_kind() == Some("ManagedObjectNotFound") || matches!(self, Self::NotFound { .. })
+        self.fault_kind() == Some("ManagedObjectNotFound")
+            || matches!(self, Self::NotFound { .. } | Self::TaskVanished { .. })
     }
 }

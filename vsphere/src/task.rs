@@ -107,12 +107,13 @@ const INFO: &str = "info";
 const POLL: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(2));
 
 impl Session {
-    /// Reads a task. [`Error::is_gone`] if vCenter has forgotten it.
+    /// Reads a task. [`Error::is_gone`] if vCenter has forgotten it, or does not show it: to whoever may not see
+    /// everything, the task of a VM that is deleted is one of nothing that he may see.
     pub async fn task_info(&self, task: &MoRef) -> Result<TaskInfo, Error> {
         let bag = self.read_properties(task, &[INFO]).await?;
         bag.get(INFO)
             .map(|info| read_info(task.clone(), info))
-            .ok_or_else(|| Session::protocol("task info", "empty"))
+            .ok_or_else(|| Error::TaskVanished { task: task.to_string() })
     }
 
     /// Waits until a task has ended. [`Error::TaskVanished`] if vCenter forgets it meanwhile: look at the

@@ -198,7 +198,8 @@ impl Workflow for Cold {
             ColdStep::Transfer => transfer::undo(self, cx).await,
             ColdStep::DisconnectSource => connect::undo_disconnect_source(self, cx).await,
             ColdStep::ConnectTarget => connect::undo_connect_target(self, cx).await,
-            ColdStep::Recheck | ColdStep::CompleteTarget | ColdStep::VerifySource => Ok(()),
+            ColdStep::CompleteTarget => tasks::undo_follow(self, cx).await,
+            ColdStep::Recheck | ColdStep::VerifySource => Ok(()),
             // Past the point of no return nothing is undone.
             ColdStep::PowerOnTarget
             | ColdStep::AwaitTools

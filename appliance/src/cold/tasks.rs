@@ -37,13 +37,28 @@ pub async fn open(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
 
 /// Closes the tasks as failed, with the reason.
 pub async fn undo_open(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
-    let reason = match cx.verdict() {
+    let reason = undone(cx);
+    find_lost(cold, cx).await?;
+    close_all(cold, cx, Some(&reason)).await
+}
+
+/// Closes the task at the copy before the copy goes: an account that does not see everything sees no task of what is
+/// gone, which would run for ever.
+pub async fn undo_follow(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
+    let reason = undone(cx);
+    let session = cold.cloud(cx)?.session;
+    for info in session.find_tasks_by_activation_id(&[marker::target_task(cx.id())]).await? {
+        end(&session, &info.task, Some(&reason)).await?;
+    }
+    Ok(())
+}
+
+fn undone(cx: &ColdCx<'_>) -> String {
+    match cx.verdict() {
         Some(Verdict::Cancelled { by }) => format!("Cancelled by {by}; everything was undone."),
         Some(Verdict::Failed { reason, .. }) => format!("{reason} Everything was undone."),
         None => "Everything was undone.".to_owned(),
-    };
-    find_lost(cold, cx).await?;
-    close_all(cold, cx, Some(&reason)).await
+    }
 }
 
 /// Step `close-tasks`.
