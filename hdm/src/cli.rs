@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
 
 /// Moves virtual machines from an on-premises vCenter to a cloud vCenter.
 #[derive(Debug, Parser)]
@@ -31,6 +32,8 @@ pub enum Output {
     Table,
     /// Prints JSON for scripts.
     Json,
+    /// Prints comma-separated values; only of reports.
+    Csv,
 }
 
 /// The commands.
@@ -119,6 +122,9 @@ pub enum Command {
     },
     /// Shows what happened.
     Events(Events),
+    /// Reports what was moved since a time and what was not: how long each phase took, how long each VM was down, what went
+    /// over the wire.
+    Report(Report),
     /// Starts simulated sites.
     Lab {
         /// Says what.
@@ -262,6 +268,13 @@ pub enum Vcenter {
         /// Names the vCenter.
         name: String,
     },
+    /// Lists the privileges that HDM's account needs, each with what for: make a role of them, and give it to the account on
+    /// the vCenter itself, for everything below.
+    Privileges {
+        /// Says what the vCenter is to HDM.
+        #[arg(long, value_enum)]
+        role: Role,
+    },
     /// Forgets a vCenter. It is refused while a migration uses it.
     Remove {
         /// Names the vCenter.
@@ -335,11 +348,21 @@ pub enum Shutdown {
 #[derive(Debug, Args)]
 pub struct Cold {
     /// Names the VMs, each by name, inventory path or id.
-    #[arg(required = true)]
+    #[arg(required_unless_present = "file", conflicts_with = "file")]
     pub vms: Vec<String>,
-    /// Names the vCenter to move to.
-    #[arg(long)]
-    pub cloud: String,
+    /// Names a plan with a row for each VM, a CSV or YAML file. Its columns are called as the options are: 'vm',
+    /// 'cloud', 'datastore', 'network', 'power-on' and the rest; what a row leaves out comes from the options that are
+    /// given here. The whole plan is checked before anything starts, and rows whose VM has been moved already or is on
+    /// its way are left alone.
+    #[arg(long, value_name = "FILE", conflicts_with = "rename")]
+    pub file: Option<PathBuf>,
+    /// Starts the rows of a plan that nothing stands in the way of, and says which were left out. Without it nothing is
+    /// started if one row is blocked.
+    #[arg(long, requires = "file")]
+    pub skip_blocked: bool,
+    /// Names the vCenter to move to; with a plan it may be named there.
+    #[arg(long, required_unless_present = "file")]
+    pub cloud: Option<String>,
     /// Names the vCenter the VMs are in; it is needed only if there are several sources.
     #[arg(long)]
     pub source: Option<String>,
@@ -347,12 +370,30 @@ pub struct Cold {
     pub target: Target,
     #[command(flatten)]
     pub options: Options,
+    #[command(flatten)]
+    pub timing: Timing,
     /// Says only what would be done, and what stands in the way.
     #[arg(long)]
     pub dry_run: bool,
     /// Waits for the end and shows progress.
     #[arg(long)]
     pub wait: bool,
+}
+
+/// When migrations may begin.
+#[derive(Debug, Args)]
+pub struct Timing {
+    /// Gives the time before which nothing begins: RFC 3339, such as 2026-11-26T22:00:00+01:00, or a local time, such
+    /// as 2026-11-26T22:00.
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+    /// Gives the window in which migrations may begin: of each day, such as 22:00-05:00, or between two times as with
+    /// --at, such as 2026-11-26T22:00/2026-11-27T05:00. After it nothing new begins; what runs then goes on.
+    #[arg(long, value_name = "FROM-UNTIL")]
+    pub window: Option<String>,
+    /// Names the time zone of local times as the IANA does, such as Europe/Berlin; it is this machine's if left out.
+    #[arg(long, value_name = "NAME")]
+    pub time_zone: Option<String>,
 }
 
 /// Where a VM goes.
@@ -465,6 +506,18 @@ pub struct Events {
     /// Says how many of the newest are shown.
     #[arg(long, default_value_t = 100)]
     pub limit: u32,
+}
+
+/// What to report.
+#[derive(Debug, Args)]
+pub struct Report {
+    /// Says since when: how long ago, such as `12h` or `7d`, or a time such as `2026-11-25T22:00`. What has ended since
+    /// is told, and what has not ended.
+    #[arg(long, default_value = "24h", value_parser = crate::moment::past)]
+    pub since: Timestamp,
+    /// Leaves out what ended at this time or later, or has not ended.
+    #[arg(long, value_parser = crate::moment::past)]
+    pub until: Option<Timestamp>,
 }
 
 /// Simulated sites.

@@ -90,8 +90,18 @@ pub fn bytes(bytes: u64) -> String {
 
 /// How long something will still take, for people.
 pub fn range(low_seconds: u64, high_seconds: u64) -> String {
+    format!("{} left", span(low_seconds, high_seconds))
+}
+
+/// How long something takes, for people.
+pub fn span(low_seconds: u64, high_seconds: u64) -> String {
     let (low, high) = (duration(low_seconds), duration(high_seconds));
-    if low == high { format!("about {low} left") } else { format!("{low} to {high} left") }
+    if low == high { format!("about {low}") } else { format!("{low} to {high}") }
+}
+
+/// How long something took, for people.
+pub fn took(ms: u64) -> String {
+    if ms < 1_000 { format!("{ms} ms") } else { duration(ms.div_ceil(1_000)) }
 }
 
 /// A time for people: two digits that matter.

@@ -87,8 +87,8 @@ impl Shown {
         let Some(bars) = &self.bars else {
             // In a log a line says what is new; the position alone is not.
             let key = format!(
-                "{:?} {:?} {} {:?} {:?}",
-                view.state, view.step, view.attempt, view.waiting_for, view.question
+                "{:?} {:?} {} {:?} {:?} {:?}",
+                view.state, view.step, view.attempt, view.waiting_for, view.question, view.starts_at
             );
             if self.said.insert(view.id, key.clone()).as_ref() != Some(&key) {
                 eprintln!("{}: {line}", view.vm_name);
@@ -114,6 +114,12 @@ pub fn line(view: &MigrationView) -> String {
     let mut parts = vec![view.state.label().to_owned()];
     if let Some(place) = view.queue_position {
         parts.push(format!("no. {place} in the queue"));
+    }
+    if let Some(at) = view.starts_at {
+        parts.push(format!("waits for its window: starts at {at:.0}"));
+    }
+    if view.window_over {
+        parts.push("its window is over, and it does not begin any more: cancel it, and ask anew".into());
     }
     if let Some(step) = &view.step_label {
         parts.push(format!(

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::cloud::ReleasedObjects;
 use crate::ids::VcenterId;
 use crate::migration::{ColdOptions, ColdRequest, TargetChoice};
+use crate::schedule::Schedule;
 
 /// A request for cold migrations that are all accepted or none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +21,9 @@ pub struct BatchRequest {
     /// that is linked with the cloud sees there. Everything if absent; the plugin server sets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within: Option<ReleasedObjects>,
+    /// When they may begin; at once if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
     /// The VMs; at most [`MAX_VMS_PER_REQUEST`](crate::migration::MAX_VMS_PER_REQUEST).
     pub items: Vec<BatchItem>,
 }
@@ -41,8 +45,8 @@ pub struct BatchItem {
 
 impl From<ColdRequest> for BatchRequest {
     fn from(request: ColdRequest) -> Self {
-        let ColdRequest { source, vms, cloud, target, options } = request;
+        let ColdRequest { source, vms, cloud, target, options, schedule } = request;
         let item = |vm| BatchItem { vm, target: target.clone(), options: options.clone() };
-        Self { source, cloud, within: None, items: vms.into_iter().map(item).collect() }
+        Self { source, cloud, within: None, schedule, items: vms.into_iter().map(item).collect() }
     }
 }

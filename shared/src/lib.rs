@@ -12,20 +12,26 @@ pub mod batch;
 pub mod change;
 pub mod changes;
 pub mod cloud;
+pub mod codes;
+pub mod csv;
 pub mod dashboard;
 pub mod display;
 pub mod estimate;
 pub mod event;
 pub mod ids;
+pub mod instant;
 pub mod migration;
 pub mod plugin;
 pub mod problem;
 pub mod queue;
+pub mod report;
 pub mod retry;
 pub mod sample;
+pub mod schedule;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod vcenter;
 pub mod vm;
+pub mod wave;
 
 pub use ids::{MigrationId, ObjectId, VcenterId};

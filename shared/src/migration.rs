@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::display::MigrationKind;
 use crate::ids::{MigrationId, ObjectId, VcenterId};
 use crate::problem::Finding;
+use crate::schedule::Schedule;
 
 /// How many migrations run at once over all source clusters (manual: cold migrations, at most eight).
 pub const MAX_RUNNING: usize = 8;
@@ -77,6 +78,9 @@ pub struct ColdRequest {
     /// How each VM is moved and what it becomes.
     #[serde(default)]
     pub options: ColdOptions,
+    /// When they may begin; at once if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
 }
 
 /// Where in the target vCenter a VM goes.
@@ -265,8 +269,17 @@ pub struct MigrationView {
     pub steps_total: u32,
     /// Whether the point of no return has been passed.
     pub committed: bool,
-    /// Place in the queue, from 1, while queued.
+    /// Place in the queue, from 1, while queued and not waiting for its window.
     pub queue_position: Option<u32>,
+    /// When it may begin, if that is ruled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
+    /// When its window opens, while it waits for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts_at: Option<Timestamp>,
+    /// Whether its window ended before its turn came; then it waits until it is cancelled.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub window_over: bool,
     /// The current or last attempt, from 1, and how many there are.
     pub attempt: u32,
     /// How many attempts there are in all.
@@ -274,6 +287,7 @@ pub struct MigrationView {
     /// What it waits for, in words.
     pub waiting_for: Option<String>,
     /// Since when it waits.
+    #[serde(default, deserialize_with = "crate::instant::read_if_any")]
     pub waiting_since: Option<Timestamp>,
     /// The transfer, disk by disk.
     pub disks: Vec<DiskProgress>,
@@ -292,10 +306,13 @@ pub struct MigrationView {
     /// Who asked for it.
     pub requested_by: String,
     /// When it was accepted.
+    #[serde(deserialize_with = "crate::instant::read")]
     pub created_at: Timestamp,
     /// When its first step began.
+    #[serde(default, deserialize_with = "crate::instant::read_if_any")]
     pub started_at: Option<Timestamp>,
     /// When it ended.
+    #[serde(default, deserialize_with = "crate::instant::read_if_any")]
     pub ended_at: Option<Timestamp>,
 }
 
@@ -306,6 +323,7 @@ pub struct LogLine {
     /// Number of the line within the migration, from 1.
     pub seq: u64,
     /// When.
+    #[serde(deserialize_with = "crate::instant::read")]
     pub at: Timestamp,
     /// What kind of line, such as `step-started`.
     pub kind: String,
@@ -331,6 +349,9 @@ pub struct VmPlan {
     pub target: BTreeMap<String, String>,
     /// What it would take: the sum of its disks' capacities.
     pub capacity_bytes: u64,
+    /// The managed object id of the cluster it is in, where it waits for its turn; absent if it is in none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_cluster_id: Option<String>,
     /// What stands in the way, and what the move cannot carry.
     pub findings: Vec<Finding>,
 }

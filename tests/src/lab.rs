@@ -37,10 +37,42 @@ pub struct Ready {
     pub client_url: Option<String>,
 }
 
+/// The account that HDM uses at a site: its role has the privileges that HDM says it needs there, and no other.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Its name.
+    pub user: String,
+    /// Its password, with everything that has a meaning in XML, JSON and addresses.
+    pub password: String,
+}
+
+impl Account {
+    /// Makes it, and lets a site's configuration know it.
+    async fn in_config(config: &mut Value, name: &str) -> Self {
+        let account = Self { user: "hdm@lab.local".into(), password: "lab &<%\"é' Passw0rd".into() };
+        let add = |config: &mut Value, key: &str, what: Value| {
+            if !config[key].is_array() {
+                config[key] = json!([]);
+            }
+            if let Some(all) = config[key].as_array_mut() {
+                all.push(what);
+            }
+        };
+        let privileges = crate::product::privileges(name).await;
+        add(config, "users", json!({"name": account.user, "password": account.password, "groups": []}));
+        add(config, "roles", json!({"name": "HDM account", "privileges": privileges}));
+        let whole = json!({"path": "/", "principal": account.user, "role": "HDM account", "propagate": true});
+        add(config, "permissions", whole);
+        account
+    }
+}
+
 /// One simulated vCenter with its hosts.
 pub struct Site {
     /// Its addresses and secrets.
     pub ready: Ready,
+    /// The account that HDM uses.
+    pub account: Account,
     http: reqwest::Client,
     // Closing its standard input ends the process, however the test ends.
     _stdin: ChildStdin,
@@ -52,6 +84,7 @@ impl Site {
     pub async fn start(mut config: Value, directory: &std::path::Path) -> Self {
         let name = config["name"].as_str().unwrap_or("site").to_owned();
         config["dir"] = json!(directory.join(&name));
+        let account = Account::in_config(&mut config, &name).await;
         let file = directory.join(format!("{name}.json"));
         std::fs::write(&file, serde_json::to_vec_pretty(&config).unwrap()).unwrap();
         let log = std::fs::File::create(directory.join(format!("{name}.log"))).unwrap();
@@ -73,7 +106,7 @@ impl Site {
         let ready: Ready = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{name}: {e}: {line}"));
         // A reader must stay, or a site that prints more would be ended by a closed pipe.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Self { ready, http: client(), _stdin: stdin, _process: process }
+        Self { ready, account, http: client(), _stdin: stdin, _process: process }
     }
 
     /// Asks for the truth, disks' sums included.
@@ -104,6 +137,20 @@ impl Site {
         let rules = rules.as_array().or_else(|| rules["faults"].as_array()).cloned().unwrap_or_default();
         let rule = rules.iter().find(|rule| rule["id"] == id).unwrap_or_else(|| panic!("no fault {id}"));
         rule["fired"].as_u64().unwrap_or_else(|| panic!("no count in {rule}"))
+    }
+
+    /// Holds up a call or a transfer, until [`Self::meanwhile`] lets it go on.
+    pub async fn hold(&self, on: &Value) -> String {
+        let effect = if on["nfc"].is_null() { "delay_ms" } else { "stall_ms" };
+        self.arm(json!({"on": on, "do": {effect: 60_000}})).await
+    }
+
+    /// Waits until what is held up has come, and does something meanwhile.
+    pub async fn meanwhile<T>(&self, held: &str, action: impl Future<Output = T>) -> T {
+        self.has_fired(held).await;
+        let done = action.await;
+        self.delete(&format!("/faults/{held}")).await;
+        done
     }
 
     /// Waits until a fault has fired.

@@ -272,6 +272,19 @@ impl Appliance {
         Command::new("kill").args(["-s", name, &pid]).status().await.unwrap().success()
     }
 
+    /// What `/metrics` tells.
+    pub async fn metrics(&self) -> String {
+        let profile = std::fs::read_to_string(self.directory.join("client.toml")).unwrap();
+        let profile: toml::Table = profile.parse().unwrap();
+        let of = |key: &str| profile[key].as_str().unwrap_or_else(|| panic!("no {key}"));
+        let certificate = reqwest::Certificate::from_pem(of("certificate").as_bytes()).unwrap();
+        let http = reqwest::Client::builder().tls_certs_only([certificate]).no_proxy().build().unwrap();
+        let asked = http.get(format!("{}/metrics", of("url"))).bearer_auth(of("token"));
+        let answer = asked.send().await.unwrap();
+        assert!(answer.status().is_success(), "{answer:?}");
+        answer.text().await.unwrap()
+    }
+
     /// What it logged.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.directory.join("appliance.log")).unwrap_or_default()
@@ -281,8 +294,8 @@ impl Appliance {
     pub async fn add(&self, site: &Site, role: &str) {
         let ready = &site.ready;
         let arguments = ["vcenter", "add", &ready.name, "--role", role, "--url", &ready.url];
-        let secrets = ["--user", &ready.user, "--thumbprint", &ready.sha256, "--password-stdin"];
-        self.hdm_with_input(&[&arguments[..], &secrets[..]].concat(), &ready.password).await.ok();
+        let secrets = ["--user", &site.account.user, "--thumbprint", &ready.sha256, "--password-stdin"];
+        self.hdm_with_input(&[&arguments[..], &secrets[..]].concat(), &site.account.password).await.ok();
     }
 
     /// Runs the command line against this appliance.
@@ -322,7 +335,7 @@ impl Appliance {
         views[0]["id"].as_str().unwrap_or_else(|| panic!("no id in {asked}")).to_owned()
     }
 
-    /// Asks to cancel a migration while a call is held up, or whatever else a fault of a second does; the
+    /// Asks to cancel a migration while a call or a transfer is held up, which goes on as soon as that is answered; the
     /// current step must be the one that is expected. Returns the migration's id and what was answered.
     pub async fn cancel_during(
         &self,
@@ -331,14 +344,16 @@ impl Appliance {
         step: &str,
         arguments: &[&str],
     ) -> (String, Outcome) {
-        let effect = if on["nfc"].is_null() { "delay_ms" } else { "stall_ms" };
-        let fault = site.arm(serde_json::json!({"on": on, "do": {effect: 1_500}})).await;
+        let held = site.hold(on).await;
         let asked = self.hdm(&[&["-o", "json"], arguments].concat()).await.ok().json();
         let id = asked[0]["id"].as_str().unwrap_or_else(|| panic!("no id in {asked}")).to_owned();
-        site.has_fired(&fault).await;
-        let now = self.status(&id).await;
-        assert_eq!(now["step"], step, "{on}: {now}");
-        (id.clone(), self.hdm(&["cancel", &id]).await)
+        let cancel = async {
+            let now = self.status(&id).await;
+            assert_eq!(now["step"], step, "{on}: {now}");
+            self.hdm(&["cancel", &id]).await
+        };
+        let answered = site.meanwhile(&held, cancel).await;
+        (id, answered)
     }
 
     /// The steps of a migration that is done, in order, as its log tells them.
@@ -412,6 +427,13 @@ pub fn migrate_arguments(vm: &str) -> [&str; 13] {
         "--network",
         "Prod LAN=Prod LAN",
     ]
+}
+
+/// The privileges that HDM says it needs at a site, which is the source unless its name says cloud.
+pub async fn privileges(site: &str) -> Value {
+    let role = if site.contains("cloud") { "cloud" } else { "source" };
+    let asked = ["-o", "json", "vcenter", "privileges", "--role", role];
+    outcome(Appliance::command().args(asked), "").await.ok().json()
 }
 
 /// An address nobody listens on just now.

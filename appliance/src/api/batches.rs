@@ -52,7 +52,7 @@ pub async fn plan(
     body: Result<Json<BatchRequest>, JsonRejection>,
 ) -> Result<Json<Plan>, ApiError> {
     let Json(request) = body?;
-    Ok(Json(cold::plan(api.engine.workflow(), &request).await?))
+    Ok(Json(cold::plan(api.engine.workflow(), &request, api.clock.now()).await?))
 }
 
 /// Reads a request's key, if it carries one.
@@ -89,7 +89,7 @@ pub async fn accept(
     let views = match queued {
         Queued::Now(records) => {
             api.engine.wake();
-            let views = records.iter().map(|record| cold::view(record, None, api.attempts));
+            let views = records.iter().map(|record| cold::view(record, None, api.attempts, now));
             views.collect::<Result<_, _>>()?
         }
         Queued::Before(ids) => {

@@ -8,13 +8,12 @@ use hdm_shared::change::{OptionsChange, TargetChange};
 use hdm_shared::migration::{ColdRequest, LogLine, MigrationState, MigrationView, Plan};
 use hdm_shared::problem::Problem;
 use hdm_shared::{MigrationId, VcenterId};
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::batches::{Made, accept, once};
 use super::caller::User;
-use super::query::repeated;
+use super::query::{moment, repeated};
 use super::{Api, ApiError, Shared};
 use crate::cold;
 use crate::store::{HistoryFilter, MAX_HISTORY, Record};
@@ -105,20 +104,14 @@ pub async fn list(State(api): Shared, uri: Uri) -> Result<Json<Vec<MigrationView
             .map_err(|_| ApiError::bad_request(format!("'{word}' is no state of a migration.")))
     };
     let states = states.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-    let ended_since = query
-        .since_ms
-        .map(|ms| {
-            Timestamp::from_millisecond(ms)
-                .map_err(|_| ApiError::bad_request(format!("{ms} is no time in milliseconds since 1970.")))
-        })
-        .transpose()?;
+    let ended_since = query.since_ms.map(moment).transpose()?;
     let most = if ended_since.is_some() { MAX_HISTORY } else { MAX_PAGE };
     let limit = query.limit.unwrap_or(100).min(most);
     let ids = query.ids.as_deref().map(ids).transpose()?;
     // What only the migration itself tells is filtered here, so that more are looked at than shown.
     let by_itself = query.vcenter.is_some() || query.cluster_id.is_some() || query.vm.is_some();
     let looked_at = if by_itself { most } else { limit };
-    let filter = HistoryFilter { ended_since, states, ids, limit: looked_at };
+    let filter = HistoryFilter { ended_since, states, ids, limit: looked_at, ..HistoryFilter::default() };
     let mut shown = views(&api, &api.engine.history(&filter).await?);
     shown.retain(|view| query.is_about(view));
     shown.truncate(limit as usize);
@@ -138,9 +131,10 @@ fn ids(text: &str) -> Result<Vec<MigrationId>, ApiError> {
 /// Shows records with their places in the queue. One that cannot be understood is left out: its own address says
 /// so too, and the others are shown.
 pub fn views(api: &Api, records: &[(Record, Option<u32>)]) -> Vec<MigrationView> {
+    let now = api.clock.now();
     let mut views = Vec::with_capacity(records.len());
     for (record, place) in records {
-        match cold::view(record, *place, api.attempts) {
+        match cold::view(record, *place, api.attempts, now) {
             Ok(view) => views.push(view),
             Err(error) => tracing::error!(migration = %record.id, %error, "a migration is not listed"),
         }
@@ -173,7 +167,7 @@ pub async fn plan(
     body: Result<Json<ColdRequest>, JsonRejection>,
 ) -> Result<Json<Plan>, ApiError> {
     let Json(request) = body?;
-    Ok(Json(cold::plan(api.engine.workflow(), &cold::batch(request)?).await?))
+    Ok(Json(cold::plan(api.engine.workflow(), &cold::batch(request)?, api.clock.now()).await?))
 }
 
 /// Reads a migration's id.
@@ -196,7 +190,7 @@ pub async fn show(
 
 pub async fn look(api: &Api, id: MigrationId) -> Result<MigrationView, ApiError> {
     let (record, place) = api.engine.look(id).await?;
-    Ok(cold::view(&record, place, api.attempts)?)
+    Ok(cold::view(&record, place, api.attempts, api.clock.now())?)
 }
 
 /// A page of a migration's log, oldest first.
@@ -287,6 +281,8 @@ pub async fn try_again(
         let mut request = cold::request_of(&record)?;
         change.target.apply(&mut request.target);
         change.options.apply(&mut request.options);
+        // One that is over would keep it from ever beginning.
+        request.schedule = request.schedule.filter(|schedule| schedule.check(api.clock.now()).is_ok());
         let made = accept(api, &request.into(), user, None).await?;
         // The new one takes its place among what is in progress. It has begun, whatever becomes of the list.
         if let Err(error) = api.engine.dismiss(id).await {

@@ -5,7 +5,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use super::{
-    actions, batches, changes, dashboard, events, inventory, migrations, offers, plugin, preferences,
+    actions, batches, changes, dashboard, events, inventory, migrations, offers, plugin, preferences, report,
     samples, stream, vcenter_edit, vcenters,
 };
 
@@ -23,7 +23,7 @@ use super::{
         preferences::show, preferences::set, preferences::forget,
         migrations::list, migrations::start, migrations::plan, migrations::show, migrations::log,
         migrations::cancel, migrations::pause, migrations::resume, migrations::retry, migrations::release,
-        events::list, stream::migration, stream::events,
+        report::show, events::list, stream::migration, stream::events,
     ),
     security(("token" = []))
 )]

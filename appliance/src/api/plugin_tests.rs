@@ -120,6 +120,7 @@ fn workflow(name: &str) -> NewWorkflow {
         input: input.to_string(),
         memo: "{}".into(),
         queue_line: "onprem/C0".into(),
+        schedule: None,
         first_line: Line { kind: "accepted", step: None, message: "Accepted.".into(), event: None },
     }
 }

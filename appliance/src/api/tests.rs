@@ -76,6 +76,7 @@ impl Stage {
             input: input.into(),
             memo: "{}".into(),
             queue_line: "c".into(),
+            schedule: None,
             first_line: Line { kind: "accepted", step: None, message: "Accepted.".into(), event: None },
         };
         self.store.queue_workflows::<StoreError>(self.clock.now(), |_| Ok(vec![new])).await.unwrap();

@@ -12,6 +12,7 @@ use hdm_shared::admission::{self, Case, Reservations, SourceVm, TargetFacts};
 use hdm_shared::batch::{BatchItem, BatchRequest};
 use hdm_shared::migration::{ColdOptions, ColdRequest, MAX_VMS_PER_REQUEST, MacPolicy, Plan, VmPlan};
 use hdm_shared::problem::Finding;
+use hdm_shared::schedule::Schedule;
 use hdm_shared::vcenter::VcenterRole;
 use hdm_shared::{MigrationId, ObjectId, VcenterId};
 use hdm_vsphere::{InventoryView, MoRef, VmDetails};
@@ -63,6 +64,8 @@ struct Prepared {
 
 struct Found {
     details: VmDetails,
+    /// Managed object id of the cluster it is in.
+    cluster: Option<String>,
     source: SourceVm,
     target: Target,
 }
@@ -86,10 +89,16 @@ impl Found {
 }
 
 /// Says what a request would do, and does nothing.
-pub async fn plan(cold: &Cold, request: &BatchRequest) -> Result<Plan, AcceptError> {
+pub async fn plan(cold: &Cold, request: &BatchRequest, now: Timestamp) -> Result<Plan, AcceptError> {
+    check_schedule(request.schedule.as_ref(), now)?;
     let (_, _, prepared) = prepare(cold, request).await?;
     let reservations = admit::reservations(cold, None).await?;
     Ok(judge(request, &prepared, reservations))
+}
+
+fn check_schedule(schedule: Option<&Schedule>, now: Timestamp) -> Result<(), AcceptError> {
+    let checked = schedule.map_or(Ok(()), |schedule| schedule.check(now));
+    checked.map_err(|error| AcceptError::BadRequest(error.to_string()))
 }
 
 /// A request for the same of several VMs as a batch.
@@ -111,6 +120,8 @@ pub async fn accept(
     once: Option<&Once>,
     now: Timestamp,
 ) -> Result<Queued, AcceptError> {
+    let schedule = request.schedule.as_ref().filter(|schedule| !schedule.is_empty());
+    check_schedule(schedule, now)?;
     let (from, to, prepared) = prepare(cold, request).await?;
     let taken = admit::taken(cold, &cold.store.open_workflows().await?).await;
     cold.store
@@ -121,21 +132,22 @@ pub async fn accept(
             }
             let mut queued = Vec::new();
             for (prepared, plan) in prepared.iter().zip(plan.vms) {
-                let input = input(&from, &to, prepared, plan.findings, user);
+                let input = input(&from, &to, prepared, plan.findings, user, schedule);
                 let input = input
                     .ok_or_else(|| AcceptError::BadRequest("A virtual machine is incomplete.".into()))?;
-                queued.push(new_workflow(input)?);
+                queued.push(new_workflow(input, schedule)?);
             }
             Ok(queued)
         })
         .await
 }
 
-fn new_workflow(input: ColdInput) -> Result<NewWorkflow, StoreError> {
+fn new_workflow(input: ColdInput, schedule: Option<&Schedule>) -> Result<NewWorkflow, StoreError> {
+    let when = if schedule.is_some() { " It waits for its window." } else { "" };
     let line = Line {
         kind: "accepted",
         step: None,
-        message: format!("Accepted: '{}' goes to {}.", input.vm_path, input.cloud),
+        message: format!("Accepted: '{}' goes to {}.{when}", input.vm_path, input.cloud),
         event: Some(tell::event(&input, &Milestone::Accepted)),
     };
     Ok(NewWorkflow {
@@ -145,6 +157,7 @@ fn new_workflow(input: ColdInput) -> Result<NewWorkflow, StoreError> {
         queue_line: format!("{}/{}", input.source.vcenter, input.source_cluster.object.id),
         input: serde_json::to_string(&input)?,
         memo: serde_json::to_string(&ColdMemo::default())?,
+        schedule: schedule.cloned(),
         first_line: line,
     })
 }
@@ -270,7 +283,8 @@ async fn look_up(
             folder: resolved.folder,
         },
     };
-    Ok(Prepared { item, found: Some(Found { details, source, target }), findings })
+    let cluster = view.vms.get(&object).and_then(|vm| vm.cluster.as_ref()).map(|cluster| cluster.id.clone());
+    Ok(Prepared { item, found: Some(Found { details, cluster, source, target }), findings })
 }
 
 /// Judges all VMs, each after those before it have got what they need.
@@ -375,6 +389,7 @@ fn show(one: &Prepared, findings: Vec<Finding>) -> VmPlan {
         target,
         capacity_bytes: found
             .map_or(0, |f| f.details.disks.iter().fold(0, |sum, d| sum.saturating_add(d.capacity_bytes))),
+        source_cluster_id: found.and_then(|f| f.cluster.clone()),
         findings,
     }
 }
@@ -385,6 +400,7 @@ fn input(
     prepared: &Prepared,
     warnings: Vec<Finding>,
     user: &str,
+    schedule: Option<&Schedule>,
 ) -> Option<ColdInput> {
     let found = prepared.found.as_ref()?;
     let (place, _) = found.place()?;
@@ -421,6 +437,7 @@ fn input(
             cloud: to.id.clone(),
             target: prepared.item.target.clone(),
             options: prepared.item.options.clone(),
+            schedule: schedule.cloned(),
         },
     })
 }

@@ -33,6 +33,7 @@ pub fn record(n: u128, state: MigrationState) -> Record {
         waiting_since: None,
         queue_line: String::new(),
         queue_number: 1,
+        schedule: None,
         owner: None,
         former_owners: Vec::new(),
         lease_until: 0,
@@ -78,6 +79,7 @@ pub fn input() -> ColdInput {
             cloud,
             target: TargetChoice::default(),
             options: ColdOptions::default(),
+            schedule: None,
         },
     }
 }

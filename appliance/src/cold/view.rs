@@ -3,6 +3,8 @@
 use hdm_shared::ObjectId;
 use hdm_shared::display::MigrationKind;
 use hdm_shared::migration::{ColdRequest, DiskProgress, MigrationState, MigrationView};
+use hdm_shared::schedule::Opens;
+use jiff::Timestamp;
 
 use super::input::ColdInput;
 use super::memo::ColdMemo;
@@ -14,17 +16,20 @@ pub fn moving() -> &'static str {
     ColdStep::Transfer.word()
 }
 
-/// Shows a record; how many attempts there are each time somebody lets it go on, and the place in the queue,
-/// are the engine's to know.
+/// Shows a record as it is at a time; how many attempts there are each time somebody lets it go on, and the place
+/// in the queue, are the engine's to know.
 pub fn view(
     record: &Record,
     queue_position: Option<u32>,
     attempts: u32,
+    now: Timestamp,
 ) -> Result<MigrationView, StoreError> {
     let input: ColdInput = serde_json::from_str(&record.input)?;
     let memo: ColdMemo = serde_json::from_str(&record.memo)?;
     let waits = record.state == MigrationState::Waiting || record.state == MigrationState::Unwinding;
     let moves = record.state == MigrationState::Running && record.step.as_deref() == Some(moving());
+    let queued = matches!(record.state, MigrationState::Queued | MigrationState::Paused);
+    let opens = record.schedule.as_ref().filter(|_| queued).map(|schedule| schedule.opens(now));
     let step = record.step.as_deref().and_then(|word| ColdStep::ALL.iter().find(|step| step.word() == word));
     let mut disks = record.progress.clone();
     if disks.is_empty() {
@@ -56,6 +61,12 @@ pub fn view(
         steps_total: u32::try_from(ColdStep::ALL.len()).unwrap_or(u32::MAX),
         committed: record.committed,
         queue_position,
+        schedule: record.schedule.clone(),
+        starts_at: match opens {
+            Some(Opens::At(at)) => Some(at),
+            _ => None,
+        },
+        window_over: opens == Some(Opens::Never),
         attempt: record.attempt,
         attempts_max: record.attempts_before.saturating_add(attempts),
         waiting_for: record.waiting_for.clone().filter(|_| waits),

@@ -13,6 +13,7 @@ use hdm_shared::event::EventSeverity;
 use hdm_shared::migration::{DiskProgress, MAX_RUNNING, MigrationState};
 use hdm_shared::queue::{Waiting, order};
 use hdm_shared::retry::Backoff;
+use hdm_shared::schedule::Opens;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::books::Books;
 use super::clock::Clock;
+use super::counts::Counts;
 use super::driver::{Driver, End};
 use super::error::{StepError, panic_words};
 use super::live::{Live, Progress, guard};
@@ -110,6 +112,7 @@ pub(super) struct Shared<W: Workflow> {
     pub(super) store: Store,
     pub(super) workflow: W,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) counts: Counts,
     pub(super) settings: Settings,
     pub(super) owner: String,
     pub(super) driven: Mutex<HashMap<MigrationId, Driven<W::Memo>>>,
@@ -201,6 +204,7 @@ impl<W: Workflow> Engine<W> {
             driven: Mutex::default(),
             held: Mutex::default(),
             unposted: Mutex::default(),
+            counts: Counts::default(),
             clock_is_off: AtomicBool::new(false),
             #[cfg(test)]
             looking: tokio::sync::Mutex::default(),
@@ -432,11 +436,12 @@ impl<W: Workflow> Engine<W> {
         }
     }
 
-    /// The queued workflows in the order of their turns.
+    /// The queued workflows in the order of their turns. Those whose window is not open have none.
     async fn turns(&self, open: &[Record]) -> Result<Vec<MigrationId>, StoreError> {
+        let now = self.shared.clock.now();
         let waiting: Vec<_> = open
             .iter()
-            .filter(|r| r.state == MigrationState::Queued)
+            .filter(|r| r.state == MigrationState::Queued && may_begin(r, now))
             .map(|r| Waiting { id: r.id, cluster: &r.queue_line })
             .collect();
         if waiting.is_empty() {
@@ -585,6 +590,11 @@ impl<W: Workflow> Engine<W> {
         }
         record
     }
+}
+
+/// Whether a workflow that waits may begin now.
+fn may_begin(record: &Record, now: Timestamp) -> bool {
+    record.schedule.as_ref().is_none_or(|schedule| schedule.opens(now) == Opens::Now)
 }
 
 fn is_driven(state: MigrationState) -> bool {

@@ -14,6 +14,8 @@ use hdm_shared::MigrationId;
 use hdm_shared::event::{EventSeverity, EventView};
 use hdm_shared::migration::{DiskProgress, MAX_RUNNING, MigrationState};
 use hdm_shared::retry::Backoff;
+use hdm_shared::schedule::Schedule;
+use jiff::ToSpan as _;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -304,16 +306,26 @@ impl Stage {
     }
 
     async fn queue_with(&self, input: &str) -> MigrationId {
-        self.queue_all(&[input], None).await[0]
+        self.queue_all(&[input], None, None).await[0]
     }
 
-    async fn queue_all(&self, inputs: &[&str], event: Option<NewEvent>) -> Vec<MigrationId> {
+    async fn queue_for(&self, input: &str, schedule: Option<Schedule>) -> MigrationId {
+        self.queue_all(&[input], None, schedule).await[0]
+    }
+
+    async fn queue_all(
+        &self,
+        inputs: &[&str],
+        event: Option<NewEvent>,
+        schedule: Option<Schedule>,
+    ) -> Vec<MigrationId> {
         let new = inputs.iter().map(|input| NewWorkflow {
             id: MigrationId(Uuid::now_v7()),
             kind: Toy::KIND,
             input: (*input).into(),
             memo: "{\"intents\":[]}".into(),
             queue_line: "cluster".into(),
+            schedule: schedule.clone(),
             first_line: Line {
                 kind: "accepted",
                 step: None,
@@ -729,7 +741,7 @@ async fn of_two_appliances_one_posts() {
     for database in databases().await {
         let stage = Stage::new(&database).await;
         stage
-            .queue_all(&["\"input\""; 8], Some(Toy::event(&String::new(), &Milestone::Accepted).unwrap()))
+            .queue_all(&["\"input\""; 8], Some(Toy::event(&String::new(), &Milestone::Accepted).unwrap(), None))
             .await;
         let (a, b) = (stage.engine("a"), stage.engine("b"));
 
@@ -845,4 +857,35 @@ async fn a_clock_that_differs_from_the_databases_is_found_out() {
     right.check_clock().await.unwrap();
     let stage = Stage::new(&Database::sqlite()).await;
     stage.engine("a").check_clock().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_begins_outside_its_window_on_whichever_appliance_and_what_runs_goes_on() {
+    for database in databases().await {
+        let stage = Stage::new(&database).await;
+        let now = stage.clock.now();
+        let (begin, end) = (now + 20.seconds(), now + 30.seconds());
+        let between = Schedule { not_before: Some(begin), not_after: Some(end), daily: None };
+        // An outage holds it up beyond the end of its window.
+        stage.world.lock().unwrap().trouble = Some((1, false, Trouble::LongOutage));
+        let id = stage.queue_for("\"input\"", Some(between)).await;
+        let over = Schedule { not_after: Some(now), ..Schedule::default() };
+        let late = stage.queue_for("\"input\"", Some(over)).await;
+        let (first, second) = (stage.engine("a"), stage.engine("b"));
+        let runs = [Stage::run(&first), Stage::run(&second)];
+        assert_eq!(first.look(id).await.unwrap().1, None, "it has no turn yet");
+
+        let begun = stage.until(&first, id, |record| record.started_at.is_some()).await;
+        assert!(begun.started_at >= Some(begin), "{begun:?}");
+        stage.until(&first, id, |_| stage.clock.now() > end).await;
+        stage.world.lock().unwrap().trouble = None;
+        stage.until(&first, id, |record| record.state == MigrationState::Done).await;
+
+        assert_eq!(stage.record(late).await.state, MigrationState::Queued, "its window is over");
+        for run in runs {
+            run.abort();
+        }
+        first.stop().await;
+        second.stop().await;
+    }
 }

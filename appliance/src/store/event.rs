@@ -96,6 +96,17 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
+    /// How many events the vCenters do not show yet.
+    pub async fn count_unposted(&self) -> Result<u64, StoreError> {
+        bounded(async {
+            let count =
+                sqlx::query("SELECT COUNT(*) AS n FROM event WHERE posted = 0 AND workflow IS NOT NULL");
+            let row = count.fetch_one(&self.pool).await?;
+            Ok(u64::try_from(row.try_get::<i64, _>("n")?).unwrap_or(0))
+        })
+        .await
+    }
+
     /// Migrations with events that the vCenters do not show: each with the number of its first, in that order, after a
     /// number.
     pub async fn unposted(&self, after: i64) -> Result<Vec<(MigrationId, i64)>, StoreError> {

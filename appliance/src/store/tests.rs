@@ -39,6 +39,7 @@ pub fn new(cluster: &str) -> NewWorkflow {
         input: "{}".into(),
         memo: "{}".into(),
         queue_line: cluster.into(),
+        schedule: None,
         first_line: Line { event: Some(event("accepted")), ..line("accepted") },
     }
 }

@@ -2,6 +2,7 @@
 
 use hdm_shared::MigrationId;
 use hdm_shared::migration::{DiskProgress, Estimate, LogLine, MigrationState};
+use hdm_shared::schedule::Schedule;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
@@ -55,6 +56,7 @@ pub struct Record {
     pub waiting_since: Option<Timestamp>,
     pub queue_line: String,
     pub queue_number: i64,
+    pub schedule: Option<Schedule>,
     pub owner: Option<String>,
     pub former_owners: Vec<String>,
     pub lease_until: i64,
@@ -91,13 +93,15 @@ pub struct NewWorkflow {
     pub memo: String,
     /// Where it queues: the source cluster.
     pub queue_line: String,
+    /// When it may begin; at any time if absent.
+    pub schedule: Option<Schedule>,
     /// The first line of its log.
     pub first_line: Line,
 }
 
 pub(super) const COLUMNS: &str = "id, kind, input, memo, progress, estimate, dismissed, state, steps_done, step, committed, attempt, verdict, \
     cancel_by, error, waiting_for, waiting_since, queue_line, queue_number, owner, lease_until, fence, log_length, \
-    created_at, started_at, ended_at, attempts_before, former_owners";
+    created_at, started_at, ended_at, attempts_before, former_owners, schedule";
 
 /// How many workflows, or lines of a log, one page shows at most.
 pub const MAX_PAGE: u32 = 1_000;
@@ -424,6 +428,7 @@ async fn insert(tx: &mut Tx, new: NewWorkflow, number: i64, now: Timestamp) -> R
         waiting_since: None,
         queue_line: new.queue_line,
         queue_number: number,
+        schedule: new.schedule,
         owner: None,
         former_owners: Vec::new(),
         lease_until: 0,
@@ -435,8 +440,8 @@ async fn insert(tx: &mut Tx, new: NewWorkflow, number: i64, now: Timestamp) -> R
     };
     sqlx::query(
         "INSERT INTO workflow (id, kind, input, memo, progress, state, steps_done, committed, attempt, queue_line, \
-         queue_number, lease_until, fence, log_length, created_at) \
-         VALUES ($1, $2, $3, $4, '[]', $5, 0, 0, 0, $6, $7, 0, 0, 1, $8)",
+         queue_number, lease_until, fence, log_length, created_at, schedule) \
+         VALUES ($1, $2, $3, $4, '[]', $5, 0, 0, 0, $6, $7, 0, 0, 1, $8, $9)",
     )
     .bind(record.id.to_string())
     .bind(&record.kind)
@@ -446,6 +451,7 @@ async fn insert(tx: &mut Tx, new: NewWorkflow, number: i64, now: Timestamp) -> R
     .bind(&record.queue_line)
     .bind(number)
     .bind(millis(now))
+    .bind(record.schedule.as_ref().map(serde_json::to_string).transpose()?)
     .execute(&mut **tx)
     .await?;
     insert_lines(tx, record.id, 0, &[new.first_line], now).await?;
@@ -516,7 +522,7 @@ pub(super) fn word(state: MigrationState) -> Result<String, StoreError> {
 }
 
 /// Reads a line of a log.
-fn line(row: &AnyRow) -> Result<LogLine, StoreError> {
+pub(super) fn line(row: &AnyRow) -> Result<LogLine, StoreError> {
     Ok(LogLine {
         seq: u64::try_from(row.try_get::<i64, _>("seq")?).unwrap_or_default(),
         at: timestamp(row.try_get("at")?),
@@ -552,6 +558,7 @@ pub(super) fn read(row: &AnyRow) -> Result<Record, StoreError> {
         waiting_since: time("waiting_since")?,
         queue_line: text("queue_line")?,
         queue_number: number("queue_number")?,
+        schedule: maybe("schedule")?.map(|json| serde_json::from_str(&json)).transpose()?,
         owner: maybe("owner")?,
         former_owners: text("former_owners")?
             .split(',')

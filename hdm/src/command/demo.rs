@@ -183,6 +183,7 @@ async fn start(client: &Client, vm: &str, power_on: bool) -> Result<Vec<Migratio
             ..TargetChoice::default()
         },
         options: ColdOptions { power_on, ..ColdOptions::default() },
+        schedule: None,
     };
     client.post("/migrations", &request).await
 }

@@ -6,7 +6,7 @@ use hdm_shared::migration::{
 };
 use hdm_shared::problem::Finding;
 
-use super::{status, vcenter_id};
+use super::{status, timing, vcenter_id, wave};
 use crate::cli::{Cold, Disk, Mac, Options, Output, Shutdown, Target};
 use crate::client::Client;
 use crate::failure::Failure;
@@ -14,12 +14,17 @@ use crate::{output, progress};
 
 /// Asks for cold migrations.
 pub async fn run(client: &Client, output: Output, asked: Box<Cold>) -> Result<(), Failure> {
+    let Some(cloud) = &asked.cloud else { return wave::run(client, output, *asked).await };
+    if asked.file.is_some() {
+        return wave::run(client, output, *asked).await;
+    }
     let request = ColdRequest {
         source: asked.source.as_deref().map(vcenter_id).transpose()?,
         vms: asked.vms,
-        cloud: vcenter_id(&asked.cloud)?,
+        cloud: vcenter_id(cloud)?,
         target: target(asked.target),
         options: options(asked.options),
+        schedule: timing::schedule(&asked.timing)?,
     };
     if asked.dry_run {
         let plan: Plan = client.post("/migrations/plan", &request).await?;

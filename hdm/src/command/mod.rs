@@ -8,12 +8,15 @@ pub mod events;
 pub mod lab;
 pub mod migrate;
 pub mod registration;
+pub mod report;
 pub mod retry;
 pub mod server;
 pub mod source;
 pub mod status;
+pub mod timing;
 pub mod vcenter;
 pub mod vms;
+pub mod wave;
 
 use clap::CommandFactory;
 use hdm_shared::VcenterId;

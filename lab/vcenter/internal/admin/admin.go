@@ -176,6 +176,7 @@ func (a *API) setFree(r *http.Request) (any, error) {
 
 func (a *API) setPassword(r *http.Request) (any, error) {
 	var body struct {
+		User     string `json:"user"`
 		Password string `json:"password"`
 	}
 	if err := read(r, &body); err != nil {
@@ -184,8 +185,7 @@ func (a *API) setPassword(r *http.Request) (any, error) {
 	if body.Password == "" {
 		return nil, errors.New("the new password is missing")
 	}
-	a.site.SetPassword(body.Password)
-	return ok, nil
+	return ok, a.site.SetPassword(body.User, body.Password)
 }
 
 func (a *API) stop(r *http.Request) (any, error) {

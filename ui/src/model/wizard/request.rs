@@ -13,7 +13,7 @@ use super::draft::Draft;
 pub fn request(draft: &Draft, vms: &[&VmView]) -> Option<BatchRequest> {
     let source: Option<VcenterId> = vms.first().map(|vm| vm.vm.vcenter.clone());
     let items = vms.iter().map(|vm| item(draft, vm)).collect();
-    Some(BatchRequest { source, cloud: draft.cloud.clone()?, within: None, items })
+    Some(BatchRequest { source, cloud: draft.cloud.clone()?, within: None, schedule: None, items })
 }
 
 fn item(draft: &Draft, vm: &VmView) -> BatchItem {

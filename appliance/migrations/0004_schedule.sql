@@ -1,0 +1,2 @@
+-- When it may begin, as JSON; absent if at any time.
+ALTER TABLE workflow ADD COLUMN schedule TEXT;
