@@ -741,7 +741,10 @@ async fn of_two_appliances_one_posts() {
     for database in databases().await {
         let stage = Stage::new(&database).await;
         stage
-            .queue_all(&["\"input\""; 8], Some(Toy::event(&String::new(), &Milestone::Accepted).unwrap(), None))
+            .queue_all(
+                &["\"input\""; 8],
+                Some(Toy::event(&String::new(), &Milestone::Accepted).unwrap(), None),
+            )
             .await;
         let (a, b) = (stage.engine("a"), stage.engine("b"));
 
