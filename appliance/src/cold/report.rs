@@ -11,7 +11,7 @@ use crate::store::{Record, StoreError};
 
 /// Reports a record with the turning points of its log; what has not ended lasts until now.
 pub fn report(record: &Record, log: &[LogLine], now: Timestamp) -> Result<ReportEntry, StoreError> {
-    let view = view(record, None, 0)?;
+    let view = view(record, None, 0, now)?;
     let input: ColdInput = serde_json::from_str(&record.input)?;
     let memo: ColdMemo = serde_json::from_str(&record.memo)?;
     let ran = memo.original.is_some_and(|original| original.powered_on);
