@@ -58,6 +58,7 @@ impl Player {
                 (seen, changed) = (self.views.clone(), Instant::now());
             }
             self.make_good().await;
+            self.resume_all().await;
             self.operate(TRIES).await;
             if self.asked.is_empty() && self.views.iter().all(|view| is_final(view) || self.is_given_up(view))
             {
@@ -69,6 +70,14 @@ impl Player {
         }
         if !self.asked.is_empty() {
             self.faults.push("a request is not answered".into());
+        }
+    }
+
+    /// Puts back what was taken out of the queue by somebody whose wish to put it back met no appliance.
+    async fn resume_all(&mut self) {
+        let paused = self.views.iter().filter(|view| view["state"] == "paused");
+        for id in paused.filter_map(|view| Some(view["id"].as_str()?.to_owned())).collect::<Vec<_>>() {
+            self.post(&format!("/migrations/{id}/resume"), "resume", json!({})).await;
         }
     }
 
