@@ -86,6 +86,11 @@ impl Player {
         }
     }
 
+    /// Whether somebody has powered on a VM's source or copy.
+    pub fn has_powered_on(&self, vm: &str) -> bool {
+        self.meddled.get(vm).is_some_and(|acts| acts.iter().any(|(_, act)| *act == "power_on"))
+    }
+
     /// What people do who look after the sites once all is calm: they end tasks that hang, and make good what
     /// somebody did to a VM as far as that can be made good.
     pub async fn make_good(&mut self) {

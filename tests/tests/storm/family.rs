@@ -47,6 +47,7 @@ const WRITES: [&[(&str, u32)]; 2] = [
         ("HttpNfcLeaseAbort", 1),
         ("ReconfigVM_Task", 2),
         ("RemoveSnapshot_Task", 1),
+        ("CancelTask", 1),
         ("PostEvent", 5),
     ],
     &[
@@ -62,6 +63,7 @@ const WRITES: [&[(&str, u32)]; 2] = [
         ("PowerOnVM_Task", 1),
         ("PowerOffVM_Task", 1),
         ("Destroy_Task", 1),
+        ("CancelTask", 1),
         ("PostEvent", 5),
     ],
 ];

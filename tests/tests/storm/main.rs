@@ -31,14 +31,17 @@ use serde_json::json;
 
 use plan::Plan;
 use player::Player;
-use tally::Result;
+use tally::Report;
 
 /// How many rounds a storm has in every run of the tests, and in a longer one.
 const SHORT: usize = 3;
 const LONG: usize = 6;
 
+/// The seeds of every run of the tests.
+const FIXED: [u64; 3] = [1, 2, 3];
+
 /// Runs one storm to its verdict.
-async fn storm(seed: u64, rounds: usize) -> Result {
+async fn storm(seed: u64, rounds: usize) -> Report {
     let plan = Plan::draw(seed, rounds);
     let vms: Vec<_> = plan.vms.iter().map(|vm| vm.config.clone()).collect();
     let lab = Arc::new(Lab::start_with(json!(vms), json!({"link": {}})).await);
@@ -53,9 +56,11 @@ async fn storm(seed: u64, rounds: usize) -> Result {
     player.settle().await;
     watch.abort();
     player.judge(&before).await;
-    let twice = twice.lock().unwrap().clone();
+    let mut twice = twice.lock().unwrap().clone();
+    // Who powers on one copy beside the other has two; HDM cannot hinder them, and they make it good.
+    twice.retain(|vm| !player.has_powered_on(vm));
     player.faults.extend(twice.into_iter().map(|vm| format!("two copies of {vm} were live at once")));
-    let result = Result {
+    let result = Report {
         seed,
         seconds: player.trace.seconds(),
         counts: player.trace.counts.clone(),
@@ -72,7 +77,7 @@ fn kept(seed: u64) -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("storm-{seed}"))
 }
 
-fn keep(plan: &Plan, player: &Player, result: &Result) {
+fn keep(plan: &Plan, player: &Player, result: &Report) {
     let folder = kept(plan.seed);
     std::fs::create_dir_all(&folder).unwrap();
     let write = |name: &str, text: String| std::fs::write(folder.join(name), text).unwrap();
@@ -89,20 +94,20 @@ fn keep(plan: &Plan, player: &Player, result: &Result) {
 }
 
 /// Runs one that may end by a panic of the harness, which is a fault like any other.
-async fn run(seed: u64, rounds: usize) -> Result {
+async fn run(seed: u64, rounds: usize) -> Report {
     let begun = Instant::now();
     let apart = tokio::task::LocalSet::new();
     let result = apart.run_until(async { tokio::task::spawn_local(storm(seed, rounds)).await }).await;
     let result = result.unwrap_or_else(|panic| {
         let faults = vec![format!("the storm itself has ended: {panic}")];
-        Result { seed, seconds: begun.elapsed().as_secs(), counts: BTreeMap::new(), faults }
+        Report { seed, seconds: begun.elapsed().as_secs(), counts: BTreeMap::new(), faults }
     });
     println!("{}", result.line());
     result
 }
 
 /// Panics unless all were survived; prints what they were together.
-fn all_survived(results: &[Result]) {
+fn all_survived(results: &[Report]) {
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
     for (what, count) in results.iter().flat_map(|result| &result.counts) {
         *counts.entry(what).or_default() += count;
@@ -122,8 +127,10 @@ fn all_survived(results: &[Result]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn short_ones_are_survived() {
+    let pairs = FIXED.map(|seed| Plan::draw(seed, SHORT).pair);
+    assert!(pairs.contains(&true) && pairs.contains(&false), "one appliance and two: {pairs:?}");
     let mut results = Vec::new();
-    for seed in 1..=3 {
+    for seed in FIXED {
         results.push(run(seed, SHORT).await);
     }
     all_survived(&results);

@@ -10,8 +10,11 @@ use crate::player::{Player, is_final};
 const TRIES: u32 = 4;
 /// How long they wait between.
 const PAUSE: Duration = Duration::from_secs(2);
-/// How long everything may take to settle once nothing goes wrong any more.
-const SETTLING: Duration = Duration::from_secs(120);
+/// How long nothing may change, once nothing goes wrong any more, before what has not ended counts as stuck. These
+/// machines are slow and shared.
+const STUCK: Duration = Duration::from_secs(120);
+/// How long all of it may take, however much goes on.
+const SETTLING: Duration = Duration::from_secs(900);
 
 impl Player {
     /// Acts on migrations that wait for a person, up to so many times each.
@@ -47,10 +50,15 @@ impl Player {
     /// asked for.
     pub async fn settle(&mut self) {
         self.lift().await;
-        let deadline = Instant::now() + SETTLING;
-        while Instant::now() < deadline {
+        let begun = Instant::now();
+        let (mut seen, mut changed) = (Vec::new(), Instant::now());
+        while begun.elapsed() < SETTLING && changed.elapsed() < STUCK {
             self.tick().await;
+            if seen != self.views {
+                (seen, changed) = (self.views.clone(), Instant::now());
+            }
             self.make_good().await;
+            self.resume_all().await;
             self.operate(TRIES).await;
             if self.asked.is_empty() && self.views.iter().all(|view| is_final(view) || self.is_given_up(view))
             {
@@ -62,6 +70,14 @@ impl Player {
         }
         if !self.asked.is_empty() {
             self.faults.push("a request is not answered".into());
+        }
+    }
+
+    /// Puts back what was taken out of the queue by somebody whose wish to put it back met no appliance.
+    async fn resume_all(&mut self) {
+        let paused = self.views.iter().filter(|view| view["state"] == "paused");
+        for id in paused.filter_map(|view| Some(view["id"].as_str()?.to_owned())).collect::<Vec<_>>() {
+            self.post(&format!("/migrations/{id}/resume"), "resume", json!({})).await;
         }
     }
 

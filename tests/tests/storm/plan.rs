@@ -145,3 +145,10 @@ fn machine(rng: &mut Rng, number: usize, cluster: &'static str) -> Machine {
     }
     Machine { name, cluster, config }
 }
+
+#[test]
+fn a_seed_draws_the_same_plan_again_and_another_one_another() {
+    let plan = |seed| format!("{:?}", Plan::draw(seed, 2));
+    assert_eq!(plan(7), plan(7));
+    assert_ne!(plan(7), plan(8));
+}

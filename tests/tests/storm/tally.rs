@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 /// The result of one storm.
 #[derive(Clone, Debug)]
-pub struct Result {
+pub struct Report {
     /// Its seed.
     pub seed: u64,
     /// How long it took.
@@ -18,7 +18,7 @@ pub struct Result {
     pub faults: Vec<String>,
 }
 
-impl Result {
+impl Report {
     /// One line of JSON.
     pub fn line(&self) -> Value {
         json!({

@@ -29,8 +29,8 @@ pub async fn two_live_copies(lab: Arc<Lab>, seen: Arc<Mutex<BTreeSet<String>>>) 
     }
 }
 
-/// The VMs that run or would connect, by BIOS UUID.
+/// The VMs that run or would connect; no two of a storm have one name.
 fn live(site: &Dump) -> BTreeSet<String> {
     let live = site.vms.iter().filter(|vm| vm.is_on() || vm.would_connect());
-    live.map(|vm| format!("{} ({})", vm.name, vm.uuid)).collect()
+    live.map(|vm| vm.name.clone()).collect()
 }
