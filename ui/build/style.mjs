@@ -61,4 +61,9 @@ const result = postcss.parse(css);
 result.walkRules((rule) => {
   if (rule.nodes.length === 0) rule.remove();
 });
+// Written without comments and blanks.
+result.walkComments((comment) => comment.remove());
+result.walk((node) => {
+  Object.assign(node.raws, { before: "", after: "", semicolon: false, between: node.type === "decl" ? ":" : "" });
+});
 writeFileSync(join(generated, "hdm.css"), fonts + result.toString());

@@ -1,13 +1,35 @@
 //! The rows that are seen.
+//!
+//! A row that scrolls out of sight hands its elements over to one that comes into sight ([`pool`]): to make elements
+//! costs far more than to fill them. For the same reason cells of text are filled by one effect for the whole row.
 
 use std::sync::Arc;
 
+use leptos::html;
 use leptos::prelude::*;
+use wasm_bindgen::JsCast;
 
 use super::view::State;
-use super::{Column, ROW_PX, Row, window};
+use super::{Column, ROW_PX, Row, Tab, pool, window};
 use crate::i18n::t;
 use crate::model::same::changed;
+
+/// The elements of one row.
+struct Slot<R: Row> {
+    id: usize,
+    /// The row they show.
+    key: RwSignal<R::Key>,
+    /// What they show when they are made.
+    first: StoredValue<(usize, Arc<R>)>,
+    root: NodeRef<html::Div>,
+}
+
+impl<R: Row> Clone for Slot<R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<R: Row> Copy for Slot<R> {}
 
 #[component]
 pub(super) fn Body<R: Row>(state: State<R>) -> impl IntoView {
@@ -28,29 +50,97 @@ pub(super) fn Body<R: Row>(state: State<R>) -> impl IntoView {
         }
         keys
     });
+    // As they were made, and as they are seen from top to bottom.
+    let slots = RwSignal::new(Vec::<Slot<R>>::new());
+    let order = RwSignal::new(Vec::<Slot<R>>::new());
+    // Those without elements, for when there are more rows again: they last as long as the table.
+    let spare = StoredValue::new(Vec::<Slot<R>>::new());
+    let made = StoredValue::new(0);
+    let owner = Owner::current();
+    let make = move |key: R::Key| {
+        let first = find(state, &key)?;
+        if let Some(slot) = spare.try_update_value(Vec::pop).flatten() {
+            slot.key.set(key);
+            slot.first.set_value(first);
+            return Some(slot);
+        }
+        made.update_value(|made| *made += 1);
+        let id = made.get_value();
+        let new =
+            || Slot { id, key: RwSignal::new(key), first: StoredValue::new(first), root: NodeRef::new() };
+        owner.as_ref().map(|owner| owner.with(new))
+    };
+    Effect::new(move || {
+        let wanted = drawn.get();
+        let before = slots.get_untracked();
+        let held: Vec<R::Key> = before.iter().map(|slot| slot.key.get_untracked()).collect();
+        let show = |(at, key): (Option<usize>, R::Key)| match at {
+            Some(at) => {
+                if held[at] != key {
+                    before[at].key.set(key);
+                }
+                Some(before[at])
+            }
+            None => untrack(|| make(key)),
+        };
+        let seen: Vec<Slot<R>> =
+            pool::assign(&held, &wanted).into_iter().zip(wanted).filter_map(show).collect();
+        let is_seen = |slot: &Slot<R>| seen.iter().any(|seen| seen.id == slot.id);
+        let is_new = |slot: &&Slot<R>| !before.iter().any(|before| before.id == slot.id);
+        if !before.iter().all(is_seen) || seen.iter().any(|slot| is_new(&slot)) {
+            let (kept, left): (Vec<_>, Vec<_>) = before.iter().partition(|slot| is_seen(slot));
+            spare.update_value(|spare| spare.extend(left));
+            slots.set(kept.into_iter().chain(seen.iter().filter(is_new)).copied().collect());
+        }
+        order.set(seen);
+    });
+    Effect::new(move || put_in_order(&order.get()));
     view! {
         <div role="rowgroup" class="hdm-grid-body" style:height=height>
-            <For each=move || drawn.get() key=|key| key.clone() let:key>
-                <Line state key/>
+            <For each=move || slots.get() key=|slot| slot.id let:slot>
+                <Line state elements=slot/>
             </For>
         </div>
     }
 }
 
-#[component]
-fn Line<R: Row>(state: State<R>, key: R::Key) -> impl IntoView {
-    let find = {
-        let key = key.clone();
-        move || {
-            let at = state.index.with(|index| index.get(&key).copied())?;
-            state.rows.with(|rows| rows.get(at).cloned().map(|row| (at, row)))
+/// Where a row stands, and what is in it; `None` if there is no such row.
+fn find<R: Row>(state: State<R>, key: &R::Key) -> Option<(usize, Arc<R>)> {
+    let at = state.index.with(|index| index.get(key).copied())?;
+    state.rows.with(|rows| rows.get(at).cloned().map(|row| (at, row)))
+}
+
+/// Puts rows into the document in the order in which they are seen, so that they are read in it. The one with the focus
+/// stays where it is: moving it would take its focus away.
+fn put_in_order<R: Row>(order: &[Slot<R>]) {
+    let focused = document().active_element();
+    let mut below: Option<web_sys::Node> = None;
+    for slot in order.iter().rev() {
+        // One that is not in the document yet: this runs again when it is.
+        let Some(element) = slot.root.get() else { continue };
+        let node: &web_sys::Node = element.as_ref();
+        let stays = focused.as_ref().is_some_and(|focused| node.contains(Some(focused.as_ref())));
+        let next = element.next_element_sibling();
+        let in_place = next.as_ref().map(AsRef::as_ref) == below.as_ref();
+        if !stays
+            && !in_place
+            && let Some(parent) = node.parent_node()
+        {
+            // Behind the last row stands a mark of Leptos', before which it adds rows.
+            let behind = below.clone().or_else(|| parent.last_child());
+            let _ = parent.insert_before(node, behind.as_ref());
         }
-    };
-    let Some((first_at, first_row)) = untrack(&find) else { return ().into_any() };
+        below = Some(node.clone());
+    }
+}
+
+#[component]
+fn Line<R: Row>(state: State<R>, elements: Slot<R>) -> impl IntoView {
+    let Slot { key, first, root, .. } = elements;
     let found = Memo::new_with_compare(
         move |before: Option<&(usize, Arc<R>)>| {
-            // A row that is no more is about to be removed: until then it stays as it was.
-            find().or_else(|| before.cloned()).unwrap_or_else(|| (first_at, first_row.clone()))
+            // A row that is no more is about to be another: until then it stays as it was.
+            key.with(|key| find(state, key)).or_else(|| before.cloned()).unwrap_or_else(|| first.get_value())
         },
         |before: Option<&(usize, Arc<R>)>, after: Option<&(usize, Arc<R>)>| match (before, after) {
             (Some((at, row)), Some((now_at, now))) => at != now_at || !Arc::ptr_eq(row, now),
@@ -59,29 +149,46 @@ fn Line<R: Row>(state: State<R>, key: R::Key) -> impl IntoView {
     );
     let at = Memo::new(move |_| found.with(|(at, _)| *at));
     let row = Memo::new_with_compare(move |_| found.with(|(_, row)| row.clone()), changed);
-    let selected = {
-        let key = key.clone();
-        Memo::new(move |_| state.selection.is_some_and(|s| s.with(|s| s.contains(&key))))
-    };
-    let opened = {
-        let key = key.clone();
-        Memo::new(move |_| state.opened.with(|opened| opened.as_ref() == Some(&key)))
-    };
+    let selected =
+        Memo::new(move |_| state.selection.is_some_and(|s| key.with(|key| s.with(|s| s.contains(key)))));
+    let opened = Memo::new(move |_| state.opened.with(|opened| key.with(|key| opened.as_ref() == Some(key))));
+    // The cell with the focus, if it is in this row.
+    let focus = Memo::new(move |_| {
+        state.active.with(|(row, at)| key.with(|key| (row.as_ref() == Some(key)).then_some(*at)))
+    });
+    fill(state, root, row);
+    mark(root, focus);
     let first = state.first();
     let cells = state.columns.with_value(|columns| {
-        columns
-            .iter()
-            .enumerate()
-            .map(|(at, column)| {
-                view! { <Field state column=column.clone() key=key.clone() row=row.into() at=at + first/> }
-            })
-            .collect_view()
+        let cell = |(at, column): (usize, &Column<R>)| {
+            let at = at + first;
+            let content = match &column.draw {
+                None => view! { <span class="hdm-cell-text"></span> }.into_any(),
+                Some(draw) => {
+                    let tab = Signal::derive(move || if focus.get() == Some(at) { "0" } else { "-1" });
+                    drawn(draw.clone(), column.lasting, row.into(), tab, key)
+                }
+            };
+            view! {
+                <div
+                    role="gridcell"
+                    class=if column.numeric { "hdm-grid-cell hdm-numeric" } else { "hdm-grid-cell" }
+                    aria-colindex=(at + 1).to_string()
+                    data-cell=if column.interactive { INNER } else { "" }
+                    tabindex="-1"
+                >
+                    {content}
+                </div>
+            }
+        };
+        columns.iter().enumerate().map(cell).collect_view()
     });
     // By `top`: a transformed row would be what its menu's place on the screen is counted from.
     #[allow(clippy::cast_precision_loss, reason = "row numbers are small")]
     let place = move || format!("{}px", at.get() as f64 * ROW_PX);
     view! {
         <div
+            node_ref=root
             role="row"
             class="hdm-grid-row"
             class:hdm-selected=selected
@@ -89,62 +196,127 @@ fn Line<R: Row>(state: State<R>, key: R::Key) -> impl IntoView {
             aria-rowindex=move || (at.get() + 2).to_string()
             aria-selected=state.selection.map(|_| move || selected.get().to_string())
             style:top=place
+            on:focusin=move |event| {
+                if let Some(at) = column_of(&event) {
+                    let now = (Some(key.get_untracked()), at);
+                    if state.active.with_untracked(|active| *active != now) {
+                        state.active.set(now);
+                    }
+                }
+            }
         >
-            {state.selection.map(|_| view! { <Check state key=key.clone() row=row.into() selected/> })}
+            {state.selection.map(|_| view! { <Check state key row=row.into() selected focus/> })}
             {cells}
         </div>
     }
     .into_any()
 }
 
-#[component]
-fn Field<R: Row>(
-    state: State<R>,
-    column: Column<R>,
-    key: R::Key,
+/// What a column draws: made anew for another row, unless it says that it need not be.
+fn drawn<R: Row>(
+    draw: super::column::Draw<R>,
+    lasting: bool,
     row: Signal<Arc<R>>,
-    at: usize,
-) -> impl IntoView {
-    let tab = state.tab(Some(key.clone()), at);
-    let content = (column.draw)(row, tab);
-    let interactive = column.interactive;
-    view! {
-        <div
-            role="gridcell"
-            class="hdm-grid-cell"
-            class:hdm-numeric=column.numeric
-            aria-colindex=(at + 1).to_string()
-            data-cell=""
-            data-active=move || (tab.get() == "0").then_some("")
-            tabindex=move || if interactive { "-1" } else { tab.get() }
-            on:focusin=move |_| state.active.set((Some(key.clone()), at))
-        >
-            {content}
-        </div>
+    tab: Tab,
+    key: RwSignal<R::Key>,
+) -> AnyView {
+    if lasting {
+        return draw(row, tab);
     }
+    let content = move || {
+        key.track();
+        untrack(|| draw(row, tab))
+    };
+    content.into_any()
+}
+
+/// Fills a row's cells of text.
+fn fill<R: Row>(state: State<R>, root: NodeRef<html::Div>, row: Memo<Arc<R>>) {
+    let first = state.first();
+    let shown = StoredValue::new(Vec::<String>::new());
+    Effect::new(move || {
+        let Some(root) = root.get() else { return };
+        let texts: Vec<Option<String>> = row.with(|row| {
+            let text =
+                |column: &Column<R>| column.text.filter(|_| column.draw.is_none()).map(|text| text(row));
+            state.columns.with_value(|columns| columns.iter().map(text).collect())
+        });
+        let cells = root.children();
+        shown.update_value(|shown| {
+            shown.resize(texts.len(), String::new());
+            for (at, text) in texts.into_iter().enumerate() {
+                let Some(text) = text.filter(|text| *text != shown[at]) else { continue };
+                if let Some(span) = nth(&cells, at + first).and_then(|cell| cell.first_element_child()) {
+                    span.set_text_content(Some(&text));
+                    let _ = span.set_attribute("title", &text);
+                }
+                shown[at] = text;
+            }
+        });
+    });
+}
+
+/// Marks the cell with the focus, and what of it takes it: the cell itself, unless there is something in it that does.
+fn mark(root: NodeRef<html::Div>, focus: Memo<Option<usize>>) {
+    let marked = StoredValue::new(None::<usize>);
+    Effect::new(move || {
+        let (Some(root), now) = (root.get(), focus.get()) else { return };
+        let before = marked.get_value();
+        if before == now {
+            return;
+        }
+        marked.set_value(now);
+        let cells = root.children();
+        if let Some(cell) = before.and_then(|at| nth(&cells, at)) {
+            let _ = cell.remove_attribute("data-active");
+            let _ = cell.set_attribute("tabindex", "-1");
+        }
+        if let Some(cell) = now.and_then(|at| nth(&cells, at)) {
+            let _ = cell.set_attribute("data-active", "");
+            if cell.get_attribute("data-cell").as_deref() != Some(INNER) {
+                let _ = cell.set_attribute("tabindex", "0");
+            }
+        }
+    });
+}
+
+/// `data-cell` of a cell in which something takes the focus.
+const INNER: &str = "inner";
+
+fn nth(cells: &web_sys::HtmlCollection, at: usize) -> Option<web_sys::Element> {
+    u32::try_from(at).ok().and_then(|at| cells.item(at))
+}
+
+/// The column, counted from 0, of the cell in which something happened.
+fn column_of(event: &web_sys::FocusEvent) -> Option<usize> {
+    let target = event.target()?.dyn_into::<web_sys::Element>().ok()?;
+    let cell = target.closest("[data-cell]").ok()??;
+    cell.get_attribute("aria-colindex")?.parse::<usize>().ok()?.checked_sub(1)
 }
 
 #[component]
-fn Check<R: Row>(state: State<R>, key: R::Key, row: Signal<Arc<R>>, selected: Memo<bool>) -> impl IntoView {
-    let tab = state.tab(Some(key.clone()), 0);
-    let cell_key = key.clone();
+fn Check<R: Row>(
+    state: State<R>,
+    key: RwSignal<R::Key>,
+    row: Signal<Arc<R>>,
+    selected: Memo<bool>,
+    focus: Memo<Option<usize>>,
+) -> impl IntoView {
     let allowed = move || state.selectable.is_none_or(|selectable| row.with(|row| selectable(row)));
     view! {
         <div
             role="gridcell"
             class="hdm-grid-cell hdm-grid-check"
             aria-colindex="1"
-            data-cell=""
-            data-active=move || (tab.get() == "0").then_some("")
+            data-cell=INNER
             tabindex="-1"
-            on:focusin=move |_| state.active.set((Some(cell_key.clone()), 0))
         >
             <input
                 type="checkbox"
                 aria-label=move || row.with(|row| t::table::select_row(row.name()))
                 prop:checked=selected
                 aria-disabled=move || (!allowed()).then_some("true")
-                tabindex=tab
+                tabindex=move || if focus.get() == Some(0) { "0" } else { "-1" }
                 data-focus=""
                 on:click=move |event| {
                     if !untrack(allowed) {
@@ -154,7 +326,7 @@ fn Check<R: Row>(state: State<R>, key: R::Key, row: Signal<Arc<R>>, selected: Me
                 on:change=move |event| {
                     let on = event_target_checked(&event);
                     if let Some(selection) = state.selection {
-                        selection.update(|selection| selection.set(key.clone(), on));
+                        selection.update(|selection| selection.set(key.get_untracked(), on));
                     }
                 }
             />

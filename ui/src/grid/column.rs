@@ -12,7 +12,7 @@ use crate::model::table::SortKey;
 /// else `-1`. Whatever takes it carries the attribute `data-focus`, and gets the focus in its cell's stead.
 pub type Tab = Signal<&'static str>;
 
-type Draw<R> = Arc<dyn Fn(Signal<Arc<R>>, Tab) -> AnyView + Send + Sync>;
+pub(super) type Draw<R> = Arc<dyn Fn(Signal<Arc<R>>, Tab) -> AnyView + Send + Sync>;
 
 /// A column.
 pub struct Column<R: Row> {
@@ -30,7 +30,9 @@ pub struct Column<R: Row> {
     pub sort: Option<fn(&R) -> SortKey>,
     /// Its cells as text, for CSV and search; `None` if they have none.
     pub text: Option<fn(&R) -> String>,
-    pub(super) draw: Draw<R>,
+    /// What draws its cells; `None` if they are its text.
+    pub(super) draw: Option<Draw<R>>,
+    pub(super) lasting: bool,
 }
 
 impl<R: Row> Clone for Column<R> {
@@ -44,6 +46,7 @@ impl<R: Row> Clone for Column<R> {
             sort: self.sort,
             text: self.text,
             draw: self.draw.clone(),
+            lasting: self.lasting,
         }
     }
 }
@@ -56,10 +59,6 @@ impl<R: Row> Column<R> {
         width: &'static str,
         text: fn(&R) -> String,
     ) -> Self {
-        let draw: Draw<R> = Arc::new(move |row, _| {
-            let shown = Memo::new(move |_| row.with(|row| text(row)));
-            view! { <span class="hdm-cell-text" title=shown>{shown}</span> }.into_any()
-        });
         Self {
             id,
             title: title.into(),
@@ -68,7 +67,8 @@ impl<R: Row> Column<R> {
             interactive: false,
             sort: None,
             text: Some(text),
-            draw,
+            draw: None,
+            lasting: true,
         }
     }
 
@@ -87,7 +87,8 @@ impl<R: Row> Column<R> {
             interactive: false,
             sort: None,
             text: None,
-            draw: Arc::new(move |row, tab| draw(row, tab).into_any()),
+            draw: Some(Arc::new(move |row, tab| draw(row, tab).into_any())),
+            lasting: false,
         }
     }
 
@@ -106,6 +107,13 @@ impl<R: Row> Column<R> {
     /// With something in its cells that takes the focus.
     pub fn interactive(mut self) -> Self {
         self.interactive = true;
+        self
+    }
+
+    /// With cells that read all they show, and whatever they do something to, from the row each time: they serve
+    /// another row without being made anew.
+    pub fn lasting(mut self) -> Self {
+        self.lasting = true;
         self
     }
 

@@ -93,18 +93,18 @@ fn Title<R: Row>(state: State<R>, column: Column<R>, at: usize) -> impl IntoView
 fn SelectAll<R: Row>(state: State<R>) -> impl IntoView {
     let tab = state.tab(None, 0);
     let input = NodeRef::<html::Input>::new();
-    let shown = move || {
-        let rows = state.rows.get();
-        let selectable = state.selectable;
-        let rows = rows.iter().filter(|row| selectable.is_none_or(|selectable| selectable(row)));
-        rows.map(|row| row.key()).collect::<Vec<_>>()
-    };
-    let look = Memo::new(move |_| match state.selection {
-        Some(selection) => {
-            let keys = shown();
-            selection.with(|selection| selection.header(&keys))
-        }
-        None => HeaderBox::Off,
+    let selectable = move |row: &R| state.selectable.is_none_or(|selectable| selectable(row));
+    // How many there are changes with the rows only; of them those are looked at that are selected.
+    let all = Memo::new(move |_| state.rows.with(|rows| rows.iter().filter(|row| selectable(row)).count()));
+    let look = Memo::new(move |_| {
+        let Some(selection) = state.selection else { return HeaderBox::Off };
+        let on = state.rows.with(|rows| {
+            state.index.with(|index| {
+                let shown = |key: &&R::Key| index.get(*key).is_some_and(|at| selectable(&rows[*at]));
+                selection.with(|selection| selection.keys().filter(shown).count())
+            })
+        });
+        HeaderBox::of(on, all.get())
     });
     Effect::new(move || {
         let look = look.get();
@@ -116,8 +116,9 @@ fn SelectAll<R: Row>(state: State<R>) -> impl IntoView {
     let change = move |_| {
         let on = look.get_untracked() != HeaderBox::On;
         if let Some(selection) = state.selection {
-            let keys = untrack(shown);
-            selection.update(|selection| selection.set_all(keys, on));
+            let rows = state.rows.get_untracked();
+            let shown = rows.iter().filter(|row| selectable(row)).map(|row| row.key());
+            selection.update(|selection| selection.set_all(shown, on));
         }
     };
     view! {

@@ -8,6 +8,7 @@ mod body;
 mod column;
 mod header;
 mod keys;
+mod pool;
 pub(crate) mod view;
 mod window;
 

@@ -15,6 +15,17 @@ pub enum HeaderBox {
     On,
 }
 
+impl HeaderBox {
+    /// What it shows if so many are selected of so many that can be.
+    pub fn of(selected: usize, all: usize) -> Self {
+        match selected {
+            0 => Self::Off,
+            some if some < all => Self::Mixed,
+            _ => Self::On,
+        }
+    }
+}
+
 /// The keys of the selected rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selection<K: Ord>(BTreeSet<K>);
@@ -66,26 +77,6 @@ impl<K: Ord + Clone> Selection<K> {
     pub fn keep_only(&mut self, mut exists: impl FnMut(&K) -> bool) {
         self.0.retain(|key| exists(key));
     }
-
-    /// What the header's checkbox shows.
-    pub fn header<'a>(&self, shown: impl IntoIterator<Item = &'a K>) -> HeaderBox
-    where
-        K: 'a,
-    {
-        let (mut on, mut off) = (false, false);
-        for key in shown {
-            if self.0.contains(key) {
-                on = true;
-            } else {
-                off = true;
-            }
-        }
-        match (on, off) {
-            (true, false) => HeaderBox::On,
-            (true, true) => HeaderBox::Mixed,
-            (false, _) => HeaderBox::Off,
-        }
-    }
 }
 
 impl<K: Ord> FromIterator<K> for Selection<K> {
@@ -103,11 +94,10 @@ mod tests {
         let mut selection: Selection<u32> = [7].into_iter().collect();
         selection.set_all([1, 2], true);
         assert_eq!(selection.len(), 3);
-        assert_eq!(selection.header(&[1, 2]), HeaderBox::On);
-        assert_eq!(selection.header(&[1, 2, 3]), HeaderBox::Mixed);
         selection.set_all([1, 2], false);
         assert_eq!(selection.keys().copied().collect::<Vec<_>>(), [7]);
-        assert_eq!(selection.header(&[]), HeaderBox::Off);
+        assert_eq!((HeaderBox::of(0, 0), HeaderBox::of(0, 3)), (HeaderBox::Off, HeaderBox::Off));
+        assert_eq!((HeaderBox::of(2, 3), HeaderBox::of(3, 3)), (HeaderBox::Mixed, HeaderBox::On));
     }
 
     #[test]

@@ -60,6 +60,8 @@ pub struct Wizard {
     pub guid: StoredValue<Guid>,
     pub draft: RwSignal<Draft>,
     pub vms: RwSignal<Arc<Vms>>,
+    /// All of them in the order of their names: it lasts longer than a step, because it takes long to make.
+    pub by_name: Memo<Arc<Vec<Arc<VmView>>>>,
     pub offers: RwSignal<Vec<CloudOffer>>,
     pub preferences: RwSignal<Preferences>,
     /// Migrations that ended here before, for the estimate.
@@ -84,10 +86,13 @@ pub struct Wizard {
 impl Wizard {
     /// A wizard that knows nothing yet.
     pub fn new(guid: Guid) -> Self {
+        let vms = RwSignal::<Arc<Vms>>::default();
+        let sorted = move || vms.with(|vms| Arc::new(by_name(&vms.values().cloned().collect::<Vec<_>>())));
         Self {
             guid: StoredValue::new(guid),
             draft: RwSignal::new(Draft::default()),
-            vms: RwSignal::default(),
+            vms,
+            by_name: Memo::new_with_compare(move |_| sorted(), |_, _| true),
             offers: RwSignal::default(),
             preferences: RwSignal::default(),
             finished: RwSignal::default(),

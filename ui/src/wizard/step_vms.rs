@@ -1,13 +1,13 @@
 //! Step 4: which virtual machines, and what they become.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use hdm_shared::migration::{MacPolicy, ShutdownMode};
 use hdm_shared::problem::Finding;
 use hdm_shared::vm::VmView;
 use leptos::prelude::*;
 
-use super::state::{Wizard, by_name};
+use super::state::Wizard;
 use super::vm_settings::VmSettings;
 use crate::format;
 use crate::grid::{Column, Grid, Row, Rows};
@@ -15,16 +15,35 @@ use crate::i18n::t;
 use crate::model::selection::Selection;
 use crate::model::sorted::gathered;
 use crate::model::table::{Order, SortKey, matches};
-use crate::model::wizard::draft::Effective;
+use crate::model::wizard::draft::{Effective, Settings};
 use crate::model::wizard::totals::needs;
 use crate::model::wizard::validate::can_be_chosen;
 use crate::widgets::form::Search;
 use crate::widgets::{Empty, Icon};
 
-/// A virtual machine with what it becomes.
+/// A virtual machine with what is said of it.
 pub struct Choice {
     pub vm: Arc<VmView>,
-    pub become_: Effective,
+    own: Option<Settings>,
+    all: Arc<Settings>,
+    become_: OnceLock<Effective>,
+}
+
+impl Choice {
+    fn new(vm: &Arc<VmView>, own: Option<&Settings>, all: &Arc<Settings>) -> Self {
+        Self { vm: vm.clone(), own: own.cloned(), all: all.clone(), become_: OnceLock::new() }
+    }
+
+    /// What it becomes: looked up when it is first asked for, which of most is never.
+    fn become_(&self) -> &Effective {
+        self.become_.get_or_init(|| Effective::of(&self.vm, self.own.as_ref(), &self.all))
+    }
+}
+
+/// All virtual machines in one order, with what was said when they were put together.
+struct Choices {
+    all: Arc<Settings>,
+    choices: Vec<Arc<Choice>>,
 }
 
 impl Row for Choice {
@@ -55,31 +74,54 @@ pub fn VirtualMachines(wizard: Wizard) -> impl IntoView {
     let first = wizard.draft.with_untracked(|draft| draft.chosen.clone());
     let sorted = Memo::new_with_compare(
         move |_| {
-            let all: Vec<Arc<VmView>> = wizard.vms.with(|vms| vms.values().cloned().collect());
             let (mut vms, others): (Vec<_>, Vec<_>) =
-                by_name(&all).into_iter().partition(|vm| first.contains(&vm.vm.moid));
+                wizard.by_name.get().iter().cloned().partition(|vm| first.contains(&vm.vm.moid));
             vms.extend(others);
             vms
         },
         |_, _| true,
     );
+    // Which are chosen says nothing of what they become: a click on one leaves all rows as they are.
+    let said =
+        Memo::new(move |_| wizard.draft.with(|draft| (draft.settings.clone(), draft.own_settings.clone())));
+    let choices = Memo::new_with_compare(
+        move |before: Option<&Choices>| {
+            let (settings, own) = said.get();
+            let before = before.filter(|before| *before.all == settings);
+            let all = before.map_or_else(|| Arc::new(settings), |before| before.all.clone());
+            let choice = |(at, vm): (usize, &Arc<VmView>)| {
+                let own = own.get(&vm.vm.moid);
+                // What nothing new is said of stays the same object, so that its row is not filled anew.
+                let kept = before.and_then(|before| before.choices.get(at));
+                let kept = kept.filter(|kept| Arc::ptr_eq(&kept.vm, vm) && kept.own.as_ref() == own);
+                kept.cloned().unwrap_or_else(|| Arc::new(Choice::new(vm, own, &all)))
+            };
+            let choices = sorted.with(|vms| vms.iter().enumerate().map(choice).collect());
+            Choices { all, choices }
+        },
+        |_, _| true,
+    );
     let rows = Memo::new_with_compare(
         move |_| -> Rows<Choice> {
-            let (search, only) = (search.get(), only_selected.get());
-            let draft = wizard.draft.get();
-            let shown = |vm: &&Arc<VmView>| {
-                (!only || draft.chosen.contains(&vm.vm.moid)) && matches(&search, &[&vm.name, &vm.path])
+            let search = search.get();
+            let only = only_selected.get().then(|| selection.get());
+            let shown = |choice: &&Arc<Choice>| {
+                let vm = &choice.vm;
+                only.as_ref().is_none_or(|only| only.contains(&vm.vm.moid))
+                    && matches(&search, &[&vm.name, &vm.path])
             };
-            let choice = |vm: &Arc<VmView>| Arc::new(Choice { become_: draft.effective(vm), vm: vm.clone() });
-            sorted.with(|vms| Arc::new(vms.iter().filter(shown).map(choice).collect()))
+            choices.with(|choices| Arc::new(choices.choices.iter().filter(shown).cloned().collect()))
         },
         |_, _| true,
     );
     let total = move || wizard.vms.with(|vms| vms.len());
     let totals = move || {
-        let chosen = wizard.chosen();
-        let vms: Vec<&VmView> = chosen.iter().map(AsRef::as_ref).collect();
-        let needs = wizard.draft.with(|draft| needs(draft, &vms, None));
+        let needs = wizard.vms.with(|known| {
+            wizard.draft.with(|draft| {
+                let chosen = draft.chosen.iter().filter_map(|moid| known.get(moid));
+                needs(draft, &chosen.map(AsRef::as_ref).collect::<Vec<&VmView>>(), None)
+            })
+        });
         t::vms::totals(
             t::table::selected(format::integer(needs.vms), format::integer(total() as u64)),
             format::integer(needs.all_cpus),
@@ -87,7 +129,9 @@ pub fn VirtualMachines(wizard: Wizard) -> impl IntoView {
             format::bytes(needs.capacity_bytes),
         )
     };
-    let blocked = move || wizard.vms.with(|vms| vms.values().filter(|vm| !can_be_chosen(vm)).count() as u64);
+    let blocked = Memo::new(move |_| {
+        wizard.vms.with(|vms| vms.values().filter(|vm| !can_be_chosen(vm)).count() as u64)
+    });
     let empty = move || {
         let (title, hint) = if total() == 0 {
             (t::vms::empty_title(), t::vms::empty_hint().to_owned())
@@ -137,8 +181,8 @@ pub fn VirtualMachines(wizard: Wizard) -> impl IntoView {
         <p class="hdm-totals" role="status">
             {totals}
             {move || {
-                (blocked() > 0)
-                    .then(|| view! { <span class="hdm-quiet">" · " {t::vms::blocked(blocked())}</span> })
+                (blocked.get() > 0)
+                    .then(|| view! { <span class="hdm-quiet">" · " {t::vms::blocked(blocked.get())}</span> })
             }}
         </p>
     }
@@ -148,36 +192,37 @@ pub fn VirtualMachines(wizard: Wizard) -> impl IntoView {
 fn columns(edited: RwSignal<Option<Vec<String>>>) -> Vec<Column<Choice>> {
     vec![
         Column::text("name", t::vms::name(), "minmax(6.6rem, 1.6fr)", |c: &Choice| {
-            change(&c.vm.name, &c.become_.name)
+            change(&c.vm.name, &c.become_().name)
         })
         .sorted(|c| SortKey::text(&c.vm.name)),
         Column::text("power", t::vms::power(), "minmax(6.4rem, .9fr)", |c: &Choice| {
-            if c.vm.powered_on { t::vms::on(shutdown_words(&c.become_)) } else { t::vms::off().to_owned() }
+            if c.vm.powered_on { t::vms::on(shutdown_words(c.become_())) } else { t::vms::off().to_owned() }
         })
         .sorted(|c| SortKey::Number(f64::from(u8::from(c.vm.powered_on)))),
         Column::text("cpu", t::vms::cpu(), "minmax(2.8rem, .5fr)", |c: &Choice| {
-            change(&format::integer(c.vm.cpus.into()), &format::integer(c.become_.cpus.into()))
+            change(&format::integer(c.vm.cpus.into()), &format::integer(c.become_().cpus.into()))
         })
         .numeric()
-        .sorted(|c| SortKey::Number(c.become_.cpus.into())),
+        .sorted(|c| SortKey::Number(c.become_().cpus.into())),
         Column::text("memory", t::vms::memory(), "minmax(4rem, .6fr)", |c: &Choice| {
-            change(&format::memory(c.vm.memory_mib), &format::memory(c.become_.memory_mib))
+            change(&format::memory(c.vm.memory_mib), &format::memory(c.become_().memory_mib))
         })
         .numeric()
-        .sorted(|c| number(c.become_.memory_mib)),
+        .sorted(|c| number(c.become_().memory_mib)),
         Column::text("disks", t::vms::disks(), "minmax(3.4rem, .5fr)", |c: &Choice| {
             format::bytes(c.vm.capacity_bytes)
         })
         .numeric()
         .sorted(|c| number(c.vm.capacity_bytes)),
         Column::drawn("status", t::vms::status(), "minmax(7.4rem, 2.4fr)", |row, _| status(row))
+            .lasting()
             .sorted(|c| SortKey::text(&status_words(&c.vm).0))
             .with_text(|c| status_words(&c.vm).0),
         Column::text("power_on", t::vms::power_on(), "4.3rem", |c: &Choice| {
-            if c.become_.power_on { t::vms::yes() } else { t::vms::no() }.to_owned()
+            if c.become_().power_on { t::vms::yes() } else { t::vms::no() }.to_owned()
         }),
         Column::text("mac", t::vms::mac(), "2.8rem", |c: &Choice| {
-            match c.become_.mac {
+            match c.become_().mac {
                 MacPolicy::Keep => t::vms::mac_keep(),
                 MacPolicy::New => t::vms::mac_new(),
             }
@@ -198,7 +243,8 @@ fn columns(edited: RwSignal<Option<Vec<String>>>) -> Vec<Column<Choice>> {
                 </button>
             }
         })
-        .interactive(),
+        .interactive()
+        .lasting(),
     ]
 }
 

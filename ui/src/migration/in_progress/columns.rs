@@ -106,6 +106,7 @@ pub fn progress_column() -> Column<View> {
             </span>
         }
     })
+    .lasting()
     .sorted(|m| Progress::of(m).share().map_or(SortKey::Nothing, SortKey::Number))
     .with_text(|m| {
         let share = Progress::of(m).share().map(format::percent).unwrap_or_default();
@@ -118,6 +119,7 @@ pub fn state_column() -> Column<View> {
     Column::drawn("state", t::migration::state(), "minmax(8rem, 1fr)", |row, _| {
         view! { <StateLabel migration=row/> }
     })
+    .lasting()
     .sorted(|m| SortKey::text(state_words(m)))
     .with_text(|m| state_words(m).to_owned())
 }

@@ -110,6 +110,24 @@ pub struct Effective {
     pub mac: MacPolicy,
 }
 
+impl Effective {
+    /// What a virtual machine becomes: what is said of it alone goes before what is said of all.
+    pub fn of(vm: &VmView, own: Option<&Settings>, all: &Settings) -> Self {
+        // A name is of one virtual machine, never of all.
+        let all = Settings { name: None, ..all.clone() };
+        let said = own.map_or_else(|| all.clone(), |own| own.or(&all));
+        Self {
+            name: said.name.unwrap_or_else(|| vm.name.clone()),
+            cpus: said.cpus.unwrap_or(vm.cpus),
+            memory_mib: said.memory_mib.unwrap_or(vm.memory_mib),
+            shutdown: said.shutdown.unwrap_or_default(),
+            shutdown_timeout_seconds: said.shutdown_timeout_seconds.unwrap_or(SHUTDOWN_SECONDS),
+            power_on: said.power_on.unwrap_or(vm.powered_on),
+            mac: said.mac.unwrap_or_default(),
+        }
+    }
+}
+
 /// How long a guest may take to shut down if nothing is said, in seconds.
 pub const SHUTDOWN_SECONDS: u32 = 300;
 
@@ -127,19 +145,7 @@ impl Draft {
 
     /// What a virtual machine becomes.
     pub fn effective(&self, vm: &VmView) -> Effective {
-        let own = self.own_settings.get(&vm.vm.moid).cloned().unwrap_or_default();
-        // A name is of one virtual machine, never of all.
-        let all = Settings { name: None, ..self.settings.clone() };
-        let said = own.or(&all);
-        Effective {
-            name: said.name.unwrap_or_else(|| vm.name.clone()),
-            cpus: said.cpus.unwrap_or(vm.cpus),
-            memory_mib: said.memory_mib.unwrap_or(vm.memory_mib),
-            shutdown: said.shutdown.unwrap_or_default(),
-            shutdown_timeout_seconds: said.shutdown_timeout_seconds.unwrap_or(SHUTDOWN_SECONDS),
-            power_on: said.power_on.unwrap_or(vm.powered_on),
-            mac: said.mac.unwrap_or_default(),
-        }
+        Effective::of(vm, self.own_settings.get(&vm.vm.moid), &self.settings)
     }
 
     /// Where a virtual machine goes.
