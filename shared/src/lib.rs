@@ -17,6 +17,7 @@ pub mod display;
 pub mod estimate;
 pub mod event;
 pub mod ids;
+pub mod limit;
 pub mod migration;
 pub mod plugin;
 pub mod problem;

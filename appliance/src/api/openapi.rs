@@ -5,7 +5,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use super::{
-    actions, batches, changes, dashboard, events, inventory, migrations, offers, plugin, preferences,
+    actions, batches, changes, dashboard, events, inventory, limits, migrations, offers, plugin, preferences,
     samples, stream, vcenter_edit, vcenters,
 };
 
@@ -22,6 +22,7 @@ use super::{
         batches::start, batches::plan, changes::page, actions::act, actions::dismiss,
         preferences::show, preferences::set, preferences::forget,
         migrations::list, migrations::start, migrations::plan, migrations::show, migrations::log,
+        limits::show, limits::set, limits::set_for,
         migrations::cancel, migrations::pause, migrations::resume, migrations::retry, migrations::release,
         events::list, stream::migration, stream::events,
     ),
