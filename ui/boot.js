@@ -1,4 +1,4 @@
-// Starts the page, and says in words what does not arrive in ten seconds. Loaded before any language is
+// Starts the program that has the page's view, and says in words what does not arrive in ten seconds. Loaded before any language is
 // known, hence its own sentences; everything else is said by the program.
 
 const DEADLINE_MS = 10000;
@@ -31,7 +31,12 @@ const SENTENCES = {
   },
 };
 
-const tag = document.querySelector("script[data-wasm]");
+// The program is called the same as what it runs in, but for the ending.
+const tag = document.querySelector("script[data-migration]");
+const { hash } = window.location;
+const name = hash.startsWith("#/migrate") ? "wizard" : hash.startsWith("#/home") ? "home" : "migration";
+const script = new URL(tag.dataset[name], document.baseURI);
+const binary = new URL(script.href.replace(/\.js$/, "_bg.wasm"));
 const missing = new Set(["sdk", "program"]);
 
 function say() {
@@ -62,8 +67,7 @@ const sdk = new Promise((resolve, reject) => {
   script.addEventListener("error", reject);
 }).then(() => arrived("sdk"));
 
-const program = import(new URL(tag.dataset.js, document.baseURI)).then(async (module) => {
-  const wasm = await WebAssembly.compileStreaming(fetch(new URL(tag.dataset.wasm, document.baseURI)));
+const program = Promise.all([import(script), WebAssembly.compileStreaming(fetch(binary))]).then(([module, wasm]) => {
   arrived("program");
   return { module, wasm };
 });

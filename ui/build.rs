@@ -24,6 +24,9 @@ fn main() -> Done {
     }
     let out = env::var("OUT_DIR")?;
     fs::write(Path::new(&out).join("texts.rs"), write(&keys)?)?;
+    // The program has English in it: without the keys, whose order is known.
+    let texts: Vec<&Value> = keys.iter().map(|text| &text.value).collect();
+    fs::write(Path::new(&out).join("english.json"), serde_json::to_string(&texts)?)?;
     Ok(())
 }
 

@@ -22,6 +22,7 @@ pub mod engine;
 pub mod events;
 pub mod extension;
 pub mod metrics;
+pub mod privileges;
 pub mod sampling;
 pub mod secret;
 pub mod sites;

@@ -74,5 +74,14 @@ fn point(radius: f64, angle: f64) -> (i32, i32) {
     let middle = f64::from(SIZE) / 2.0;
     let at = |offset: f64| ((middle + offset) * f64::from(SCALE)).round() as i32;
     let angle = angle - FRAC_PI_2;
-    (at(radius * angle.cos()), at(radius * angle.sin()))
+    let (cos, sin) = cos_sin(angle);
+    (at(radius * cos), at(radius * sin))
+}
+
+/// In a browser its own: the language's would be five kilobytes of the program.
+fn cos_sin(angle: f64) -> (f64, f64) {
+    #[cfg(target_arch = "wasm32")]
+    return (js_sys::Math::cos(angle), js_sys::Math::sin(angle));
+    #[cfg(not(target_arch = "wasm32"))]
+    (angle.cos(), angle.sin())
 }

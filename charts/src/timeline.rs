@@ -85,14 +85,14 @@ pub fn timeline(
         if lines.usage {
             pen.dashes(y_of(series.threshold_percent / PERCENT_MAX), palette.threshold());
             for part in &parts {
-                pen.path(&frame.points(part, |s| s.memory_percent / PERCENT_MAX), palette.memory());
-                pen.path(&frame.points(part, |s| s.cpu_percent / PERCENT_MAX), palette.cpu());
+                pen.path(&frame.points(part, &|s| s.memory_percent / PERCENT_MAX), palette.memory());
+                pen.path(&frame.points(part, &|s| s.cpu_percent / PERCENT_MAX), palette.cpu());
             }
         }
         if lines.moved {
             for part in &parts {
                 let count = |s: &Sample| f64::from(s.cold_vms) / f64::from(frame.count_max);
-                pen.path(&steps(&frame.points(part, count)), palette.moved());
+                pen.path(&steps(&frame.points(part, &count)), palette.moved());
             }
         }
         // The SVG backend writes into a string, which cannot fail.
@@ -128,7 +128,7 @@ impl Frame {
     }
 
     /// The points of one line, few enough to be drawn.
-    fn points(&self, part: &[Sample], value: impl Fn(&Sample) -> f64) -> Vec<(i32, i32)> {
+    fn points(&self, part: &[Sample], value: &dyn Fn(&Sample) -> f64) -> Vec<(i32, i32)> {
         let point = |sample: &Sample| (x_of(self.share(sample.at_ms)), y_of(value(sample)));
         if part.len() <= COLUMNS * 2 {
             return part.iter().map(point).collect();
@@ -137,9 +137,9 @@ impl Frame {
         for column in part.chunks(part.len().div_ceil(COLUMNS)) {
             let low = column.iter().min_by(|a, b| value(a).total_cmp(&value(b)));
             let high = column.iter().max_by(|a, b| value(a).total_cmp(&value(b)));
-            let mut both: Vec<&Sample> = low.into_iter().chain(high).collect();
-            both.sort_by_key(|sample| sample.at_ms);
-            points.extend(both.into_iter().map(point));
+            let (Some(low), Some(high)) = (low, high) else { continue };
+            let both = if low.at_ms <= high.at_ms { [low, high] } else { [high, low] };
+            points.extend(both.map(point));
         }
         points
     }

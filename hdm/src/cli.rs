@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
 
 /// Moves virtual machines from an on-premises vCenter to a cloud vCenter.
 #[derive(Debug, Parser)]
@@ -31,6 +32,8 @@ pub enum Output {
     Table,
     /// Prints JSON for scripts.
     Json,
+    /// Prints comma-separated values; only of reports.
+    Csv,
 }
 
 /// The commands.
@@ -122,6 +125,9 @@ pub enum Command {
     },
     /// Shows what happened.
     Events(Events),
+    /// Reports what was moved since a time and what was not: how long each phase took, how long each VM was down, what went
+    /// over the wire.
+    Report(Report),
     /// Starts simulated sites.
     Lab {
         /// Says what.
@@ -264,6 +270,13 @@ pub enum Vcenter {
     Check {
         /// Names the vCenter.
         name: String,
+    },
+    /// Lists the privileges that HDM's account needs, each with what for: make a role of them, and give it to the account on
+    /// the vCenter itself, for everything below.
+    Privileges {
+        /// Says what the vCenter is to HDM.
+        #[arg(long, value_enum)]
+        role: Role,
     },
     /// Forgets a vCenter. It is refused while a migration uses it.
     Remove {
@@ -520,6 +533,18 @@ pub struct Events {
     /// Says how many of the newest are shown.
     #[arg(long, default_value_t = 100)]
     pub limit: u32,
+}
+
+/// What to report.
+#[derive(Debug, Args)]
+pub struct Report {
+    /// Says since when: how long ago, such as `12h` or `7d`, or a time such as `2026-11-25T22:00`. What has ended since
+    /// is told, and what has not ended.
+    #[arg(long, default_value = "24h", value_parser = crate::moment::past)]
+    pub since: Timestamp,
+    /// Leaves out what ended at this time or later, or has not ended.
+    #[arg(long, value_parser = crate::moment::past)]
+    pub until: Option<Timestamp>,
 }
 
 /// Simulated sites.

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use hdm_shared::codes::problem_type;
 use hdm_shared::problem::Problem;
 use serde::Serialize;
 use serde_json::json;
@@ -45,12 +46,12 @@ impl Failure {
         match (self, output) {
             (Self::Refused(problem), Output::Json) => print_json(problem),
             (_, Output::Json) => print_json(&json!({
-                "type": format!("urn:hdm:problem:{}", self.kind()),
+                "type": problem_type(self.kind()),
                 "title": self.title(),
                 "detail": self.to_string(),
                 "exit_code": self.code(),
             })),
-            (Self::Refused(problem), Output::Table) => {
+            (Self::Refused(problem), Output::Table | Output::Csv) => {
                 eprintln!("hdm: {}", problem.detail);
                 for finding in &problem.findings {
                     eprintln!("  {}: {}", finding.object, crate::output::finding(finding));

@@ -6,6 +6,7 @@
 //! | `command` | a file for each command |
 //! | `client` | HTTPS to the appliance |
 //! | `failure` | errors and exit codes |
+//! | `moment` | times as people type them |
 //! | `output` | tables and JSON |
 //! | `patience` | an appliance that is away for a while |
 //! | `progress` | a migration while it runs |
@@ -15,6 +16,9 @@ mod cli;
 mod client;
 mod command;
 mod failure;
+mod moment;
+#[cfg(test)]
+mod operations_tests;
 mod output;
 mod patience;
 mod progress;
@@ -80,10 +84,17 @@ fn start_log(stays: bool) {
 
 async fn run(cli: Cli) -> Result<(), Failure> {
     let output = cli.output;
+    if output == cli::Output::Csv && !matches!(cli.command, Command::Report(_)) {
+        return Err(Failure::NotAdmitted("Only `hdm report` prints CSV; use -o table or -o json.".into()));
+    }
     let client = || Client::open(cli.profile.clone());
     match cli.command {
         Command::Appliance { command } => command::appliance::run(output, command).await,
         Command::Server { command } => command::server::run(command).await,
+        // Asks no appliance; there may be none yet.
+        Command::Vcenter { command: cli::Vcenter::Privileges { role } } => {
+            command::vcenter::privileges(output, role)
+        }
         Command::Vcenter { command } => command::vcenter::run(&client()?, output, command).await,
         Command::Register { vcenter, url, thumbprint, admin_email } => {
             let asked = RegisterPlugin { url, thumbprint, admin_email };
@@ -110,6 +121,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
             command::source::release(&client()?, output, vm).await
         }
         Command::Events(arguments) => command::events::run(&client()?, output, arguments).await,
+        Command::Report(arguments) => command::report::run(&client()?, output, arguments).await,
         Command::Lab { command: cli::Lab::Up(arguments) } => command::lab::up(arguments).await,
         Command::Demo(arguments) => command::demo::run(arguments).await,
         Command::Completions { shell } => {

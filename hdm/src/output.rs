@@ -99,6 +99,11 @@ pub fn span(low_seconds: u64, high_seconds: u64) -> String {
     if low == high { format!("about {low}") } else { format!("{low} to {high}") }
 }
 
+/// How long something took, for people.
+pub fn took(ms: u64) -> String {
+    if ms < 1_000 { format!("{ms} ms") } else { duration(ms.div_ceil(1_000)) }
+}
+
 /// A time for people: two digits that matter.
 fn duration(seconds: u64) -> String {
     match seconds {

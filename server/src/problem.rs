@@ -8,6 +8,7 @@ use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hdm_shared::changes::ApplianceState;
+use hdm_shared::codes::problem_type;
 use hdm_shared::plugin::{APPLIANCE_AWAY, CLIENT_SESSION, FORBIDDEN, Privilege, SESSION_UNKNOWN};
 use hdm_shared::problem::{Finding, Problem};
 use hdm_vsphere::Error;
@@ -26,10 +27,9 @@ pub struct Failure {
 
 impl Failure {
     fn new(status: StatusCode, kind: &str, title: &str, detail: impl Into<String>) -> Self {
-        let kind = if kind.starts_with("urn:") { kind.to_owned() } else { format!("urn:hdm:problem:{kind}") };
         Self {
             problem: Box::new(Problem {
-                kind,
+                kind: problem_type(kind),
                 title: title.into(),
                 status: status.as_u16(),
                 detail: detail.into(),

@@ -54,6 +54,7 @@ pub struct ChangePage {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ApplianceState {
     /// Since when it has not; absent while it does.
+    #[serde(default, deserialize_with = "crate::instant::read_if_any")]
     pub away_since: Option<Timestamp>,
     /// Why, as a sentence.
     pub reason: Option<String>,

@@ -37,6 +37,7 @@ pub struct OfferedObject {
 /// A cluster.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(from = "flat::Cluster")]
 pub struct OfferedCluster {
     /// The cluster itself.
     #[serde(flatten)]
@@ -64,6 +65,7 @@ pub struct OfferedCluster {
 /// A datastore.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(from = "flat::Datastore")]
 pub struct OfferedDatastore {
     /// The datastore itself.
     #[serde(flatten)]
@@ -72,6 +74,64 @@ pub struct OfferedDatastore {
     pub capacity_bytes: u64,
     /// What is free, less what HDM has promised to migrations it accepted.
     pub available_bytes: u64,
+}
+
+/// The same as it is read. Reading what is flattened would need a second reader for everything in it, which the
+/// pages' program, fetched by a browser, would have to carry.
+mod flat {
+    use super::{Deserialize, OfferedCluster, OfferedDatastore, OfferedObject};
+
+    #[derive(Deserialize)]
+    pub struct Cluster {
+        id: String,
+        name: String,
+        path: String,
+        datacenter: String,
+        drs: bool,
+        cpus_total: u32,
+        cpus_used: u32,
+        memory_total_mib: u64,
+        memory_used_mib: u64,
+        hosts: Vec<OfferedObject>,
+        pools: Vec<OfferedObject>,
+        datastores: Vec<OfferedDatastore>,
+        networks: Vec<OfferedObject>,
+    }
+
+    impl From<Cluster> for OfferedCluster {
+        fn from(flat: Cluster) -> Self {
+            let Cluster { id, name, path, datacenter, .. } = flat;
+            Self {
+                object: OfferedObject { id, name, path, datacenter },
+                drs: flat.drs,
+                cpus_total: flat.cpus_total,
+                cpus_used: flat.cpus_used,
+                memory_total_mib: flat.memory_total_mib,
+                memory_used_mib: flat.memory_used_mib,
+                hosts: flat.hosts,
+                pools: flat.pools,
+                datastores: flat.datastores,
+                networks: flat.networks,
+            }
+        }
+    }
+
+    #[derive(Deserialize)]
+    pub struct Datastore {
+        id: String,
+        name: String,
+        path: String,
+        datacenter: String,
+        capacity_bytes: u64,
+        available_bytes: u64,
+    }
+
+    impl From<Datastore> for OfferedDatastore {
+        fn from(flat: Datastore) -> Self {
+            let Datastore { id, name, path, datacenter, capacity_bytes, available_bytes } = flat;
+            Self { object: OfferedObject { id, name, path, datacenter }, capacity_bytes, available_bytes }
+        }
+    }
 }
 
 /// What of a cloud may be chosen, by managed object id; `None` is everything.

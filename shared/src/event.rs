@@ -41,6 +41,7 @@ pub struct EventView {
     /// Number of the event, ascending over all events.
     pub seq: i64,
     /// When.
+    #[serde(deserialize_with = "crate::instant::read")]
     pub at: Timestamp,
     /// Its type, such as `com.hdm.migration.Started`.
     pub type_id: String,

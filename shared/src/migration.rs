@@ -287,6 +287,7 @@ pub struct MigrationView {
     /// What it waits for, in words.
     pub waiting_for: Option<String>,
     /// Since when it waits.
+    #[serde(default, deserialize_with = "crate::instant::read_if_any")]
     pub waiting_since: Option<Timestamp>,
     /// How much it may send, in Mbit/s, if that is limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -308,10 +309,13 @@ pub struct MigrationView {
     /// Who asked for it.
     pub requested_by: String,
     /// When it was accepted.
+    #[serde(deserialize_with = "crate::instant::read")]
     pub created_at: Timestamp,
     /// When its first step began.
+    #[serde(default, deserialize_with = "crate::instant::read_if_any")]
     pub started_at: Option<Timestamp>,
     /// When it ended.
+    #[serde(default, deserialize_with = "crate::instant::read_if_any")]
     pub ended_at: Option<Timestamp>,
 }
 
@@ -322,6 +326,7 @@ pub struct LogLine {
     /// Number of the line within the migration, from 1.
     pub seq: u64,
     /// When.
+    #[serde(deserialize_with = "crate::instant::read")]
     pub at: Timestamp,
     /// What kind of line, such as `step-started`.
     pub kind: String,

@@ -47,6 +47,7 @@ impl Finding {
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
+        debug_assert!(crate::codes::FINDINGS.contains(&code), "'{code}' is missing in codes::FINDINGS");
         Self {
             code: code.into(),
             severity,

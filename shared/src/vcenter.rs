@@ -92,6 +92,7 @@ pub struct VcenterView {
     /// Whether HDM reaches it: `live`, `connecting` or `stale`, in words.
     pub state: String,
     /// Since when.
+    #[serde(default, deserialize_with = "crate::instant::read_if_any")]
     pub since: Option<Timestamp>,
     /// How many VMs it shows, once known.
     pub vms: Option<u64>,
@@ -108,6 +109,7 @@ pub struct CertificateView {
     /// Subject.
     pub subject: String,
     /// When it expires.
+    #[serde(deserialize_with = "crate::instant::read")]
     pub not_after: Timestamp,
 }
 

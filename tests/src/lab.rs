@@ -37,10 +37,42 @@ pub struct Ready {
     pub client_url: Option<String>,
 }
 
+/// The account that HDM uses at a site: its role has the privileges that HDM says it needs there, and no other.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Its name.
+    pub user: String,
+    /// Its password, with everything that has a meaning in XML, JSON and addresses.
+    pub password: String,
+}
+
+impl Account {
+    /// Makes it, and lets a site's configuration know it.
+    async fn in_config(config: &mut Value, name: &str) -> Self {
+        let account = Self { user: "hdm@lab.local".into(), password: "lab &<%\"é' Passw0rd".into() };
+        let add = |config: &mut Value, key: &str, what: Value| {
+            if !config[key].is_array() {
+                config[key] = json!([]);
+            }
+            if let Some(all) = config[key].as_array_mut() {
+                all.push(what);
+            }
+        };
+        let privileges = crate::product::privileges(name).await;
+        add(config, "users", json!({"name": account.user, "password": account.password, "groups": []}));
+        add(config, "roles", json!({"name": "HDM account", "privileges": privileges}));
+        let whole = json!({"path": "/", "principal": account.user, "role": "HDM account", "propagate": true});
+        add(config, "permissions", whole);
+        account
+    }
+}
+
 /// One simulated vCenter with its hosts.
 pub struct Site {
     /// Its addresses and secrets.
     pub ready: Ready,
+    /// The account that HDM uses.
+    pub account: Account,
     http: reqwest::Client,
     // Closing its standard input ends the process, however the test ends.
     _stdin: ChildStdin,
@@ -52,6 +84,7 @@ impl Site {
     pub async fn start(mut config: Value, directory: &std::path::Path) -> Self {
         let name = config["name"].as_str().unwrap_or("site").to_owned();
         config["dir"] = json!(directory.join(&name));
+        let account = Account::in_config(&mut config, &name).await;
         let file = directory.join(format!("{name}.json"));
         std::fs::write(&file, serde_json::to_vec_pretty(&config).unwrap()).unwrap();
         let log = std::fs::File::create(directory.join(format!("{name}.log"))).unwrap();
@@ -73,12 +106,21 @@ impl Site {
         let ready: Ready = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{name}: {e}: {line}"));
         // A reader must stay, or a site that prints more would be ended by a closed pipe.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Self { ready, http: client(), _stdin: stdin, _process: process }
+        Self { ready, account, http: client(), _stdin: stdin, _process: process }
     }
 
     /// Asks for the truth, disks' sums included.
     pub async fn dump(&self) -> Dump {
-        let answer = self.http.get(format!("{}/dump?disks=1", self.ready.admin_url));
+        self.dump_of("/dump?disks=1").await
+    }
+
+    /// Asks for the truth but for the disks' sums, which take a while.
+    pub async fn glance(&self) -> Dump {
+        self.dump_of("/dump").await
+    }
+
+    async fn dump_of(&self, path: &str) -> Dump {
+        let answer = self.http.get(format!("{}{path}", self.ready.admin_url));
         let text = answer.bearer_auth(&self.ready.admin_token).send().await.unwrap().text().await.unwrap();
         serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}: {text}", self.ready.name))
     }
@@ -97,6 +139,20 @@ impl Site {
         rule["fired"].as_u64().unwrap_or_else(|| panic!("no count in {rule}"))
     }
 
+    /// Holds up a call or a transfer, until [`Self::meanwhile`] lets it go on.
+    pub async fn hold(&self, on: &Value) -> String {
+        let effect = if on["nfc"].is_null() { "delay_ms" } else { "stall_ms" };
+        self.arm(json!({"on": on, "do": {effect: 60_000}})).await
+    }
+
+    /// Waits until what is held up has come, and does something meanwhile.
+    pub async fn meanwhile<T>(&self, held: &str, action: impl Future<Output = T>) -> T {
+        self.has_fired(held).await;
+        let done = action.await;
+        self.delete(&format!("/faults/{held}")).await;
+        done
+    }
+
     /// Waits until a fault has fired.
     pub async fn has_fired(&self, id: &str) {
         wait::until("the fault happens", async || if self.fired(id).await > 0 { Ok(()) } else { Err(id) })
@@ -111,10 +167,17 @@ impl Site {
 
     /// Posts to the admin API, which must refuse; returns why.
     pub async fn refuses(&self, path: &str, body: Value) -> String {
+        let tried = self.try_post(path, body).await;
+        tried.expect_err(&format!("{}{path} was to be refused", self.ready.name))
+    }
+
+    /// Posts to the admin API, which may refuse and says why.
+    pub async fn try_post(&self, path: &str, body: Value) -> Result<(), String> {
         let request = self.http.post(format!("{}{path}", self.ready.admin_url)).json(&body);
         let answer = request.bearer_auth(&self.ready.admin_token).send().await.unwrap();
-        assert!(!answer.status().is_success(), "{}{path} was to be refused", self.ready.name);
-        answer.text().await.unwrap()
+        let well = answer.status().is_success();
+        let text = answer.text().await.unwrap();
+        if well { Ok(()) } else { Err(text) }
     }
 
     /// Reads from the admin API.

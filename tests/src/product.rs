@@ -177,16 +177,9 @@ impl Appliance {
         self
     }
 
-    /// Starts the process again after it was killed or has ended.
+    /// Starts the process again after it was killed or has ended, and waits until it answers.
     pub async fn start_process(&mut self, environment: &[(&str, &str)]) {
-        let log = std::fs::File::options()
-            .create(true)
-            .append(true)
-            .open(self.directory.join("appliance.log"))
-            .unwrap();
-        let mut command = Self::command();
-        command.args(["appliance", "run", "--dir"]).arg(&self.directory).envs(environment.iter().copied());
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let mut child = self.spawn_process(environment);
         wait::until("the appliance answers", async || {
             if let Some(status) = child.try_wait().unwrap() {
                 panic!("the appliance ended at once ({status}):\n{}", self.log());
@@ -196,6 +189,22 @@ impl Appliance {
         })
         .await;
         self.process = Some(child);
+    }
+
+    /// The same without waiting: it may be killed before it answers.
+    pub fn start_again(&mut self, environment: &[(&str, &str)]) {
+        self.process = Some(self.spawn_process(environment));
+    }
+
+    fn spawn_process(&self, environment: &[(&str, &str)]) -> Child {
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.directory.join("appliance.log"))
+            .unwrap();
+        let mut command = Self::command();
+        command.args(["appliance", "run", "--dir"]).arg(&self.directory).envs(environment.iter().copied());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap()
     }
 
     /// The process's id.
@@ -208,6 +217,11 @@ impl Appliance {
         let mut process = self.process.take().expect("the appliance runs");
         process.start_kill().unwrap();
         process.wait().await.unwrap();
+    }
+
+    /// How the process has ended, if it has.
+    pub fn end(&mut self) -> Option<ExitStatus> {
+        self.process.as_mut().and_then(|process| process.try_wait().unwrap())
     }
 
     /// Whether the process has ended by itself.
@@ -249,9 +263,26 @@ impl Appliance {
 
     /// Sends a signal, such as `STOP`.
     pub async fn signal(&self, name: &str) {
+        assert!(self.try_signal(name).await, "SIG{name} could not be sent");
+    }
+
+    /// The same to a process that may have died; whether it was sent.
+    pub async fn try_signal(&self, name: &str) -> bool {
         let pid = self.pid().to_string();
-        let sent = Command::new("kill").args(["-s", name, &pid]).status().await.unwrap();
-        assert!(sent.success(), "SIG{name} could not be sent");
+        Command::new("kill").args(["-s", name, &pid]).status().await.unwrap().success()
+    }
+
+    /// What `/metrics` tells.
+    pub async fn metrics(&self) -> String {
+        let profile = std::fs::read_to_string(self.directory.join("client.toml")).unwrap();
+        let profile: toml::Table = profile.parse().unwrap();
+        let of = |key: &str| profile[key].as_str().unwrap_or_else(|| panic!("no {key}"));
+        let certificate = reqwest::Certificate::from_pem(of("certificate").as_bytes()).unwrap();
+        let http = reqwest::Client::builder().tls_certs_only([certificate]).no_proxy().build().unwrap();
+        let asked = http.get(format!("{}/metrics", of("url"))).bearer_auth(of("token"));
+        let answer = asked.send().await.unwrap();
+        assert!(answer.status().is_success(), "{answer:?}");
+        answer.text().await.unwrap()
     }
 
     /// What it logged.
@@ -263,8 +294,8 @@ impl Appliance {
     pub async fn add(&self, site: &Site, role: &str) {
         let ready = &site.ready;
         let arguments = ["vcenter", "add", &ready.name, "--role", role, "--url", &ready.url];
-        let secrets = ["--user", &ready.user, "--thumbprint", &ready.sha256, "--password-stdin"];
-        self.hdm_with_input(&[&arguments[..], &secrets[..]].concat(), &ready.password).await.ok();
+        let secrets = ["--user", &site.account.user, "--thumbprint", &ready.sha256, "--password-stdin"];
+        self.hdm_with_input(&[&arguments[..], &secrets[..]].concat(), &site.account.password).await.ok();
     }
 
     /// Runs the command line against this appliance.
@@ -304,7 +335,7 @@ impl Appliance {
         views[0]["id"].as_str().unwrap_or_else(|| panic!("no id in {asked}")).to_owned()
     }
 
-    /// Asks to cancel a migration while a call is held up, or whatever else a fault of a second does; the
+    /// Asks to cancel a migration while a call or a transfer is held up, which goes on as soon as that is answered; the
     /// current step must be the one that is expected. Returns the migration's id and what was answered.
     pub async fn cancel_during(
         &self,
@@ -313,14 +344,16 @@ impl Appliance {
         step: &str,
         arguments: &[&str],
     ) -> (String, Outcome) {
-        let effect = if on["nfc"].is_null() { "delay_ms" } else { "stall_ms" };
-        let fault = site.arm(serde_json::json!({"on": on, "do": {effect: 1_500}})).await;
+        let held = site.hold(on).await;
         let asked = self.hdm(&[&["-o", "json"], arguments].concat()).await.ok().json();
         let id = asked[0]["id"].as_str().unwrap_or_else(|| panic!("no id in {asked}")).to_owned();
-        site.has_fired(&fault).await;
-        let now = self.status(&id).await;
-        assert_eq!(now["step"], step, "{on}: {now}");
-        (id.clone(), self.hdm(&["cancel", &id]).await)
+        let cancel = async {
+            let now = self.status(&id).await;
+            assert_eq!(now["step"], step, "{on}: {now}");
+            self.hdm(&["cancel", &id]).await
+        };
+        let answered = site.meanwhile(&held, cancel).await;
+        (id, answered)
     }
 
     /// The steps of a migration that is done, in order, as its log tells them.
@@ -394,6 +427,13 @@ pub fn migrate_arguments(vm: &str) -> [&str; 13] {
         "--network",
         "Prod LAN=Prod LAN",
     ]
+}
+
+/// The privileges that HDM says it needs at a site, which is the source unless its name says cloud.
+pub async fn privileges(site: &str) -> Value {
+    let role = if site.contains("cloud") { "cloud" } else { "source" };
+    let asked = ["-o", "json", "vcenter", "privileges", "--role", role];
+    outcome(Appliance::command().args(asked), "").await.ok().json()
 }
 
 /// An address nobody listens on just now.

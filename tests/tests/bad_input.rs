@@ -20,22 +20,23 @@ fn refused(outcome: &Outcome, code: i32, words: &[&str]) {
 async fn of_a_vcenter() {
     let lab = Lab::start(json!([])).await;
     let appliance = Appliance::init(lab.directory.path()).await.run(&[]).await;
-    let ready = &lab.onprem.ready;
-    let add = ["vcenter", "add", "onprem", "--role", "source", "--url", &ready.url, "--user", &ready.user];
+    let (ready, account) = (&lab.onprem.ready, &lab.onprem.account);
+    let add = ["vcenter", "add", "onprem", "--role", "source", "--url", &ready.url, "--user", &account.user];
     let with = |further: &[&'static str]| [&add[..], further].concat();
 
     let wrong =
         "00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF";
-    let tried =
-        appliance.hdm_with_input(&with(&["--password-stdin", "--thumbprint", wrong]), &ready.password).await;
+    let tried = appliance
+        .hdm_with_input(&with(&["--password-stdin", "--thumbprint", wrong]), &account.password)
+        .await;
     refused(&tried, 3, &["thumbprint", &ready.sha256]);
 
-    let tried = appliance.hdm_with_input(&with(&["--password-stdin"]), &ready.password).await;
+    let tried = appliance.hdm_with_input(&with(&["--password-stdin"]), &account.password).await;
     refused(&tried, 3, &["thumbprint", &ready.sha256]);
 
     let pinned = [&add[..], &["--password-stdin", "--thumbprint", &ready.sha256]].concat();
     let tried = appliance.hdm_with_input(&pinned, "not-the-password").await;
-    refused(&tried, 3, &["onprem", &ready.user, "password"]);
+    refused(&tried, 3, &["onprem", &account.user, "password"]);
 
     let nobody =
         ["vcenter", "add", "onprem", "--role", "source", "--url", "https://127.0.0.1:1/sdk", "--user", "u"];

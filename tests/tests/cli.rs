@@ -70,10 +70,9 @@ async fn a_wait_or_watch_ends_with_the_code_of_the_result() {
 
     // Cancelled.
     let on = json!({"method": "CreateSnapshot_Task", "user_agent": "HDM/"});
-    let fault = lab.onprem.arm(json!({"on": on, "do": {"delay_ms": 1_500}})).await;
+    let held = lab.onprem.hold(&on).await;
     let id = appliance.migrate("vm-02", &[]).await;
-    lab.onprem.has_fired(&fault).await;
-    appliance.hdm(&["cancel", &id]).await.ok();
+    lab.onprem.meanwhile(&held, appliance.hdm(&["cancel", &id])).await.ok();
     let cancelled = appliance.hdm(&["-o", "json", "status", &id, "--watch"]).await;
     assert_eq!(problem(&cancelled, 6)["type"], "urn:hdm:problem:cancelled");
     // Without --watch it is only shown.

@@ -45,7 +45,8 @@ async fn a_new_password_is_waited_for_and_costs_no_attempt() {
     let before = Truth::of(&lab).await;
     let appliance = Appliance::start(&lab).await;
     let id = moving(&lab, &appliance).await;
-    lab.onprem.post("/password", json!({"password": "new-Passw0rd"})).await;
+    let user = &lab.onprem.account.user;
+    lab.onprem.post("/password", json!({"user": user, "password": "new-Passw0rd"})).await;
     lab.onprem.post("/sessions/expire", json!({})).await;
     lab.cloud.shape_link(json!({})).await;
 

@@ -36,10 +36,9 @@ async fn a_source_that_is_powered_on_before_the_transfer() {
     let before = Truth::of(&lab).await;
     let appliance = Appliance::start(&lab).await;
     let on = json!({"method": "ExportSnapshot", "user_agent": "HDM/"});
-    let fault = lab.onprem.arm(json!({"on": on, "do": {"delay_ms": 2_000}})).await;
+    let held = lab.onprem.hold(&on).await;
     let id = appliance.migrate("db-01", &["--power-on"]).await;
-    lab.onprem.has_fired(&fault).await;
-    lab.onprem.post("/vms/db-01/act", json!({"do": "power_on"})).await;
+    lab.onprem.meanwhile(&held, lab.onprem.post("/vms/db-01/act", json!({"do": "power_on"}))).await;
 
     let end = appliance.settled(&id).await;
 
@@ -80,7 +79,8 @@ async fn a_password_that_is_changed_and_changed_back() {
     let fault = lab.cloud.arm(json!({"on": on, "do": {"delay_ms": 1_500}})).await;
     let id = appliance.migrate("db-01", &["--power-on"]).await;
     lab.cloud.has_fired(&fault).await;
-    lab.cloud.post("/password", json!({"password": "another"})).await;
+    let account = &lab.cloud.account;
+    lab.cloud.post("/password", json!({"user": account.user, "password": "another"})).await;
     lab.cloud.post("/sessions/expire", json!({})).await;
     let told = wait::until("it is told", async || {
         let now = appliance.status(&id).await;
@@ -88,7 +88,7 @@ async fn a_password_that_is_changed_and_changed_back() {
     })
     .await;
     assert!(told.contains("cloud") && told.contains("login"), "it says whose login is refused: {told}");
-    lab.cloud.post("/password", json!({"password": lab.cloud.ready.password})).await;
+    lab.cloud.post("/password", json!({"user": account.user, "password": account.password})).await;
 
     let end = appliance.settled(&id).await;
 

@@ -28,6 +28,32 @@ async fn a_vcenter_that_restarts_during_the_transfer() {
     judge(&lab, &before, &[Moved::off("vm-0"), Moved::off("vm-1")]).await;
 }
 
+/// What an appliance that has just started does not know yet of a vCenter is not absent there.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_inventory_that_is_read_slowly_after_a_restart() {
+    let steps = ["stop-source", "park-source", "transfer", "retire-source"];
+    let names: Vec<_> = (0..steps.len()).map(|n| format!("vm-{n}")).collect();
+    let lab = Lab::start(json!(names.iter().map(|name| vm(name, &[1])).collect::<Vec<_>>())).await;
+    let before = Truth::of(&lab).await;
+    let mut appliance = Appliance::start(&lab).await;
+    for (name, step) in names.iter().zip(steps) {
+        appliance.stop().await;
+        appliance.start_process(&[("HDM_KILL_AT", &format!("before:{step}"))]).await;
+        let id = appliance.migrate(name, &[]).await;
+        appliance.is_killed(&id).await;
+        let slow = json!({"on": {"method": "CreateFilter", "user_agent": "HDM/"}, "do": {"delay_ms": 2_500}});
+        let faults = [lab.onprem.arm(slow.clone()).await, lab.cloud.arm(slow).await];
+        appliance.start_process(&[]).await;
+
+        let end = appliance.settled(&id).await;
+
+        assert_eq!((&end["state"], &end["attempt"]), (&json!("done"), &json!(1)), "{step}: {end}");
+        assert_eq!(lab.onprem.fired(&faults[0]).await + lab.cloud.fired(&faults[1]).await, 2, "{step}");
+    }
+    let moved: Vec<_> = names.iter().map(|name| Moved::off(name)).collect();
+    judge(&lab, &before, &moved).await;
+}
+
 /// An import that vCenter is still at work on, after whoever asked for it has died, makes its VM later. Until it
 /// has had its time nobody may say that nothing is left.
 #[tokio::test(flavor = "multi_thread")]

@@ -167,7 +167,7 @@ async fn a_cloud_is_watched_and_its_password_is_changed_only_to_one_that_works()
     assert_eq!(views[0]["instance_uuid"].as_str().map(str::len), Some(36), "{views}");
 
     let put = |body: Value| plugin.ask(Method::PUT, "/vcenters/cloud").json(&body);
-    let ready = &lab.cloud.ready;
+    let (ready, account) = (&lab.cloud.ready, &lab.cloud.account);
     let (status, problem) = answer(put(json!({"password": "wrong"}))).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
     assert_eq!(problem["type"], "urn:hdm:problem:login");
@@ -180,7 +180,7 @@ async fn a_cloud_is_watched_and_its_password_is_changed_only_to_one_that_works()
         answer(plugin.ask(Method::PUT, "/vcenters/nowhere").json(&json!({}))).await.0,
         StatusCode::NOT_FOUND
     );
-    let both = json!({"user": ready.user, "password": ready.password, "thumbprint": ready.sha1});
+    let both = json!({"user": account.user, "password": account.password, "thumbprint": ready.sha1});
     let (status, view) = answer(put(both)).await;
     assert_eq!((status, &view["thumbprint"]), (StatusCode::OK, &json!(ready.sha1)), "{view}");
 

@@ -96,11 +96,13 @@ async fn of_a_source_by_undoing_waits_while_the_copy_runs() {
     let before = Truth::of(&lab).await;
     let appliance = Appliance::start(&lab).await;
     let on = json!({"method": "ReconfigVM_Task", "user_agent": "HDM/", "nth": 2});
-    let fault = lab.cloud.arm(json!({"on": on, "do": {"delay_ms": 2_000}})).await;
+    let held = lab.cloud.hold(&on).await;
     let id = appliance.migrate("db-01", &["--power-on"]).await;
-    lab.cloud.has_fired(&fault).await;
-    lab.cloud.post("/vms/db-01/act", json!({"do": "power_on"})).await;
-    appliance.hdm(&["cancel", &id]).await.ok();
+    let cancel = async {
+        lab.cloud.post("/vms/db-01/act", json!({"do": "power_on"})).await;
+        appliance.hdm(&["cancel", &id]).await
+    };
+    lab.cloud.meanwhile(&held, cancel).await.ok();
 
     let end = appliance.settled(&id).await;
 

@@ -103,6 +103,13 @@ fn for_lab() -> Vec<Requirement> {
             get: || install(&TEST_PACKAGES),
         },
         Requirement {
+            name: PROMTOOL,
+            purpose: "judges the alert rules",
+            takes: "half a minute",
+            present: || promtool().is_file(),
+            get: unpack_promtool,
+        },
+        Requirement {
             name: "pyVmomi",
             purpose: "another client to judge the simulated vCenter",
             takes: "half a minute",
@@ -114,10 +121,15 @@ fn for_lab() -> Vec<Requirement> {
 
 /// What only the tests need of Debian, as a requirement.
 const TEST_DEBIAN: &str = "Debian packages for tests";
+/// A tool of Prometheus.
+const PROMTOOL: &str = "promtool";
 
 /// What the demo needs: everything but the tests' peers.
 pub fn for_demo() -> Vec<Requirement> {
-    all().into_iter().filter(|requirement| !["pyVmomi", TEST_DEBIAN].contains(&requirement.name)).collect()
+    all()
+        .into_iter()
+        .filter(|requirement| !["pyVmomi", PROMTOOL, TEST_DEBIAN].contains(&requirement.name))
+        .collect()
 }
 
 /// Lists what is there and what is not.
@@ -164,6 +176,11 @@ pub fn lab_binary() -> PathBuf {
 /// The guest's disk image.
 pub fn guest_image() -> PathBuf {
     cache().join("guest.raw")
+}
+
+/// Prometheus' tool for rules.
+pub fn promtool() -> PathBuf {
+    cache().join("tools/prometheus/usr/bin/promtool")
 }
 
 /// The Python with pyVmomi.
@@ -245,6 +262,23 @@ pub fn modified(path: &Path) -> Option<SystemTime> {
 fn build_guest_image() -> Done {
     std::fs::create_dir_all(cache()).map_err(|e| format!("{}: {e}", cache().display()))?;
     run(command(lab_binary()).args(["guest-image", "--out"]).arg(guest_image()))
+}
+
+/// Takes promtool out of Debian's package: installed, it would start a Prometheus that nobody asked for.
+fn unpack_promtool() -> Done {
+    let folder = cache().join("tools/prometheus");
+    std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    run(command("apt-get").current_dir(&folder).args(["download", "-qq", "prometheus"]))?;
+    let packages = std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let packages: Vec<PathBuf> =
+        packages.filter(|path| path.extension().is_some_and(|end| end == "deb")).collect();
+    for package in &packages {
+        run(command("dpkg-deb").arg("-x").arg(package).arg(&folder))?;
+        std::fs::remove_file(package).map_err(|error| format!("{}: {error}", package.display()))?;
+    }
+    // All else of the package, the server above all, is large and not needed.
+    let server = folder.join("usr/bin/prometheus");
+    std::fs::remove_file(&server).map_err(|error| format!("{}: {error}", server.display()))
 }
 
 fn install_pyvmomi() -> Done {

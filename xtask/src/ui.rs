@@ -31,6 +31,7 @@ pub fn build() -> Done {
     let begun = SystemTime::now();
     run_command(&mut node("build/style.mjs"))?;
     run_command(trunk().args(["build", "--release"]))?;
+    run_command(&mut node("build/programs.mjs"))?;
     run_command(&mut node("build/compress.mjs"))?;
     let file = std::fs::File::create(&stamp).map_err(|e| format!("{}: {e}", stamp.display()))?;
     file.set_modified(begun).map_err(|e| format!("{}: {e}", stamp.display()))

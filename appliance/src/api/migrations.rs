@@ -8,13 +8,12 @@ use hdm_shared::change::{OptionsChange, TargetChange};
 use hdm_shared::migration::{ColdRequest, LogLine, MigrationState, MigrationView, Plan};
 use hdm_shared::problem::Problem;
 use hdm_shared::{MigrationId, VcenterId};
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::batches::{Made, accept, once};
 use super::caller::User;
-use super::query::repeated;
+use super::query::{moment, repeated};
 use super::{Api, ApiError, Shared};
 use crate::cold;
 use crate::store::{HistoryFilter, MAX_HISTORY, Record};
@@ -105,20 +104,14 @@ pub async fn list(State(api): Shared, uri: Uri) -> Result<Json<Vec<MigrationView
             .map_err(|_| ApiError::bad_request(format!("'{word}' is no state of a migration.")))
     };
     let states = states.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-    let ended_since = query
-        .since_ms
-        .map(|ms| {
-            Timestamp::from_millisecond(ms)
-                .map_err(|_| ApiError::bad_request(format!("{ms} is no time in milliseconds since 1970.")))
-        })
-        .transpose()?;
+    let ended_since = query.since_ms.map(moment).transpose()?;
     let most = if ended_since.is_some() { MAX_HISTORY } else { MAX_PAGE };
     let limit = query.limit.unwrap_or(100).min(most);
     let ids = query.ids.as_deref().map(ids).transpose()?;
     // What only the migration itself tells is filtered here, so that more are looked at than shown.
     let by_itself = query.vcenter.is_some() || query.cluster_id.is_some() || query.vm.is_some();
     let looked_at = if by_itself { most } else { limit };
-    let filter = HistoryFilter { ended_since, states, ids, limit: looked_at };
+    let filter = HistoryFilter { ended_since, states, ids, limit: looked_at, ..HistoryFilter::default() };
     let mut shown = views(&api, &api.engine.history(&filter).await?);
     shown.retain(|view| query.is_about(view));
     shown.truncate(limit as usize);

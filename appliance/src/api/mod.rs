@@ -20,6 +20,7 @@ mod plugin_tests;
 mod preferences;
 mod problem;
 mod query;
+mod report;
 mod samples;
 mod stream;
 #[cfg(test)]
@@ -116,6 +117,7 @@ pub fn router(api: Arc<Api>) -> Router {
             "/api/v1/preferences/{vcenter}/{user}",
             get(preferences::show).put(preferences::set).delete(preferences::forget),
         )
+        .route("/api/v1/report", get(report::show))
         .route("/api/v1/sources/release", post(migrations::release))
         .route("/api/v1/events", get(events::list))
         .route("/api/v1/events/stream", get(stream::events))

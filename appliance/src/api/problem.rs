@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use hdm_shared::codes::problem_type;
 use hdm_shared::migration::Plan;
 use hdm_shared::problem::{Finding, Problem};
 
@@ -20,7 +21,7 @@ impl ApiError {
     /// A problem of a kind, such as `not-found`.
     pub fn new(status: StatusCode, kind: &str, title: &str, detail: impl Into<String>) -> Self {
         Self(Problem {
-            kind: format!("urn:hdm:problem:{kind}"),
+            kind: problem_type(kind),
             title: title.into(),
             status: status.as_u16(),
             detail: detail.into(),

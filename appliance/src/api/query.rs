@@ -3,6 +3,7 @@
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
 use axum::http::Uri;
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use url::form_urlencoded;
 
@@ -33,6 +34,12 @@ pub fn repeated<T: DeserializeOwned>(
     let rest: Uri = rest.parse().map_err(|_| ApiError::bad_request("The query cannot be read."))?;
     let Query(query) = Query::<T>::try_from_uri(&rest).map_err(|error: QueryRejection| error)?;
     Ok((values, query))
+}
+
+/// Reads a time in milliseconds since 1970 (UTC).
+pub fn moment(ms: i64) -> Result<Timestamp, ApiError> {
+    Timestamp::from_millisecond(ms)
+        .map_err(|_| ApiError::bad_request(format!("{ms} is no time in milliseconds since 1970.")))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use hdm_shared::VcenterId;
 use hdm_shared::event::EventSeverity;
 use hdm_shared::problem::{Finding, Problem};
-use hdm_shared::vcenter::{AddVcenter, VcenterCheck, VcenterRole, VcenterView};
+use hdm_shared::vcenter::{AddVcenter, VcenterCheck, VcenterView};
 use hdm_vsphere::{CacheState, Credentials, Endpoint, MoRef, Secret, Session, Thumbprint, probe};
 
 use super::caller::User;
@@ -17,59 +17,12 @@ use super::problem::certificate;
 use super::{ApiError, Shared};
 use crate::events;
 use crate::extension::{self, Registration};
+use crate::privileges::needed;
 use crate::sites::Site;
 use crate::store::{NewEvent, VcenterRecord};
 
 /// How long a server may take to show its certificate.
 const PROBE: Duration = Duration::from_secs(10);
-
-/// What HDM's account must be allowed to do at every vCenter, as vCenter names it.
-const EVERYWHERE: &[&str] = &[
-    "Extension.Register",
-    "Extension.Update",
-    "Global.CancelTask",
-    "Global.LogEvent",
-    "Resource.AssignVMToPool",
-    "Sessions.TerminateSession",
-    "Task.Create",
-    "Task.Update",
-    "VirtualMachine.Config.Annotation",
-    "VirtualMachine.Config.EditDevice",
-    "VirtualMachine.Config.Settings",
-    "VirtualMachine.Interact.PowerOn",
-];
-
-/// Where the VMs are: they are stopped, parked, given a snapshot and exported.
-const AT_A_SOURCE: &[&str] = &[
-    "Resource.CreatePool",
-    "VApp.Export",
-    "VirtualMachine.Interact.PowerOff",
-    "VirtualMachine.State.CreateSnapshot",
-    "VirtualMachine.State.RemoveSnapshot",
-];
-
-/// Where they go: they are imported, completed, started, and removed if the move is undone.
-const IN_A_CLOUD: &[&str] = &[
-    "Datastore.AllocateSpace",
-    "Network.Assign",
-    "VApp.Import",
-    "VirtualMachine.Config.AddNewDisk",
-    "VirtualMachine.Config.AddRemoveDevice",
-    "VirtualMachine.Config.AdvancedConfig",
-    "VirtualMachine.Config.CPUCount",
-    "VirtualMachine.Config.Memory",
-    "VirtualMachine.Interact.Reset",
-    "VirtualMachine.Inventory.Create",
-    "VirtualMachine.Inventory.Delete",
-];
-
-fn privileges(role: VcenterRole) -> Vec<&'static str> {
-    let own = match role {
-        VcenterRole::Source => AT_A_SOURCE,
-        VcenterRole::Cloud => IN_A_CLOUD,
-    };
-    EVERYWHERE.iter().chain(own).copied().collect()
-}
 
 /// All vCenters.
 #[utoipa::path(get, path = "/api/v1/vcenters", tag = "vcenters",
@@ -290,7 +243,8 @@ pub async fn check(
 async fn check_rights(site: &Site, found: &mut VcenterCheck) -> Result<(), ApiError> {
     let name = site.id.as_str();
     let root = MoRef::new("Folder", "group-d1");
-    let missing = site.session.missing_privileges(&root, &privileges(site.role)).await?;
+    let ids: Vec<&str> = needed(site.role).map(|privilege| privilege.id).collect();
+    let missing = site.session.missing_privileges(&root, &ids).await?;
     if missing.is_empty() {
         found.passed.push("The account has every privilege HDM needs.".into());
     } else {
@@ -298,7 +252,7 @@ async fn check_rights(site: &Site, found: &mut VcenterCheck) -> Result<(), ApiEr
             "privileges-missing",
             name,
             format!("The account lacks {}.", missing.join(", ")),
-            "Give its role these privileges, on the vCenter and everything below.",
+            "Give its role these privileges, on the vCenter and everything below; `hdm vcenter privileges` lists them all.",
         ));
     }
     match extension::ensure(&site.session).await? {

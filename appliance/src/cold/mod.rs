@@ -41,6 +41,7 @@ mod power_on_target;
 mod recheck;
 mod release_source;
 mod released;
+mod report;
 mod resolve;
 mod retire_source;
 mod seal;
@@ -73,6 +74,7 @@ pub use moved::{CopyOf, Moved, find_moved};
 pub use offers::{dashboard, offers, whole_offer};
 pub use release_source::release;
 pub use released::is_released;
+pub use report::report;
 pub use step::ColdStep;
 pub use view::{moving, request_of, view};
 

@@ -65,7 +65,7 @@ pub async fn bring_back(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepErro
 /// The source's own pool, or the cluster's root pool if that one is gone.
 async fn back_to(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<hdm_vsphere::MoRef, StepError> {
     let site = cold.source(cx)?;
-    let view = site.inventory.snapshot();
+    let view = vm::inventory(cx, &site).await?;
     let own = cx.memo().original.as_ref().and_then(|o| o.pool.clone());
     if let Some(own) = own {
         if view.pools.contains_key(&own.object) {

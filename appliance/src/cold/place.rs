@@ -13,7 +13,7 @@ use hdm_vsphere::{ClusterSummary, HostSummary, InventoryView, MoRef};
 
 use super::input::{Named, Place};
 use super::resolve::{Candidate, Sought, only, pick};
-use super::{Cold, ColdCx, adapters};
+use super::{Cold, ColdCx, adapters, vm};
 use crate::engine::StepError;
 
 /// What became of a request's target.
@@ -290,8 +290,8 @@ pub fn hosts(view: &InventoryView, place: &Place) -> Vec<HostFacts> {
 
 /// The host for the import of a VM with this hardware version: the one asked for, else the first by name that is
 /// fit.
-pub fn host(cold: &Cold, cx: &ColdCx<'_>, hardware_version: Option<u32>) -> Result<Named, StepError> {
-    let view = cold.cloud(cx)?.inventory.snapshot();
+pub async fn host(cold: &Cold, cx: &ColdCx<'_>, hardware_version: Option<u32>) -> Result<Named, StepError> {
+    let view = vm::inventory(cx, &cold.cloud(cx)?).await?;
     let place = &cx.input().place;
     let facts = hosts(&view, place);
     let chosen = choose_host(&facts, hardware_version).and_then(|fit| {

@@ -26,7 +26,7 @@ pub async fn ensure(cold: &Cold, cx: &mut ColdCx<'_>, name: &str) -> Result<Opti
     let (patience, end) = (cold.patience(cx), cold.patience(cx).end());
     let mut asked = false;
     loop {
-        let view = site.inventory.snapshot();
+        let view = vm::inventory(cx, &site).await?;
         let Some(cluster) = source_cluster(&view, cx) else {
             return Err(StepError::retry(format!(
                 "The inventory of {} does not show the cluster of '{}'.",

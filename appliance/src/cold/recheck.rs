@@ -1,28 +1,16 @@
 //! Step `recheck`: everything admission checked is checked again when the VM leaves the queue.
 
-use std::time::Duration;
-
 use hdm_shared::problem::Finding;
 
 use super::{Cold, ColdCx, admit, vm};
 use crate::engine::StepError;
-
-/// How long a cache that has just been started may take to know its vCenter.
-const READY: Duration = Duration::from_secs(60);
 
 /// Refuses with every blocker there is now.
 pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
     let input = cx.input().clone();
     let (from, to) = (cold.source(cx)?, cold.cloud(cx)?);
     for site in [&from, &to] {
-        let patience = vm::Patience::new(cx.clock(), READY);
-        let ready = vm::or_cancel(cx, async { Ok(patience.bound(site.inventory.live()).await) }).await?;
-        if ready.is_none() {
-            return Err(StepError::Passing {
-                what: site.id.to_string(),
-                why: format!("The inventory of {} is not known: {}.", site.id, site.inventory.why_not_live()),
-            });
-        }
+        vm::ready(cx, site, site.inventory.live()).await?;
     }
     let details = vm::source(cold, cx).await?;
     let open = admit::reservations(cold, Some(cx.id())).await.map_err(|e| StepError::retry(e.to_string()))?;

@@ -97,7 +97,7 @@ async fn remember(cold: &Cold, cx: &mut ColdCx<'_>, source: &VmDetails) -> Resul
     if cx.memo().original.is_some() {
         return Ok(());
     }
-    let view = cold.source(cx)?.inventory.snapshot();
+    let view = vm::inventory(cx, &cold.source(cx)?).await?;
     let pool = source.pool.clone().map(|object| {
         let name = view.pools.get(&object).map_or_else(|| object.id.clone(), |p| p.name.clone());
         Named { object, name }

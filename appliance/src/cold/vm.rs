@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hdm_shared::VcenterId;
-use hdm_vsphere::{Error, MoRef, PowerState, Session, VmDetails};
+use hdm_vsphere::{Error, InventoryView, MoRef, PowerState, Session, VmDetails};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Cold, ColdCx, marker};
 use crate::engine::{Clock, StepError};
+use crate::sites::Site;
 
 /// How often a condition is looked at again.
 pub const POLL: Duration = Duration::from_millis(250);
@@ -91,6 +92,26 @@ pub async fn or_cancel<T>(
         () = cancel.cancelled() => Err(StepError::Cancelled),
         end = work => end,
     }
+}
+
+/// How long a cache that has just been started may take to know its vCenter.
+const READY: Duration = Duration::from_secs(60);
+
+/// Waits for a vCenter's inventory, which is in such a state; one that does not get there is an outage.
+pub async fn ready(cx: &ColdCx<'_>, site: &Site, state: impl Future<Output = ()>) -> Result<(), StepError> {
+    let patience = Patience::new(cx.clock(), READY);
+    let ready = or_cancel(cx, async { Ok(patience.bound(state).await) }).await?;
+    ready.ok_or_else(|| StepError::Passing {
+        what: site.id.to_string(),
+        why: format!("The inventory of {} is not known: {}.", site.id, site.inventory.why_not_live()),
+    })
+}
+
+/// What a vCenter's inventory shows, once it was read: an appliance that has just started knows nothing of it, and
+/// what it does not know is not absent.
+pub async fn inventory(cx: &ColdCx<'_>, site: &Site) -> Result<Arc<InventoryView>, StepError> {
+    ready(cx, site, site.inventory.known()).await?;
+    Ok(site.inventory.snapshot())
 }
 
 /// Reads a VM once no task runs on it any more, so that what is absent then did not happen.

@@ -8,6 +8,7 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
+use super::counts::Counts;
 use super::error::StepError;
 use super::live::{Live, Progress, guard};
 use super::workflow::Workflow;
@@ -46,6 +47,7 @@ impl Cell {
 pub struct Cx<'a, W: Workflow> {
     pub(super) store: &'a Store,
     pub(super) clock: &'a Arc<dyn Clock>,
+    pub(super) counts: &'a Counts,
     pub(super) live: &'a Live<W::Memo>,
     pub(super) input: &'a W::Input,
     pub(super) memo: &'a mut W::Memo,
@@ -87,6 +89,11 @@ impl<W: Workflow> Cx<'_, W> {
     /// The clock.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         self.clock
+    }
+
+    /// What is counted for `/metrics`.
+    pub fn counts(&self) -> &Counts {
+        self.counts
     }
 
     /// The disks' progress.

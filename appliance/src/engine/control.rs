@@ -195,6 +195,7 @@ impl<W: Workflow> Engine<W> {
         let mut cx = Cx {
             store: &shared.store,
             clock: &shared.clock,
+            counts: &shared.counts,
             live: &live,
             input: &input,
             memo: &mut memo,

@@ -284,6 +284,7 @@ impl<W: Workflow> Driver<W> {
         let mut cx = Cx {
             store: &shared.store,
             clock: &shared.clock,
+            counts: &shared.counts,
             live: &live,
             input: &*input,
             memo: &mut self.memo,
@@ -544,6 +545,7 @@ impl<W: Workflow> Driver<W> {
             self.record = before;
             return Err(error);
         }
+        self.shared.counts.count(&milestone, before.verdict.is_some());
         Ok(())
     }
 

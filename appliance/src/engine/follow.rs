@@ -2,7 +2,10 @@
 
 use hdm_shared::MigrationId;
 use hdm_shared::migration::MigrationState;
+use jiff::Timestamp;
 
+use super::counts::Counts;
+use super::live::guard;
 use super::scheduler::{Engine, EngineError};
 use super::workflow::Workflow;
 use crate::store::{HistoryFilter, Record, Since, StoreError};
@@ -32,6 +35,27 @@ impl<W: Workflow> Engine<W> {
         };
         let records = changes.records.into_iter().map(place).collect();
         Ok(Followed { cursor: changes.cursor, reset: changes.reset, more: changes.more, records })
+    }
+
+    /// The time by the engine's clock.
+    pub fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    /// What this process has counted.
+    pub fn counts(&self) -> &Counts {
+        &self.shared.counts
+    }
+
+    /// How many workflows this process drives.
+    pub fn driven(&self) -> usize {
+        guard(&self.shared.driven).len()
+    }
+
+    /// All workflows that have not ended, with what is known of their progress.
+    pub async fn open(&self) -> Result<Vec<Record>, StoreError> {
+        let open = self.shared.store.open_workflows().await?;
+        Ok(open.into_iter().map(|record| self.with_progress(record)).collect())
     }
 
     /// Looks back at workflows, newest first, with their places in the queue.

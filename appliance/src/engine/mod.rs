@@ -14,6 +14,7 @@
 //! | `books` | what the vCenters show of attempts, which nothing waits for |
 //! | `driver` | forward, attempts, waiting, unwinding: the state machine of [`MigrationState`] |
 //! | `scheduler` | the queue, claims, leases |
+//! | `counts` | what has been counted, for `/metrics` |
 //! | `control` | what people ask: cancel, pause, resume, retry |
 //! | `posting` | showing events in the vCenters |
 //! | `follow` | what has changed since when |
@@ -28,6 +29,7 @@ mod books;
 mod clock;
 mod context;
 mod control;
+mod counts;
 mod driver;
 mod error;
 mod failpoint;
@@ -42,6 +44,7 @@ mod workflow;
 
 pub use clock::{Clock, SystemClock};
 pub use context::Cx;
+pub use counts::Counts;
 pub use error::StepError;
 pub use follow::Followed;
 pub use live::Progress;

@@ -12,6 +12,9 @@ use super::scheduler::Engine;
 use super::workflow::Workflow;
 use crate::store::StoreError;
 
+/// The duty of the one appliance, of all that share the database, that posts: two would each find an event absent
+/// and post it.
+const DUTY: &str = "events";
 /// Of how many workflows events are posted at once.
 const AT_ONCE: usize = 16;
 
@@ -38,11 +41,23 @@ impl<W: Workflow> Engine<W> {
         }
     }
 
-    /// Posts everything that is due. Only what this appliance drives, drove last, or nobody has driven yet.
-    async fn post_all(&self) -> Result<(), StoreError> {
+    /// Whether this appliance is the one that posts, for longer than one posting may take.
+    async fn has_duty(&self) -> Result<bool, StoreError> {
+        let shared = &self.shared;
+        let lease = SignedDuration::try_from(shared.settings.post + shared.settings.lease);
+        let now = shared.clock.now();
+        let until = now.checked_add(lease.unwrap_or(SignedDuration::MAX)).unwrap_or(Timestamp::MAX);
+        shared.store.take_duty(DUTY, &shared.owner, until, now).await
+    }
+
+    /// Posts everything that is due, unless another appliance does.
+    pub(super) async fn post_all(&self) -> Result<(), StoreError> {
         let mut after = 0;
         loop {
-            let page = self.shared.store.unposted_of(&self.shared.owner, after).await?;
+            if !self.has_duty().await? {
+                return Ok(());
+            }
+            let page = self.shared.store.unposted(after).await?;
             let Some((_, last)) = page.last() else { return Ok(()) };
             after = *last;
             let now = self.shared.clock.now();
@@ -88,6 +103,9 @@ impl<W: Workflow> Engine<W> {
             Err(error) => return self.give_up(&events, &error.to_string()).await,
         };
         for event in &events {
+            if !self.has_duty().await? {
+                return Ok(());
+            }
             let post = caught("posting an event", Box::pin(shared.workflow.post(&input, &memo, event)));
             let posted = tokio::select! {
                 posted = post => posted,

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::books::Books;
 use super::clock::Clock;
+use super::counts::Counts;
 use super::driver::{Driver, End};
 use super::error::{StepError, panic_words};
 use super::live::{Live, Progress, guard};
@@ -111,6 +112,7 @@ pub(super) struct Shared<W: Workflow> {
     pub(super) store: Store,
     pub(super) workflow: W,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) counts: Counts,
     pub(super) settings: Settings,
     pub(super) owner: String,
     pub(super) driven: Mutex<HashMap<MigrationId, Driven<W::Memo>>>,
@@ -202,6 +204,7 @@ impl<W: Workflow> Engine<W> {
             driven: Mutex::default(),
             held: Mutex::default(),
             unposted: Mutex::default(),
+            counts: Counts::default(),
             clock_is_off: AtomicBool::new(false),
             #[cfg(test)]
             looking: tokio::sync::Mutex::default(),

@@ -306,22 +306,36 @@ impl Stage {
     }
 
     async fn queue_with(&self, input: &str) -> MigrationId {
-        self.queue_for(input, None).await
+        self.queue_all(&[input], None, None).await[0]
     }
 
     async fn queue_for(&self, input: &str, schedule: Option<Schedule>) -> MigrationId {
-        let id = MigrationId(Uuid::now_v7());
-        let new = NewWorkflow {
-            id,
+        self.queue_all(&[input], None, schedule).await[0]
+    }
+
+    async fn queue_all(
+        &self,
+        inputs: &[&str],
+        event: Option<NewEvent>,
+        schedule: Option<Schedule>,
+    ) -> Vec<MigrationId> {
+        let new = inputs.iter().map(|input| NewWorkflow {
+            id: MigrationId(Uuid::now_v7()),
             kind: Toy::KIND,
-            input: input.into(),
+            input: (*input).into(),
             memo: "{\"intents\":[]}".into(),
             queue_line: "cluster".into(),
-            schedule,
-            first_line: Line { kind: "accepted", step: None, message: "Accepted.".into(), event: None },
-        };
-        self.store.queue_workflows::<StoreError>(self.clock.now(), |_| Ok(vec![new])).await.unwrap();
-        id
+            schedule: schedule.clone(),
+            first_line: Line {
+                kind: "accepted",
+                step: None,
+                message: "Accepted.".into(),
+                event: event.clone(),
+            },
+        });
+        let new: Vec<_> = new.collect();
+        let queued = self.store.queue_workflows::<StoreError>(self.clock.now(), |_| Ok(new)).await.unwrap();
+        queued.into_iter().map(|record| record.id).collect()
     }
 
     /// Lets the time pass a little, once what is driven has had its lease extended. It stands still while
@@ -701,7 +715,7 @@ async fn posting_holds_nothing_up() {
     assert_eq!(stage.until(&engine, well, has_settled).await.state, MigrationState::Done);
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
-        let open = stage.store.unposted_of("a", 0).await.unwrap();
+        let open = stage.store.unposted(0).await.unwrap();
         if open.iter().map(|(id, _)| *id).eq([hangs]) {
             break;
         }
@@ -712,13 +726,35 @@ async fn posting_holds_nothing_up() {
     assert_eq!(posted, ["Started", "Committed", "Done"], "in their order");
     stage.world.lock().unwrap().posts_hang = None;
     loop {
-        if stage.store.unposted_of("a", 0).await.unwrap().is_empty() {
+        if stage.store.unposted(0).await.unwrap().is_empty() {
             break;
         }
         assert!(Instant::now() < deadline);
         stage.pass(&engine).await;
     }
     engine.stop().await;
+}
+
+/// Each of two appliances would find an event absent and show it.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_appliances_one_posts() {
+    for database in databases().await {
+        let stage = Stage::new(&database).await;
+        stage
+            .queue_all(
+                &["\"input\""; 8],
+                Some(Toy::event(&String::new(), &Milestone::Accepted).unwrap()),
+                None,
+            )
+            .await;
+        let (a, b) = (stage.engine("a"), stage.engine("b"));
+
+        let (first, second) = tokio::join!(a.post_all(), b.post_all());
+
+        first.and(second).unwrap();
+        assert_eq!(stage.world.lock().unwrap().posted, ["Accepted"; 8]);
+        assert!(stage.store.unposted(0).await.unwrap().is_empty());
+    }
 }
 
 /// What a person lets go on counts among those that may run at once.

@@ -96,17 +96,26 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// Migrations that `owner` drives or drove last, or that nobody has driven yet, with events that the
-    /// vCenters do not show: each with the number of its first, in that order, after a number.
-    pub async fn unposted_of(&self, owner: &str, after: i64) -> Result<Vec<(MigrationId, i64)>, StoreError> {
+    /// How many events the vCenters do not show yet.
+    pub async fn count_unposted(&self) -> Result<u64, StoreError> {
+        bounded(async {
+            let count =
+                sqlx::query("SELECT COUNT(*) AS n FROM event WHERE posted = 0 AND workflow IS NOT NULL");
+            let row = count.fetch_one(&self.pool).await?;
+            Ok(u64::try_from(row.try_get::<i64, _>("n")?).unwrap_or(0))
+        })
+        .await
+    }
+
+    /// Migrations with events that the vCenters do not show: each with the number of its first, in that order, after a
+    /// number.
+    pub async fn unposted(&self, after: i64) -> Result<Vec<(MigrationId, i64)>, StoreError> {
         const PAGE: i64 = 100;
         bounded(async {
             let rows = sqlx::query(
                 "SELECT e.workflow AS id, MIN(e.seq) AS first FROM event e JOIN workflow w ON w.id = e.workflow \
-                 WHERE e.posted = 0 AND (w.owner = $1 OR w.owner IS NULL) \
-                 GROUP BY e.workflow HAVING MIN(e.seq) > $2 ORDER BY MIN(e.seq) LIMIT $3",
+                 WHERE e.posted = 0 GROUP BY e.workflow HAVING MIN(e.seq) > $1 ORDER BY MIN(e.seq) LIMIT $2",
             )
-            .bind(owner)
             .bind(after)
             .bind(PAGE)
             .fetch_all(&self.pool)

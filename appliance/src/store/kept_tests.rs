@@ -11,7 +11,7 @@ use hdm_shared::vcenter::VcenterRole;
 use jiff::Timestamp;
 
 use super::tests::{at, event, line, queue};
-use super::{EventFilter, HistoryFilter, NewEvent, Reading, Store, VcenterRecord};
+use super::{EventFilter, HistoryFilter, Line, NewEvent, Reading, Record, Store, VcenterRecord};
 use crate::testing::on_both;
 
 fn cloud() -> VcenterId {
@@ -142,16 +142,46 @@ async fn history_is_found_by_end_and_state(store: Store) {
         store.write(&mut record, vec![line("ended")], at(20)).await.unwrap();
     }
     let find = async |ended_since: Option<i64>, states: &[MigrationState]| {
-        let filter =
-            HistoryFilter { ended_since: ended_since.map(at), states: states.into(), ids: None, limit: 10 };
-        let found = store.history(&filter).await.unwrap();
-        found.into_iter().map(|r| queued.iter().position(|q| q.id == r.id).unwrap()).collect::<Vec<_>>()
+        let ended_since = ended_since.map(at);
+        let filter = HistoryFilter { ended_since, states: states.into(), limit: 10, ..Default::default() };
+        places(&queued, &store.history(&filter).await.unwrap())
     };
     assert_eq!(find(None, &[]).await, [2, 1, 0]);
     assert_eq!(find(Some(0), &[]).await, [1, 0], "what has not ended is no history");
     assert_eq!(find(Some(15), &[]).await, [1]);
     assert_eq!(find(None, &[MigrationState::Queued, MigrationState::Done]).await, [2, 0]);
     assert!(find(Some(15), &[MigrationState::Done]).await.is_empty());
+}
+
+/// Where each of some records stands among all.
+fn places(all: &[Record], some: &[Record]) -> Vec<usize> {
+    some.iter().map(|r| all.iter().position(|one| one.id == r.id).unwrap()).collect()
+}
+
+async fn a_report_is_paged_and_has_the_turning_points(store: Store) {
+    let queued = queue(&store, &["a", "a", "a", "a"]).await;
+    for (n, end) in [(0, 10), (1, 20)] {
+        let mut record = store.start_queued(queued[n].id, "one", at(30), at(1)).await.unwrap().unwrap();
+        record.state = MigrationState::Done;
+        record.ended_at = Some(at(end));
+        let begins = Line { kind: "step-began", step: Some("transfer".into()), ..line("begins") };
+        let ends = Line { kind: "done", ..line("ended") };
+        store.write(&mut record, vec![begins, line("what a step notes"), ends], at(end)).await.unwrap();
+    }
+    let find = async |filter: HistoryFilter| places(&queued, &store.history(&filter).await.unwrap());
+    let open = HistoryFilter { ended_since: Some(at(15)), or_open: true, limit: 10, ..Default::default() };
+    assert_eq!(find(open.clone()).await, [3, 2, 1], "what has not ended is told, too");
+    let before = Some(queued[2].queue_number);
+    assert_eq!(find(HistoryFilter { before, ..open }).await, [1]);
+    let until = HistoryFilter { ended_before: Some(at(20)), limit: 10, ..Default::default() };
+    assert_eq!(find(until).await, [0]);
+
+    let ids: Vec<_> = queued.iter().map(|record| record.id).collect();
+    let logs = store.turning_points(&ids).await.unwrap();
+    let kinds = |n: usize| logs[&ids[n]].iter().map(|line| line.kind.as_str()).collect::<Vec<_>>();
+    assert_eq!(kinds(0), ["turn", "step-began", "done"]);
+    assert_eq!(logs[&ids[0]][1].step.as_deref(), Some("transfer"));
+    assert!(store.turning_points(&[]).await.unwrap().is_empty());
 }
 
 on_both!(
@@ -161,4 +191,5 @@ on_both!(
     what_is_released_and_preferred_goes_with_its_vcenter,
     events_are_paged_backward_and_by_severity,
     history_is_found_by_end_and_state,
+    a_report_is_paged_and_has_the_turning_points,
 );

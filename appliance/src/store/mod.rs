@@ -14,6 +14,10 @@ mod change_tests;
 mod claim;
 mod duty;
 mod event;
+#[cfg(feature = "failpoints")]
+mod full_disk;
+#[cfg(test)]
+mod full_disk_tests;
 mod history;
 mod idempotency;
 #[cfg(test)]
@@ -30,7 +34,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sqlx::any::{AnyPoolOptions, AnyRow};
-use sqlx::{AnyPool, Row as _};
+use sqlx::{AnyPool, Connection as _, Row as _};
 
 pub use change::{Changes, Since};
 pub use event::{EventFilter, NewEvent};
@@ -107,6 +111,18 @@ impl Store {
                     Ok(())
                 })
             })
+            .after_release(move |connection, _| {
+                Box::pin(async move {
+                    if !sqlite {
+                        return Ok(true);
+                    }
+                    // SQLite itself rolls back what meets a full disk or a failed write. sqlx's own rollback fails
+                    // then, and it counts one transaction too many from then on: what it begins next is a part of
+                    // that one, and no commit of a part is on disk. Such a connection is not used again.
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
+                })
+            })
             .connect(&full)
             .await
             .map_err(|source| StoreError::Open { url: without_password(url), source })?;
@@ -152,6 +168,8 @@ impl Store {
     /// PostgreSQL sqlx counts a transaction as begun once the answer is there; a connection that goes back to the
     /// pool before stays inside it, and what is written over it later is lost.
     async fn begin(&self) -> Result<Tx, StoreError> {
+        #[cfg(feature = "failpoints")]
+        full_disk::look(&self.pool, self.postgres).await?;
         let pool = self.pool.clone();
         match tokio::spawn(async move { pool.begin().await }).await {
             Ok(begun) => Ok(begun?),

@@ -225,8 +225,8 @@ async fn events_keep_their_order_and_know_their_migration(store: Store) {
     assert_eq!(store.events(Some(1), 10).await.unwrap().len(), 1);
     let unposted = store.unposted_events(id).await.unwrap();
     assert_eq!(unposted.len(), 1);
-    assert_eq!(store.unposted_of("anyone", 0).await.unwrap(), [(id, 1)]);
-    assert!(store.unposted_of("anyone", 1).await.unwrap().is_empty());
+    assert_eq!(store.unposted(0).await.unwrap(), [(id, 1)]);
+    assert!(store.unposted(1).await.unwrap().is_empty());
     store.event_posted(unposted[0].seq).await.unwrap();
     assert!(store.unposted_events(id).await.unwrap().is_empty());
 }

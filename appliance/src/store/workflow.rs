@@ -525,7 +525,7 @@ pub(super) fn word(state: MigrationState) -> Result<String, StoreError> {
 }
 
 /// Reads a line of a log.
-fn line(row: &AnyRow) -> Result<LogLine, StoreError> {
+pub(super) fn line(row: &AnyRow) -> Result<LogLine, StoreError> {
     Ok(LogLine {
         seq: u64::try_from(row.try_get::<i64, _>("seq")?).unwrap_or_default(),
         at: timestamp(row.try_get("at")?),

@@ -9,6 +9,7 @@ pub mod lab;
 pub mod limit;
 pub mod migrate;
 pub mod registration;
+pub mod report;
 pub mod retry;
 pub mod server;
 pub mod source;

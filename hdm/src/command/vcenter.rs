@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use hdm_appliance::privileges::needed;
 use hdm_shared::problem::Finding;
 use hdm_shared::vcenter::{AddVcenter, EditVcenter, VcenterCheck, VcenterRole, VcenterView};
 
@@ -16,16 +17,37 @@ const PASSWORD: &str = "HDM_VCENTER_PASSWORD";
 /// The longest password that is read.
 const MAX_PASSWORD_BYTES: u64 = 4_096;
 
+impl From<Role> for VcenterRole {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Source => Self::Source,
+            Role::Cloud => Self::Cloud,
+        }
+    }
+}
+
+/// Lists what HDM's account must be allowed to do. Asks nobody.
+pub fn privileges(output: Output, role: Role) -> Result<(), Failure> {
+    let needed = needed(role.into());
+    if output == Output::Json {
+        return output::json(&needed.map(|privilege| privilege.id).collect::<Vec<_>>());
+    }
+    let mut table = output::table(&["privilege", "in order to"]);
+    for privilege in needed {
+        table.add_row([privilege.id, privilege.purpose]);
+    }
+    output::print(&table);
+    Ok(())
+}
+
 /// Adds, changes, lists, checks or removes.
 pub async fn run(client: &Client, output: Output, command: Vcenter) -> Result<(), Failure> {
     match command {
+        Vcenter::Privileges { role } => privileges(output, role),
         Vcenter::Add { name, role, url, user, password_stdin, thumbprint } => {
             let request = AddVcenter {
                 id: vcenter_id(&name)?,
-                role: match role {
-                    Role::Source => VcenterRole::Source,
-                    Role::Cloud => VcenterRole::Cloud,
-                },
+                role: role.into(),
                 url,
                 user,
                 password: password(password_stdin)?,
@@ -34,7 +56,7 @@ pub async fn run(client: &Client, output: Output, command: Vcenter) -> Result<()
             let view: VcenterView = client.post("/vcenters", &request).await?;
             match output {
                 Output::Json => output::json(&view),
-                Output::Table => {
+                Output::Table | Output::Csv => {
                     println!("The vCenter '{}' is added: {}.", view.id, view.version.unwrap_or(view.url));
                     Ok(())
                 }
@@ -53,7 +75,7 @@ pub async fn run(client: &Client, output: Output, command: Vcenter) -> Result<()
                 client.put(&format!("/vcenters/{}", vcenter_id(&name)?), &request).await?;
             match output {
                 Output::Json => output::json(&view),
-                Output::Table => {
+                Output::Table | Output::Csv => {
                     println!(
                         "The vCenter '{}' is reached as you said: {}.",
                         view.id,
@@ -70,7 +92,7 @@ pub async fn run(client: &Client, output: Output, command: Vcenter) -> Result<()
             let message = format!("The vCenter '{name}' is removed.");
             match output {
                 Output::Json => output::json(&serde_json::json!({"removed": name, "message": message})),
-                Output::Table => {
+                Output::Table | Output::Csv => {
                     println!("{message}");
                     Ok(())
                 }

@@ -45,8 +45,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::changes::ChangePage;
+use crate::changes::{ApplianceState, ChangePage};
 use crate::ids::{MigrationId, VcenterId};
+use crate::migration::MigrationView;
 
 /// The extension's key.
 pub const EXTENSION_KEY: &str = "com.hdm.plugin";
@@ -130,6 +131,7 @@ pub struct ManifestFetch {
     /// The version of the manifest that was given out.
     pub version: String,
     /// When.
+    #[serde(deserialize_with = "crate::instant::read")]
     pub at: Timestamp,
     /// The address it was asked from.
     pub from: String,
@@ -186,13 +188,34 @@ impl std::fmt::Debug for SessionGrant {
 
 /// What has changed, as one user may see it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "FlatChanges")]
 pub struct VisibleChanges {
     /// The changes.
     #[serde(flatten)]
     pub page: ChangePage,
     /// Those of the page's migrations that the user may look at, but not act on.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub view_only: Vec<MigrationId>,
+}
+
+/// The same as it is read. Reading what is flattened would need a second reader for everything in it, which the
+/// pages' program, fetched by a browser, would have to carry.
+#[derive(Deserialize)]
+struct FlatChanges {
+    cursor: i64,
+    reset: bool,
+    more: bool,
+    migrations: Vec<MigrationView>,
+    appliance: ApplianceState,
+    #[serde(default)]
+    view_only: Vec<MigrationId>,
+}
+
+impl From<FlatChanges> for VisibleChanges {
+    fn from(flat: FlatChanges) -> Self {
+        let FlatChanges { cursor, reset, more, migrations, appliance, view_only } = flat;
+        Self { page: ChangePage { cursor, reset, more, migrations, appliance }, view_only }
+    }
 }
 
 /// What a user has set, kept by the appliance for each vCenter user: at most 64 KiB as JSON.

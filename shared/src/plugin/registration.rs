@@ -34,6 +34,7 @@ pub struct RegistrationView {
     /// Whether the certificate itself is registered too, as vCenter takes it from 8.0.2.0 on.
     pub certificate: bool,
     /// When the registration was last written.
+    #[serde(default, deserialize_with = "crate::instant::read_if_any")]
     pub written_at: Option<Timestamp>,
     /// The addresses of the vCenter, by which it is known among those who fetch the manifest.
     pub vcenter_addresses: Vec<String>,

@@ -4,6 +4,7 @@ use hdm_shared::plugin::{APPLIANCE_AWAY, FORBIDDEN, SESSION_UNKNOWN, VCENTER_UNK
 use hdm_shared::problem::Problem;
 
 use crate::i18n::t;
+use crate::json;
 
 /// Why a request brought nothing. Each has its own words and its own way out.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,7 +32,7 @@ pub enum Failure {
 impl Failure {
     /// What an answer other than 2xx means.
     pub fn of_answer(status: u16, text: &str) -> Self {
-        let problem = serde_json::from_str::<Problem>(text).ok();
+        let problem = json::read::<Problem>(text).ok();
         let detail = |problem: &Problem| problem.detail.clone();
         match problem {
             Some(problem) if problem.kind == SESSION_UNKNOWN => Self::SessionUnknown,
@@ -89,7 +90,7 @@ mod tests {
             detail: "You lack HDM.Migrate on web-01.".into(),
             findings: Vec::new(),
         };
-        serde_json::to_string(&problem).unwrap_or_default()
+        json::write(&problem).unwrap_or_default()
     }
 
     #[test]

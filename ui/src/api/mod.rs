@@ -16,7 +16,7 @@ use fetch::{Method, Outgoing, Reply};
 use hdm_shared::plugin::CLIENT_TOKEN_HEADER;
 pub use session::{Guid, grant, sign_in};
 
-use crate::sdk;
+use crate::{json, sdk};
 
 /// An answer, or word that it is the one already known.
 pub enum Fresh<T> {
@@ -74,7 +74,7 @@ pub async fn write<B: Serialize, T: DeserializeOwned>(
         "DELETE" => Method::Delete,
         _ => Method::Post,
     };
-    let text = serde_json::to_string(body).map_err(|e| Failure::Nonsense(e.to_string()))?;
+    let text = json::write(body).map_err(Failure::Nonsense)?;
     let mut outgoing = Outgoing::new(method, path).json(text);
     if let Some(key) = once {
         outgoing = outgoing.with("Idempotency-Key", key);
@@ -82,13 +82,13 @@ pub async fn write<B: Serialize, T: DeserializeOwned>(
     let reply = authorized(guid, outgoing).await?;
     if reply.text.is_empty() {
         // What answers nothing is read as `null`.
-        return serde_json::from_str("null").map_err(|e| Failure::Nonsense(e.to_string()));
+        return json::read("null").map_err(Failure::Nonsense);
     }
     parse(&reply)
 }
 
 fn parse<T: DeserializeOwned>(reply: &Reply) -> Result<T, Failure> {
-    serde_json::from_str(&reply.text).map_err(|e| Failure::Nonsense(e.to_string()))
+    json::read(&reply.text).map_err(Failure::Nonsense)
 }
 
 /// Sends a request with the vCenter's grant. If the server does not know the session any more, the Client's

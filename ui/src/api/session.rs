@@ -15,7 +15,7 @@ use hdm_shared::plugin::{CLIENT_TOKEN_HEADER, ManagedObject, SessionGrant, Sessi
 
 use super::failure::Failure;
 use super::fetch::{self, Method, Outgoing};
-use crate::sdk;
+use crate::{json, sdk};
 
 /// A vCenter's instance UUID, in lower case.
 pub type Guid = String;
@@ -105,15 +105,14 @@ async fn exchange(guid: &Guid, object: Option<ManagedObject>) -> Granted {
     let token = sdk::session_token().await.ok_or(Failure::SessionEnded)?;
     let request =
         SessionRequest { vc_guid: guid.clone(), object, page_version: env!("CARGO_PKG_VERSION").into() };
-    let body = serde_json::to_string(&request).map_err(|e| Failure::Nonsense(e.to_string()))?;
+    let body = json::write(&request).map_err(Failure::Nonsense)?;
     let begun = js_sys::Date::now();
     let outgoing = Outgoing::new(Method::Post, "api/session")
         .with(CLIENT_TOKEN_HEADER, &token)
         .json(body)
         .within(fetch::POLLED_MS);
     let reply = fetch::send(&outgoing).await?;
-    let grant: SessionGrant =
-        serde_json::from_str(&reply.text).map_err(|e| Failure::Nonsense(e.to_string()))?;
+    let grant: SessionGrant = json::read(&reply.text).map_err(Failure::Nonsense)?;
     let life_ms = f64::from(grant.expires_in_seconds) * 1_000.0;
     Ok(Rc::new(Held {
         grant,

@@ -44,6 +44,20 @@ fn formatter(class: &str, options: &Object) -> Option<Function> {
     Reflect::get(&object, &"format".into()).ok()?.dyn_into().ok()
 }
 
+/// By the browser: Rust's own would bring its tables of letters into the program.
+pub fn lower(text: &str) -> String {
+    js_sys::JsString::from(text).to_lower_case().into()
+}
+
+/// What JavaScript makes of a number: Rust's own would bring its tables into the program.
+fn plain(value: f64) -> String {
+    JsValue::from(value)
+        .unchecked_ref::<js_sys::Number>()
+        .to_string_with_radix(10)
+        .map(String::from)
+        .unwrap_or_default()
+}
+
 fn call(function: &Function, value: f64) -> Option<String> {
     function.call1(&JsValue::UNDEFINED, &value.into()).ok()?.as_string()
 }
@@ -56,7 +70,7 @@ pub fn number(value: f64, decimals: u8) -> String {
         {
             made.insert(decimals, new);
         }
-        made.get(&decimals).and_then(|f| call(f, value)).unwrap_or_else(|| value.to_string())
+        made.get(&decimals).and_then(|f| call(f, value)).unwrap_or_else(|| plain(value))
     })
 }
 

@@ -27,6 +27,12 @@ pub fn decimal(value: f64, decimals: u8) -> String {
     intl::number(value, decimals)
 }
 
+/// A text in small letters.
+pub fn lower(text: &str) -> String {
+    // Most are ASCII, and need not be handed over to the browser.
+    if text.is_ascii() { text.to_ascii_lowercase() } else { intl::lower(text) }
+}
+
 /// A share of a whole, from 0 to 1, in percent.
 pub fn percent(share: f64) -> String {
     intl::percent(share)

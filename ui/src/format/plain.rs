@@ -45,3 +45,7 @@ pub fn plural_category(n: u64) -> &'static str {
 pub fn now_ms() -> i64 {
     Timestamp::now().as_millisecond()
 }
+
+pub fn lower(text: &str) -> String {
+    text.to_lowercase()
+}

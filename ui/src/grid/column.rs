@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use hdm_shared::csv::csv;
 use leptos::prelude::*;
 
 use super::Row;
-use crate::model::csv::csv;
 use crate::model::table::SortKey;
 
 /// The place of a cell's own button, link or field in the order of focus: `0` where the table's focus is,

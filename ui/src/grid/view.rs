@@ -14,7 +14,8 @@ use super::header::Header;
 use super::keys::{self, Cell};
 use super::{Column, ROW_PX, Row, Rows, window};
 use crate::model::selection::Selection;
-use crate::model::table::Order;
+use crate::model::sorted::places;
+use crate::model::table::{Order, SortKey};
 
 /// What the parts of a table share.
 pub(super) struct State<R: Row> {
@@ -160,9 +161,9 @@ fn sort<R: Row>(rows: &Rows<R>, order: Option<&Order>, columns: StoredValue<Vec<
         columns.iter().find(|column| column.id == order.column).and_then(|column| column.sort)
     });
     let Some(by) = by else { return rows.clone() };
-    let mut keyed: Vec<_> = rows.iter().map(|row| (by(row), row)).collect();
-    keyed.sort_by(|(a, _), (b, _)| a.compare(b, order.direction));
-    Arc::new(keyed.into_iter().map(|(_, row)| row.clone()).collect())
+    let keys: Vec<SortKey> = rows.iter().map(|row| by(row)).collect();
+    let places = places(keys.len(), &|a, b| keys[a].compare(&keys[b], order.direction));
+    Arc::new(places.into_iter().map(|at| rows[at].clone()).collect())
 }
 
 /// Keeps the table's height known, whatever changes it.

@@ -13,6 +13,7 @@ use crate::api::{self, Guid};
 use crate::format;
 use crate::i18n::t;
 use crate::model::overview::{Group, Only};
+use crate::model::sorted::sorted;
 use crate::page::context::go;
 use crate::page::live::Live;
 use crate::page::memory;
@@ -71,9 +72,11 @@ impl Clusters {
             sum.troubles.extend(one.troubles);
         }
         // Each vCenter's session tells of the same clouds.
-        sum.off_premise.sort_by(|a, b| (a.vcenter.as_str(), &a.path).cmp(&(b.vcenter.as_str(), &b.path)));
+        sum.off_premise = sorted(&sum.off_premise, |a, b| {
+            (a.vcenter.as_str(), &a.path).cmp(&(b.vcenter.as_str(), &b.path))
+        });
         sum.off_premise.dedup_by(|a, b| a.vcenter == b.vcenter && a.id == b.id);
-        sum.troubles.sort();
+        sum.troubles = sorted(&sum.troubles, Ord::cmp);
         sum.troubles.dedup();
         sum
     }

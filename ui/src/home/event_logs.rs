@@ -275,18 +275,18 @@ fn columns() -> Vec<Column<EventView>> {
         Column::text("operation", t::events::operation(), "minmax(7rem, 1fr)", |event: &EventView| {
             event.operation.clone()
         })
-        .sorted(|event| SortKey::Text(event.operation.clone())),
+        .sorted(|event| SortKey::text(&event.operation)),
         Column::text("object", t::events::object(), "minmax(6rem, 1fr)", |event: &EventView| {
             event.object.clone()
         })
-        .sorted(|event| SortKey::Text(event.object.clone())),
+        .sorted(|event| SortKey::text(&event.object)),
         Column::text("description", t::events::description(), "minmax(12rem, 4fr)", |event: &EventView| {
             event.message.clone()
         }),
         Column::text("user", t::migration::user(), "minmax(7rem, 1fr)", |event: &EventView| {
             event.user.clone()
         })
-        .sorted(|event| SortKey::Text(event.user.clone())),
+        .sorted(|event| SortKey::text(&event.user)),
         Column::text("time", t::events::time(), "minmax(8.5rem, 1fr)", |event: &EventView| {
             format::date_time(event.at)
         })

@@ -8,11 +8,13 @@
 mod language;
 mod pseudo;
 
-use std::fmt::Display;
+use std::collections::BTreeMap;
+use std::fmt::{self, Display};
 use std::sync::OnceLock;
 
-use serde_json::Value;
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use crate::json;
 pub use language::Language;
 
 /// The texts.
@@ -21,7 +23,7 @@ pub mod t {
     include!(concat!(env!("OUT_DIR"), "/texts.rs"));
 }
 
-const ENGLISH: &str = include_str!("../../locales/en.json");
+const ENGLISH: &str = include_str!(concat!(env!("OUT_DIR"), "/english.json"));
 
 static TEXTS: OnceLock<Vec<Entry>> = OnceLock::new();
 static LANGUAGE: OnceLock<Language> = OnceLock::new();
@@ -58,30 +60,66 @@ fn texts() -> &'static [Entry] {
     TEXTS.get_or_init(|| read(ENGLISH).unwrap_or_default())
 }
 
+/// What a language's file has: texts, in areas, some of them in several forms. English is a list, already in order.
+enum Node {
+    Text(String),
+    List(Vec<Node>),
+    Branch(BTreeMap<String, Node>),
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Node;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text, or a list or an object of them")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Node, E> {
+                Ok(Node::Text(text.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node, A::Error> {
+                let mut list = Vec::new();
+                while let Some(item) = items.next_element()? {
+                    list.push(item);
+                }
+                Ok(Node::List(list))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Node, A::Error> {
+                let mut branch = BTreeMap::new();
+                while let Some((key, value)) = entries.next_entry()? {
+                    branch.insert(key, value);
+                }
+                Ok(Node::Branch(branch))
+            }
+        }
+        from.deserialize_any(Reader)
+    }
+}
+
 fn read(json: &str) -> Option<Vec<Entry>> {
     let mut entries = Vec::new();
-    walk(&serde_json::from_str(json).ok()?, &mut entries);
+    walk(json::read(json).ok()?, &mut entries);
     Some(entries)
 }
 
 /// All texts in the order of their keys, in which the functions were numbered.
-fn walk(value: &Value, into: &mut Vec<Entry>) {
-    match value {
-        Value::String(text) => into.push(Entry::Plain(text.clone())),
-        Value::Object(forms) if forms.get("other").is_some_and(Value::is_string) => {
-            let form =
-                |(category, text): (&String, &Value)| Some((category.clone(), text.as_str()?.to_owned()));
-            into.push(Entry::Plural(forms.iter().filter_map(form).collect()));
+fn walk(node: Node, into: &mut Vec<Entry>) {
+    match node {
+        Node::Text(text) => into.push(Entry::Plain(text)),
+        Node::Branch(forms) if matches!(forms.get("other"), Some(Node::Text(_))) => {
+            let form = |(category, text)| match text {
+                Node::Text(text) => Some((category, text)),
+                Node::List(_) | Node::Branch(_) => None,
+            };
+            into.push(Entry::Plural(forms.into_iter().filter_map(form).collect()));
         }
-        Value::Object(map) => {
-            // Not the order in which they stand in the file, whatever else makes serde_json keep that one.
-            let mut texts: Vec<_> = map.iter().collect();
-            texts.sort_by_key(|(key, _)| *key);
-            for (_, text) in texts {
-                walk(text, into);
-            }
-        }
-        _ => {}
+        Node::List(texts) => texts.into_iter().for_each(|node| walk(node, into)),
+        Node::Branch(areas) => areas.into_values().for_each(|node| walk(node, into)),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::format;
 use crate::i18n::t;
 use crate::model::changes::Known;
 use crate::model::same::{changed, changed_if_any};
+use crate::model::sorted::gathered;
 use crate::page::context::Context;
 use crate::page::live::Live;
 use crate::page::unread::{Unread, UnreadAlerts};
@@ -41,7 +42,7 @@ pub fn OfVm() -> impl IntoView {
             match api::read::<Vec<MigrationView>>(&guid, &path).await {
                 Ok(all) => {
                     let own = all.into_iter().filter(|m| context.concerns(m)).map(|m| (m.id, Arc::new(m)));
-                    let _ = earlier.try_set(Arc::new(own.collect()));
+                    let _ = earlier.try_set(Arc::new(gathered(own)));
                     let _ = read.try_set(true);
                     let _ = unread.try_set(Vec::new());
                 }

@@ -9,6 +9,8 @@ use hdm_shared::migration::MigrationView;
 use hdm_shared::plugin::VisibleChanges;
 use jiff::Timestamp;
 
+use crate::model::sorted::gathered;
+
 /// All known migrations, by id: oldest first.
 pub type Known = BTreeMap<MigrationId, Arc<MigrationView>>;
 
@@ -79,7 +81,7 @@ impl Changes {
 
     /// Those that the user may look at only.
     pub fn view_only(&self) -> BTreeSet<MigrationId> {
-        self.sources.values().flat_map(|source| source.view_only.iter().copied()).collect()
+        gathered(self.sources.values().flat_map(|source| source.view_only.iter().copied()))
     }
 }
 

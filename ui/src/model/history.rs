@@ -9,6 +9,8 @@ use jiff::Timestamp;
 
 use super::changes::Known;
 
+use crate::model::sorted::{gathered, sorted};
+
 /// How far the summary looks back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Interval {
@@ -76,7 +78,7 @@ pub struct Finished {
 impl Finished {
     /// Takes in what a source tells.
     pub fn apply(&mut self, source: &str, told: Vec<MigrationView>) {
-        let before: Known = self.sources.remove(source).into_iter().flatten().map(|m| (m.id, m)).collect();
+        let before: Known = gathered(self.sources.remove(source).into_iter().flatten().map(|m| (m.id, m)));
         // What comes again stays the same object, so that its row is not drawn anew.
         let same = |migration: MigrationView| {
             let known = before.get(&migration.id).filter(|known| ***known == migration);
@@ -88,8 +90,8 @@ impl Finished {
     /// All of them, newest first. Two vCenters may tell of the same migration: the one it left and the one it came
     /// to.
     pub fn all(&self) -> Vec<Arc<MigrationView>> {
-        let mut all: Vec<Arc<MigrationView>> = self.sources.values().flatten().cloned().collect();
-        all.sort_by(|a, b| b.ended_at.cmp(&a.ended_at).then_with(|| b.id.cmp(&a.id)));
+        let all: Vec<Arc<MigrationView>> = self.sources.values().flatten().cloned().collect();
+        let mut all = sorted(&all, |a, b| b.ended_at.cmp(&a.ended_at).then_with(|| b.id.cmp(&a.id)));
         all.dedup_by(|a, b| a.id == b.id);
         all
     }

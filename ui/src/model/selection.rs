@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::model::sorted::gathered;
+
 /// The state of the checkbox in a table's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeaderBox {
@@ -88,7 +90,7 @@ impl<K: Ord + Clone> Selection<K> {
 
 impl<K: Ord> FromIterator<K> for Selection<K> {
     fn from_iter<I: IntoIterator<Item = K>>(keys: I) -> Self {
-        Self(keys.into_iter().collect())
+        Self(gathered(keys))
     }
 }
 

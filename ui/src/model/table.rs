@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use crate::format::lower;
+
 /// Which way a column is sorted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
@@ -36,7 +38,7 @@ impl Order {
 /// What a column is sorted by.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SortKey {
-    /// Words, compared as people do: `web-9` before `web-10`, and without regard to case.
+    /// Words in small letters, compared as people do: `web-9` before `web-10`. [`Self::text`] makes it.
     Text(String),
     /// A number.
     Number(f64),
@@ -45,6 +47,11 @@ pub enum SortKey {
 }
 
 impl SortKey {
+    /// Words.
+    pub fn text(words: &str) -> Self {
+        Self::Text(lower(words))
+    }
+
     /// Compares two keys; `Nothing` comes last in both directions.
     pub fn compare(&self, other: &Self, direction: Direction) -> Ordering {
         let order = match (self, other) {
@@ -63,47 +70,49 @@ impl SortKey {
     }
 }
 
-/// Compares text so that numbers within it count as numbers.
+/// Compares texts in small letters so that numbers within them count as numbers.
 pub fn natural(a: &str, b: &str) -> Ordering {
-    let (mut a, mut b) = (a.chars().peekable(), b.chars().peekable());
+    let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
     loop {
-        match (a.peek().copied(), b.peek().copied()) {
+        match (a.first(), b.first()) {
             (None, None) => return Ordering::Equal,
             (None, _) => return Ordering::Less,
             (_, None) => return Ordering::Greater,
             (Some(x), Some(y)) if x.is_ascii_digit() && y.is_ascii_digit() => {
-                let order = number(&mut a).cmp(&number(&mut b));
+                let (x, y) = (number(&mut a), number(&mut b));
+                let order = x.len().cmp(&y.len()).then_with(|| x.cmp(y));
                 if order.is_ne() {
                     return order;
                 }
             }
-            (Some(x), Some(y)) => {
-                let order = x.to_lowercase().cmp(y.to_lowercase());
-                if order.is_ne() {
-                    return order;
-                }
-                a.next();
-                b.next();
+            // Bytes of UTF-8 are in the order of their characters.
+            (Some(x), Some(y)) if x == y => {
+                a = &a[1..];
+                b = &b[1..];
             }
+            (Some(x), Some(y)) => return x.cmp(y),
         }
     }
 }
 
-/// A run of digits, comparable by value however long it is.
-fn number(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> (usize, String) {
-    let mut digits = String::new();
-    while let Some(digit) = chars.next_if(char::is_ascii_digit) {
-        if !(digits.is_empty() && digit == '0') {
-            digits.push(digit);
-        }
-    }
-    (digits.len(), digits)
+/// Takes a run of digits off the beginning, without the zeros before it: of two the longer is the greater.
+fn number<'a>(text: &mut &'a [u8]) -> &'a [u8] {
+    let length = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, rest) = text.split_at(length);
+    *text = rest;
+    let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
+    &digits[zeros..]
 }
 
 /// Whether every word of a search is somewhere in a row's text, without regard to case.
 pub fn matches(search: &str, texts: &[&str]) -> bool {
-    let texts: Vec<String> = texts.iter().map(|text| text.to_lowercase()).collect();
-    search.to_lowercase().split_whitespace().all(|word| texts.iter().any(|text| text.contains(word)))
+    let search = lower(search);
+    let mut words = search.split_whitespace().peekable();
+    if words.peek().is_none() {
+        return true;
+    }
+    let texts: Vec<String> = texts.iter().map(|text| lower(text)).collect();
+    words.all(|word| texts.iter().any(|text| text.contains(word)))
 }
 
 #[cfg(test)]
@@ -112,9 +121,10 @@ mod tests {
 
     #[test]
     fn numbers_in_names_count_as_numbers() {
-        let mut names = ["web-10", "Web-9", "web-009a", "db"];
+        let mut names = ["web-10", "web-9", "web-009a", "web-0", "db", "é1", "web"];
         names.sort_by(|a, b| natural(a, b));
-        assert_eq!(names, ["db", "Web-9", "web-009a", "web-10"]);
+        assert_eq!(names, ["db", "web", "web-0", "web-9", "web-009a", "web-10", "é1"]);
+        assert!(SortKey::text("Web-9").compare(&SortKey::text("web-10"), Direction::Ascending).is_lt());
     }
 
     #[test]

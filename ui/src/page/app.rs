@@ -2,22 +2,20 @@
 
 use leptos::prelude::*;
 
+use super::Views;
 use super::context::Context;
 use super::live::{Live, Trouble};
 use super::prefs::Prefs;
 use super::unread::named;
 use crate::api::Failure;
 use crate::format;
-use crate::home::Home;
 use crate::i18n::t;
-use crate::migration;
 use crate::route::Route;
 use crate::widgets::{Alert, ExportWindow, Exports, Level};
-use crate::wizard::MigrateWizard;
 
 /// The page.
 #[component]
-pub fn App(context: Context) -> impl IntoView {
+pub fn App(context: Context, views: Views) -> impl IntoView {
     let live = Live::follow(&context);
     let route = context.route;
     provide_context(context.clone());
@@ -40,12 +38,7 @@ pub fn App(context: Context) -> impl IntoView {
         <main class=kind>
             {heading.map(|heading| view! { <h1 class="clr-sr-only">{heading}</h1> })}
             <Troubles live/>
-            {match route.get_untracked() {
-                Route::Cluster(_) => view! { <migration::Page route/> }.into_any(),
-                Route::Migrate => view! { <MigrateWizard/> }.into_any(),
-                Route::Vm => view! { <migration::OfVm/> }.into_any(),
-                Route::Home(_) => view! { <Home route/> }.into_any(),
-            }}
+            {views(route)}
             <ExportWindow/>
         </main>
     }

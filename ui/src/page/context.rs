@@ -108,16 +108,14 @@ impl Context {
 /// A browser's reload of the Client returns to the manifest's address: the last tab is remembered here.
 fn restored(route: Route) -> Route {
     let asked = sdk::navigation_data("tab").and_then(|tab| Route::parse(&tab));
-    if let Some(asked) = asked {
-        return asked;
-    }
-    match route {
+    let last = || match route {
         Route::Cluster(_) | Route::Home(_) => {
-            let last = super::memory::recall::<String>(area(route)).and_then(|last| Route::parse(&last));
-            last.filter(|last| area(*last) == area(route)).unwrap_or(route)
+            super::memory::recall::<String>(area(route)).and_then(|last| Route::parse(&last))
         }
-        other => other,
-    }
+        Route::Vm | Route::Migrate => None,
+    };
+    // The program has the views of one area.
+    asked.or_else(last).filter(|found| area(*found) == area(route)).unwrap_or(route)
 }
 
 fn area(route: Route) -> &'static str {

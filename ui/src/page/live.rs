@@ -20,6 +20,7 @@ use super::rights::Rights;
 use crate::api::{self, Failure, Fresh, Guid};
 use crate::format;
 use crate::model::changes::{Changes, Known};
+use crate::model::sorted::gathered;
 
 /// How often a page that is seen asks.
 const SEEN: Duration = Duration::from_secs(2);
@@ -103,7 +104,7 @@ impl Live {
             again: RwSignal::new(0),
             clock: RwSignal::new(format::now()),
         };
-        let rounds = context.guids.iter().map(|guid| (guid.clone(), Round::default())).collect();
+        let rounds = gathered(context.guids.iter().map(|guid| (guid.clone(), Round::default())));
         POLLER.set(Some(Poller { context: context.clone(), live, changes: Changes::default(), rounds }));
         let seen = Closure::<dyn Fn()>::new(|| {
             if !document().hidden() {

@@ -6,19 +6,21 @@ use leptos::prelude::window;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::json;
+
 /// Every key begins with this.
 const PREFIX: &str = "com.hdm.";
 
 /// What was remembered under a name.
 pub fn recall<T: DeserializeOwned>(name: &str) -> Option<T> {
     let storage = window().session_storage().ok()??;
-    serde_json::from_str(&storage.get_item(&format!("{PREFIX}{name}")).ok()??).ok()
+    json::read(&storage.get_item(&format!("{PREFIX}{name}")).ok()??).ok()
 }
 
 /// Remembers something; what cannot be remembered is not worth a word.
 pub fn remember<T: Serialize>(name: &str, value: &T) {
     if let Ok(Some(storage)) = window().session_storage()
-        && let Ok(text) = serde_json::to_string(value)
+        && let Ok(text) = json::write(value)
     {
         let _ = storage.set_item(&format!("{PREFIX}{name}"), &text);
     }

@@ -13,17 +13,21 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
 use crate::i18n::{self, Language, t};
+use crate::route::Route;
 use crate::sdk;
 use context::Context;
 
+/// Draws the view of an address, one of those that the program has.
+pub type Views = fn(RwSignal<Route>) -> AnyView;
+
 /// Begins.
-pub fn start() {
+pub fn start(views: Views) {
     std::panic::set_hook(Box::new(|panic| {
         web_sys::console::error_1(&panic.to_string().into());
         // What is shown stays where it is, but nothing of it is followed any more.
         boot_says(t::trouble::crashed());
     }));
-    wasm_bindgen_futures::spawn_local(async {
+    wasm_bindgen_futures::spawn_local(async move {
         if sdk::initialize().await.is_err() {
             boot_says(t::trouble::no_client());
             return;
@@ -37,7 +41,7 @@ pub fn start() {
         match Context::find().await {
             Some(context) => {
                 boot_is_over();
-                leptos::mount::mount_to_body(move || view! { <app::App context/> });
+                leptos::mount::mount_to_body(move || view! { <app::App context views/> });
             }
             None => boot_says(t::trouble::no_page()),
         }

@@ -1,7 +1,10 @@
 //! What the user has set, kept by the appliance: the same in every browser.
 
+use std::collections::BTreeMap;
+
 use hdm_shared::plugin::Preferences;
 use leptos::prelude::*;
+use serde::Serialize;
 
 use super::context::Context;
 use crate::api::{self, Failure, Guid};
@@ -14,6 +17,12 @@ use crate::widgets::MenuEntry;
 pub struct Prefs {
     value: RwSignal<Preferences>,
     guid: StoredValue<Guid>,
+}
+
+/// What is said of one table alone.
+#[derive(Serialize)]
+struct Change {
+    columns: BTreeMap<&'static str, Option<Vec<String>>>,
 }
 
 impl Prefs {
@@ -32,8 +41,7 @@ impl Prefs {
     /// Forgets all of them, in these vCenters; answers whether all could be asked.
     pub async fn reset(self, guids: Vec<Guid>) -> Result<(), Failure> {
         for guid in guids {
-            let nothing = serde_json::Value::Null;
-            let _: Preferences = api::write(&guid, "DELETE", "api/preferences", &nothing, None).await?;
+            let _: Preferences = api::write(&guid, "DELETE", "api/preferences", &(), None).await?;
         }
         self.value.set(Preferences::default());
         Ok(())
@@ -43,7 +51,7 @@ impl Prefs {
     fn keep(self, table: &'static str) {
         let Some(guid) = self.guid.try_get_value() else { return };
         let columns = self.value.with_untracked(|value| value.columns.get(table).cloned());
-        let change = serde_json::json!({"columns": {table: columns}});
+        let change = Change { columns: [(table, columns)].into() };
         leptos::task::spawn_local(async move {
             // That a preference could not be kept is not worth a word: it is in use all the same.
             let _: Result<Preferences, Failure> =

@@ -25,13 +25,16 @@ struct Vcenter {
 impl Rights {
     /// Takes in what a grant says.
     pub fn learn(&mut self, guid: &Guid, grant: &SessionGrant) {
-        self.vcenters.retain(|known| known.guid != *guid);
-        self.vcenters.push(Vcenter {
+        let learned = Vcenter {
             guid: guid.clone(),
             name: grant.vcenter.to_string(),
             privileges: grant.privileges.clone(),
-        });
-        self.vcenters.sort_by(|a, b| a.guid.cmp(&b.guid));
+        };
+        // In the order of their UUIDs, so that what is learned again is the same.
+        match self.vcenters.binary_search_by(|known| known.guid.cmp(guid)) {
+            Ok(at) => self.vcenters[at] = learned,
+            Err(at) => self.vcenters.insert(at, learned),
+        }
         self.stale_page |= grant.server_version != env!("CARGO_PKG_VERSION");
     }
 

@@ -11,6 +11,7 @@ use leptos::prelude::*;
 
 use super::state::{Vms, Wizard};
 use crate::api::{self, Failure, Guid};
+use crate::model::sorted::gathered;
 
 /// So many VMs are asked for in one address: proxies refuse long ones.
 const IDS_PER_REQUEST: usize = 100;
@@ -30,7 +31,7 @@ pub enum Refusal {
 
 /// Whether a selection can be migrated at all.
 pub fn check_selection(objects: &[ClientObject]) -> Result<(), Refusal> {
-    let vcenters: BTreeSet<&str> = objects.iter().filter_map(|object| object.vc_guid.as_deref()).collect();
+    let vcenters: BTreeSet<&str> = gathered(objects.iter().filter_map(|object| object.vc_guid.as_deref()));
     if vcenters.len() > 1 {
         return Err(Refusal::SeveralVcenters);
     }
@@ -70,7 +71,7 @@ async fn load_vms(guid: &Guid, objects: &[ClientObject]) -> Result<(Vms, BTreeSe
     let of_kind =
         |kind: &str| objects.iter().filter(|o| o.kind == kind).map(|o| o.id.clone()).collect::<Vec<_>>();
     let selected = of_kind("VirtualMachine");
-    let mut clusters: BTreeSet<String> = of_kind("ClusterComputeResource").into_iter().collect();
+    let mut clusters: BTreeSet<String> = gathered(of_kind("ClusterComputeResource"));
     let mut vms = Vms::new();
     for some in selected.chunks(IDS_PER_REQUEST) {
         let query: Vec<String> = some.iter().map(|id| format!("vm={}", api::escape(id))).collect();

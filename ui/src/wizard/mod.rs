@@ -39,6 +39,7 @@ struct Kept {
     #[serde(default)]
     vcenter: String,
     draft: Draft,
+    #[serde(deserialize_with = "hdm_shared::instant::read")]
     at: Timestamp,
 }
 

@@ -10,9 +10,13 @@ use hdm_shared::migration::{MigrationView, Plan};
 use hdm_shared::plugin::Preferences;
 use hdm_shared::vm::VmView;
 use leptos::prelude::*;
+use serde::Serialize;
 
 use crate::api::{self, Failure, Guid};
+use crate::format;
 use crate::i18n::t;
+use crate::model::sorted::places;
+use crate::model::table::natural;
 use crate::model::wizard::request::request;
 use crate::model::wizard::validate::{Issue, issues};
 use crate::model::wizard::{Draft, Step, choices};
@@ -36,6 +40,18 @@ pub enum Check {
     Answered(Arc<Plan>),
     /// There was none.
     Failed(Failure),
+}
+
+/// What is said of the networks of one cloud alone.
+#[derive(Serialize)]
+struct Networks<'a> {
+    networks: BTreeMap<&'a str, BTreeMap<String, String>>,
+}
+
+/// What is said of the instructions alone.
+#[derive(Serialize)]
+struct Skipping {
+    skip_instructions: bool,
 }
 
 /// The wizard.
@@ -94,10 +110,9 @@ impl Wizard {
     /// The chosen virtual machines that exist, in the order of their names.
     pub fn chosen(self) -> Vec<Arc<VmView>> {
         let vms = self.vms.get();
-        let mut chosen: Vec<_> =
+        let chosen: Vec<_> =
             self.draft.with(|draft| draft.chosen.iter().filter_map(|moid| vms.get(moid).cloned()).collect());
-        sort(&mut chosen);
-        chosen
+        by_name(&chosen)
     }
 
     /// The chosen cloud.
@@ -234,29 +249,30 @@ impl Wizard {
             known.clone()
         });
         let Some(networks) = networks else { return };
-        self.keep(serde_json::json!({"networks": {cloud.as_str(): networks}})).await;
+        self.keep(&Networks { networks: [(cloud.as_str(), networks)].into() }).await;
     }
 
     /// Keeps whether the instructions are left out from now on.
     pub async fn keep_skipping(self, skip: bool) {
         self.preferences.update(|preferences| preferences.skip_instructions = skip);
-        self.keep(serde_json::json!({"skip_instructions": skip})).await;
+        self.keep(&Skipping { skip_instructions: skip }).await;
     }
 
     /// Keeps what is named, and nothing else: another page may have set the rest meanwhile. That it could not be kept is
     /// not worth stopping for.
-    async fn keep(self, change: serde_json::Value) {
+    async fn keep(self, change: &impl Serialize) {
         let Some(guid) = self.guid.try_get_value() else { return };
-        let _: Result<Preferences, Failure> =
-            api::write(&guid, "PUT", "api/preferences", &change, None).await;
+        let _: Result<Preferences, Failure> = api::write(&guid, "PUT", "api/preferences", change, None).await;
     }
 }
 
 /// Sorts virtual machines as people do.
-pub fn sort(vms: &mut [Arc<VmView>]) {
-    vms.sort_by(|a, b| {
-        crate::model::table::natural(&a.name, &b.name).then_with(|| a.vm.moid.cmp(&b.vm.moid))
+pub fn by_name(vms: &[Arc<VmView>]) -> Vec<Arc<VmView>> {
+    let names: Vec<String> = vms.iter().map(|vm| format::lower(&vm.name)).collect();
+    let places = places(vms.len(), &|a, b| {
+        natural(&names[a], &names[b]).then_with(|| vms[a].vm.moid.cmp(&vms[b].vm.moid))
     });
+    places.into_iter().map(|at| vms[at].clone()).collect()
 }
 
 /// A step in words.

@@ -9,6 +9,7 @@ use super::state::Wizard;
 use crate::grid::{Column, Grid, Row, Rows};
 use crate::i18n::t;
 use crate::model::selection::Selection;
+use crate::model::sorted::sorted;
 use crate::model::table::{Order, SortKey};
 use crate::model::wizard::choices::{cluster, source_networks};
 use crate::widgets::Empty;
@@ -47,12 +48,12 @@ pub fn Networks(wizard: Wizard) -> impl IntoView {
             let own = draft.own_targets.values().map(|target| target.cluster.clone());
             std::iter::once(draft.target.cluster.clone()).chain(own).collect()
         });
-        let mut networks: Vec<(String, String)> = clusters
+        let networks: Vec<(String, String)> = clusters
             .iter()
             .filter_map(|id| cluster(&offer, id.as_ref()))
             .flat_map(|cluster| cluster.networks.iter().map(|n| (n.name.clone(), n.id.clone())))
             .collect();
-        networks.sort();
+        let mut networks = sorted(&networks, Ord::cmp);
         networks.dedup();
         networks
     });
@@ -209,16 +210,16 @@ pub fn Networks(wizard: Wizard) -> impl IntoView {
 fn columns() -> Vec<Column<Nic>> {
     vec![
         Column::text("vm", t::network::vm(), "minmax(7rem, 1.3fr)", |n: &Nic| n.vm.clone())
-            .sorted(|n| SortKey::Text(n.vm.clone())),
+            .sorted(|n| SortKey::text(&n.vm)),
         Column::text("adapter", t::network::adapter(), "minmax(7rem, 1fr)", |n: &Nic| n.label.clone()),
         Column::text("mac", t::network::mac(), "minmax(7rem, 1fr)", |n: &Nic| n.mac.clone()),
         Column::text("source", t::network::source(), "minmax(6rem, 1fr)", |n: &Nic| n.source.clone())
-            .sorted(|n| SortKey::Text(n.source.clone())),
+            .sorted(|n| SortKey::text(&n.source)),
         Column::text("network", t::network::to(), "minmax(8rem, 1.2fr)", |n: &Nic| match &n.network {
             None => t::network::choose().to_owned(),
             Some(name) if n.own => format!("{name} ({})", t::network::own()),
             Some(name) => name.clone(),
         })
-        .sorted(|n| n.network.clone().map_or(SortKey::Nothing, SortKey::Text)),
+        .sorted(|n| n.network.as_deref().map_or(SortKey::Nothing, SortKey::text)),
     ]
 }

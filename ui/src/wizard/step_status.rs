@@ -13,6 +13,7 @@ use crate::grid::{Column, Grid, Rows};
 use crate::i18n::t;
 use crate::migration::{progress_column, state_column};
 use crate::model::progress::Progress;
+use crate::model::sorted::gathered;
 use crate::model::table::{Order, SortKey};
 use crate::page::context::Context;
 use crate::page::live::Live;
@@ -29,14 +30,14 @@ pub fn Status(wizard: Wizard) -> impl IntoView {
     let order = RwSignal::new(None::<Order>);
     let rows = Memo::new_with_compare(
         move |_| -> Rows<MigrationView> {
-            let wanted: BTreeSet<MigrationId> = wizard.migrations.with(|ids| ids.iter().copied().collect());
+            let wanted: BTreeSet<MigrationId> = wizard.migrations.with(|ids| gathered(ids.iter().copied()));
             live.known.with(|known| Arc::new(wanted.iter().filter_map(|id| known.get(id).cloned()).collect()))
         },
         |_, _| true,
     );
     let columns = vec![
         Column::text("name", t::vms::name(), "minmax(8rem, 1.4fr)", |m: &MigrationView| m.vm_name.clone())
-            .sorted(|m| SortKey::Text(m.vm_name.clone())),
+            .sorted(|m| SortKey::text(&m.vm_name)),
         Column::text("ratio", t::status::compression(), "minmax(5rem, .8fr)", |m: &MigrationView| {
             let ratio = Progress::of(m).compression();
             ratio.map(|ratio| t::status::ratio(format::decimal(ratio, 1))).unwrap_or_default()

@@ -113,7 +113,7 @@ fn columns() -> Vec<Column<Line>> {
                 t::vms::becomes(&l.vm.name, &l.become_.name)
             }
         })
-        .sorted(|l| SortKey::Text(l.vm.name.clone())),
+        .sorted(|l| SortKey::text(&l.vm.name)),
         Column::text("type", t::summary_step::kind(), "minmax(3.5rem, .6fr)", |_: &Line| {
             kind_words(hdm_shared::display::MigrationKind::Cold).to_owned()
         }),
@@ -130,7 +130,7 @@ fn columns() -> Vec<Column<Line>> {
         })
         .numeric(),
         Column::text("status", t::summary_step::status(), "minmax(7rem, 1fr)", Line::status)
-            .sorted(|l| SortKey::Text(l.status())),
+            .sorted(|l| SortKey::text(&l.status())),
     ]
 }
 

@@ -152,7 +152,7 @@ pub fn Targets(wizard: Wizard) -> impl IntoView {
 fn columns() -> Vec<Column<Goes>> {
     let mut columns = vec![
         Column::text("name", t::vms::name(), "minmax(7rem, 1.4fr)", |g: &Goes| g.vm.clone())
-            .sorted(|g| SortKey::Text(g.vm.clone())),
+            .sorted(|g| SortKey::text(&g.vm)),
         Column::text("datacenter", t::target::datacenter(), "minmax(5rem, 1fr)", |g: &Goes| {
             g.datacenter.clone()
         }),
@@ -169,9 +169,9 @@ fn columns() -> Vec<Column<Goes>> {
     }));
     for column in columns.iter_mut().skip(1) {
         column.sort = match column.id {
-            "datastore" => Some(|g: &Goes| SortKey::Text(g.datastore.clone())),
-            "cluster" => Some(|g: &Goes| SortKey::Text(g.cluster.clone())),
-            "folder" => Some(|g: &Goes| SortKey::Text(g.folder.clone())),
+            "datastore" => Some(|g: &Goes| SortKey::text(&g.datastore)),
+            "cluster" => Some(|g: &Goes| SortKey::text(&g.cluster)),
+            "folder" => Some(|g: &Goes| SortKey::text(&g.folder)),
             _ => None,
         };
     }

@@ -7,12 +7,13 @@ use hdm_shared::problem::Finding;
 use hdm_shared::vm::VmView;
 use leptos::prelude::*;
 
-use super::state::{Wizard, sort};
+use super::state::{Wizard, by_name};
 use super::vm_settings::VmSettings;
 use crate::format;
 use crate::grid::{Column, Grid, Row, Rows};
 use crate::i18n::t;
 use crate::model::selection::Selection;
+use crate::model::sorted::gathered;
 use crate::model::table::{Order, SortKey, matches};
 use crate::model::wizard::draft::Effective;
 use crate::model::wizard::totals::needs;
@@ -45,7 +46,7 @@ pub fn VirtualMachines(wizard: Wizard) -> impl IntoView {
     let chosen: Selection<String> = wizard.draft.with_untracked(|d| d.chosen.iter().cloned().collect());
     let selection = RwSignal::new(chosen);
     Effect::new(move || {
-        let keys: std::collections::BTreeSet<String> = selection.with(|s| s.keys().cloned().collect());
+        let keys: std::collections::BTreeSet<String> = selection.with(|s| gathered(s.keys().cloned()));
         if wizard.draft.with_untracked(|draft| draft.chosen != keys) {
             wizard.draft.update(|draft| draft.chosen = keys);
         }
@@ -54,9 +55,10 @@ pub fn VirtualMachines(wizard: Wizard) -> impl IntoView {
     let first = wizard.draft.with_untracked(|draft| draft.chosen.clone());
     let sorted = Memo::new_with_compare(
         move |_| {
-            let mut vms: Vec<Arc<VmView>> = wizard.vms.with(|vms| vms.values().cloned().collect());
-            sort(&mut vms);
-            vms.sort_by_key(|vm| !first.contains(&vm.vm.moid));
+            let all: Vec<Arc<VmView>> = wizard.vms.with(|vms| vms.values().cloned().collect());
+            let (mut vms, others): (Vec<_>, Vec<_>) =
+                by_name(&all).into_iter().partition(|vm| first.contains(&vm.vm.moid));
+            vms.extend(others);
             vms
         },
         |_, _| true,
@@ -148,7 +150,7 @@ fn columns(edited: RwSignal<Option<Vec<String>>>) -> Vec<Column<Choice>> {
         Column::text("name", t::vms::name(), "minmax(6.6rem, 1.6fr)", |c: &Choice| {
             change(&c.vm.name, &c.become_.name)
         })
-        .sorted(|c| SortKey::Text(c.vm.name.clone())),
+        .sorted(|c| SortKey::text(&c.vm.name)),
         Column::text("power", t::vms::power(), "minmax(6.4rem, .9fr)", |c: &Choice| {
             if c.vm.powered_on { t::vms::on(shutdown_words(&c.become_)) } else { t::vms::off().to_owned() }
         })
@@ -169,7 +171,7 @@ fn columns(edited: RwSignal<Option<Vec<String>>>) -> Vec<Column<Choice>> {
         .numeric()
         .sorted(|c| number(c.vm.capacity_bytes)),
         Column::drawn("status", t::vms::status(), "minmax(7.4rem, 2.4fr)", |row, _| status(row))
-            .sorted(|c| SortKey::Text(status_words(&c.vm).0))
+            .sorted(|c| SortKey::text(&status_words(&c.vm).0))
             .with_text(|c| status_words(&c.vm).0),
         Column::text("power_on", t::vms::power_on(), "4.3rem", |c: &Choice| {
             if c.become_.power_on { t::vms::yes() } else { t::vms::no() }.to_owned()

@@ -112,6 +112,15 @@ impl Inventory {
         }
     }
 
+    /// Waits until everything was read once, however long that takes. It may be old by now: see
+    /// [`Inventory::state`].
+    pub async fn known(&self) {
+        // The first view is the empty one that nobody read; each that follows is whole.
+        if self.shared.view.clone().changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// Why the cache is not live, as the end of a sentence.
     pub fn why_not_live(&self) -> String {
         match self.state() {

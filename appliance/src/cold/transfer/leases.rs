@@ -87,7 +87,7 @@ pub async fn open(
     };
     let descriptor = from.create_descriptor(&source.vm, &params).await?;
 
-    let host = place::host(cold, cx, facts::hardware_version(&wanted.hw_version))?;
+    let host = place::host(cold, cx, facts::hardware_version(&wanted.hw_version)).await?;
     let input = cx.input().clone();
     let nics = adapters::in_order(cx, source);
     let params = ImportSpecParams {

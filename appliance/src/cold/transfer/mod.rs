@@ -140,11 +140,15 @@ async fn tell_checksums(
             weak.push(file.label.as_str());
         }
         let checksum = strength.of(file);
+        cx.counts().arrived(file.wire_bytes);
         cx.log(format!("{}: both hosts and HDM agree on {checksum}.", file.label)).await?;
         cx.progress().update(|disks| {
             if let Some(disk) = disks.iter_mut().find(|d| d.label == file.label) {
                 disk.verified = true;
+                // What was shown last is up to a second old.
                 disk.position_bytes = disk.capacity_bytes;
+                disk.wire_bytes = file.wire_bytes;
+                disk.rate_bytes_per_second = 0;
                 disk.checksum = Some(checksum);
             }
         });

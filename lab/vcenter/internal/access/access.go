@@ -73,8 +73,13 @@ func (a *Access) grants(ctx *simulator.Context) *auth.Grants {
 	return a.authority.Of(ctx.Session.UserName)
 }
 
-// All implements hook.Access.
+// All implements hook.Access: of an inventory of 10,000 VMs not each is looked at.
 func (a *Access) All(ctx *simulator.Context) bool {
+	return ctx.Session.UserName == "" || a.grants(ctx).ReadsEverything()
+}
+
+// mayAll tells that a session may do everything.
+func (a *Access) mayAll(ctx *simulator.Context) bool {
 	return ctx.Session.UserName == "" || a.grants(ctx).Everything()
 }
 

@@ -34,7 +34,7 @@ func (a *Access) guard(ctx *simulator.Context, method *simulator.Method) (string
 	if ctx.Session == nil {
 		return a.admit(method)
 	}
-	if a.All(ctx) {
+	if a.mayAll(ctx) {
 		return "", nil
 	}
 	object := ctx.Session.Get(method.This)

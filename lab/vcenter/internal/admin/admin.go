@@ -176,6 +176,7 @@ func (a *API) setFree(r *http.Request) (any, error) {
 
 func (a *API) setPassword(r *http.Request) (any, error) {
 	var body struct {
+		User     string `json:"user"`
 		Password string `json:"password"`
 	}
 	if err := read(r, &body); err != nil {
@@ -184,8 +185,7 @@ func (a *API) setPassword(r *http.Request) (any, error) {
 	if body.Password == "" {
 		return nil, errors.New("the new password is missing")
 	}
-	a.site.SetPassword(body.Password)
-	return ok, nil
+	return ok, a.site.SetPassword(body.User, body.Password)
 }
 
 func (a *API) stop(r *http.Request) (any, error) {
@@ -217,6 +217,9 @@ func (a *API) find(name string) (*simulator.VirtualMachine, error) {
 	return found, nil
 }
 
+// someoneElses is the name of a snapshot that another user takes.
+const someoneElses = "taken by somebody else"
+
 // act does what another user of the vCenter might.
 func (a *API) act(r *http.Request) (any, error) {
 	var body struct {
@@ -242,6 +245,10 @@ func (a *API) act(r *http.Request) (any, error) {
 		task, err = vm.Destroy(ctx)
 	case "reconfigure":
 		task, err = vm.Reconfigure(ctx, types.VirtualMachineConfigSpec{Annotation: "changed by somebody else at " + time.Now().Format(time.RFC3339Nano)})
+	case "snapshot":
+		task, err = vm.CreateSnapshot(ctx, someoneElses, "", false, false)
+	case "remove_snapshot":
+		task, err = vm.RemoveSnapshot(ctx, someoneElses, false, nil)
 	case "answer":
 		var id string
 		sc := a.context()

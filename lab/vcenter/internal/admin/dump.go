@@ -127,7 +127,12 @@ func (a *API) dump(disks bool) (*Dump, error) {
 		Tasks: []Task{}, Events: []Event{}, Extensions: []string{}, Datastores: []Datastore{}}
 	for _, entity := range ctx.Map.All("VirtualMachine") {
 		if vm, ok := entity.(*simulator.VirtualMachine); ok {
-			ctx.WithLock(vm, func() { d.VMs = append(d.VMs, a.machine(ctx, vm)) })
+			ctx.WithLock(vm, func() {
+				// It may have gone since it was listed, and has no place then.
+				if ctx.Map.Get(vm.Self) != nil {
+					d.VMs = append(d.VMs, a.machine(ctx, vm))
+				}
+			})
 		}
 	}
 	slices.SortFunc(d.VMs, func(x, y VM) int { return strings.Compare(x.Path+x.Ref, y.Path+y.Ref) })

@@ -17,7 +17,9 @@ type Grants struct {
 	// above are the objects above those on which the user has rights.
 	above      map[Ref]bool
 	everything bool
-	any        bool
+	// reads tells that nothing is hidden from the user.
+	reads bool
+	any   bool
 
 	mu sync.Mutex
 	// inherited keeps what containers pass on.
@@ -88,7 +90,7 @@ func (a *Authority) newGrants(key string) *Grants {
 	}
 	mine := func(p Permission) bool { return !p.Group && canonical(p.Principal) == key }
 	ours := func(p Permission) bool { return p.Group && groups[canonical(p.Principal)] }
-	administers := true
+	administers, reads := true, true
 	for ref, list := range a.permissions {
 		at := assignment{here: a.give(list, mine, ours, false), below: a.give(list, mine, ours, true)}
 		if !at.here.decided {
@@ -96,9 +98,11 @@ func (a *Authority) newGrants(key string) *Grants {
 		}
 		g.on[ref] = at
 		administers = administers && at.here.Has("") // only Administrator has what is no privilege
+		reads = reads && at.here.Has(SystemRead) && (!at.below.decided || at.below.Has(SystemRead))
 		g.any = g.any || at.here.Visible()
 	}
 	g.everything = administers && g.on[a.tree.Root()].below.Has("")
+	g.reads = reads && g.on[a.tree.Root()].below.Has(SystemRead)
 	for ref, at := range g.on {
 		if at.here.Visible() {
 			g.climb(ref, 0)
@@ -154,6 +158,10 @@ func (g *Grants) climb(ref Ref, depth int) {
 
 // Everything tells that the user is Administrator everywhere.
 func (g *Grants) Everything() bool { return g.everything }
+
+// ReadsEverything tells that the user may read every object, so that nothing
+// has to be filtered.
+func (g *Grants) ReadsEverything() bool { return g.reads }
 
 // Any tells whether the user may see anything, without which it cannot log in.
 func (g *Grants) Any() bool { return g.any }

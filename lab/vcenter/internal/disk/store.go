@@ -1,11 +1,11 @@
 // Package disk keeps the bytes of virtual disks in files, and the space of
 // datastores.
 //
-// A disk is known by the datastore path of its descriptor. Its file lies beside
-// where the descriptor would:
+// A disk is known by the datastore path of its descriptor. Its file lies in a
+// folder beside where the descriptor would:
 //
-//	[ds0] web/web.vmdk         <dir>/ds0/web/web-flat.raw      made on first use
-//	[ds0] web/web-000001.vmdk  <dir>/ds0/web/web-000001.qcow2  a delta, made by its first writer
+//	[ds0] web/web.vmdk         <dir>/ds0/web/bytes/web-flat.raw      made on first use
+//	[ds0] web/web-000001.vmdk  <dir>/ds0/web/bytes/web-000001.qcow2  a delta, made by its first writer
 //
 // A delta without a file is what its parent is. Nothing writes to a disk that
 // has a delta, so that the state at the time of a snapshot stays readable.
@@ -283,6 +283,10 @@ func (s *Store) entry(file string) (*entry, error) {
 
 func unknown(file string) error { return fmt.Errorf("there is no disk %s", file) }
 
+// bytesDir is a folder within each VM's: vcsim lists that and breaks when a file
+// goes while it does, as files of disks do.
+const bytesDir = "bytes"
+
 // place tells where the file of a disk is. It refuses paths that leave the
 // datastore, because names come from clients.
 func (s *Store) place(file, suffix string) (datastore, path string, err error) {
@@ -293,7 +297,7 @@ func (s *Store) place(file, suffix string) (datastore, path string, err error) {
 	if s.stores[p.Datastore] == nil {
 		return "", "", fmt.Errorf("disk %s: there is no datastore %q", file, p.Datastore)
 	}
-	local := strings.TrimSuffix(p.Path, ".vmdk") + suffix
+	local := filepath.Join(filepath.Dir(p.Path), bytesDir, strings.TrimSuffix(filepath.Base(p.Path), ".vmdk")+suffix)
 	if !filepath.IsLocal(local) {
 		return "", "", fmt.Errorf("disk %s is outside of its datastore", file)
 	}

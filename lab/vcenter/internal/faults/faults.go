@@ -108,7 +108,7 @@ func (f *Faults) Middleware(next http.Handler) http.Handler {
 }
 
 func (f *Faults) perform(do *Do, w http.ResponseWriter, r *http.Request, next http.Handler) {
-	time.Sleep(do.delay())
+	do.wait()
 	if do.KillPID != 0 && do.KillWhen != "after" {
 		kill(do.KillPID)
 	}
@@ -263,7 +263,7 @@ func (f *Faults) Stream(stream hook.NFCStream) *hook.NFCFault {
 	killsAfter := do.KillPID != 0 && do.KillWhen == "after"
 	return &hook.NFCFault{
 		AfterBytes: after, HTTPStatus: do.HTTPStatus, FlipLBA: do.FlipLBA, FlipBit: bit, Truncate: do.Truncate, Cut: do.Cut,
-		Stall: time.Duration(do.StallMS) * time.Millisecond, LoseAnswer: do.LoseAnswer,
+		Stall: time.Duration(do.StallMS) * time.Millisecond, Resume: do.gone, LoseAnswer: do.LoseAnswer,
 		Lost: func() {
 			fired()
 			if killsAfter {

@@ -61,7 +61,8 @@ type Do struct {
 	// LoseAnswer lets the call, or the whole transfer, take effect and breaks
 	// the connection instead of answering.
 	LoseAnswer bool `json:"lose_answer,omitempty"`
-	// DelayMS comes before the effect, or makes a task late.
+	// DelayMS comes before the effect, or makes a task late. Of a call, it is over
+	// at once when the rule is disarmed.
 	DelayMS int `json:"delay_ms,omitempty"`
 	// Task is "fail", "hang", "late", or "ask": its VM asks Message first.
 	Task      string `json:"task,omitempty"`
@@ -80,9 +81,12 @@ type Do struct {
 	// FlipBit is the bit of the address that FlipLBA flips, 0 to 63; the
 	// lowest of the grain's number if it is left out.
 	FlipBit *int `json:"flip_bit,omitempty"`
-	StallMS int  `json:"stall_ms,omitempty"`
+	// StallMS passes nothing for a while, or until the rule is disarmed.
+	StallMS int `json:"stall_ms,omitempty"`
 	// Stop stops the whole vCenter.
 	Stop *Stop `json:"stop,omitempty"`
+	// gone is closed when the rule is disarmed.
+	gone chan struct{}
 }
 
 // Stop is a vCenter that stops and comes back.
@@ -152,6 +156,16 @@ func makeFault(name string) (types.BaseMethodFault, error) {
 
 func (d *Do) delay() time.Duration { return time.Duration(d.DelayMS) * time.Millisecond }
 
+// wait waits for the delay, or until the rule is disarmed.
+func (d *Do) wait() {
+	timer := time.NewTimer(d.delay())
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-d.gone:
+	}
+}
+
 // book holds the rules and counts calls.
 type book struct {
 	mu    sync.Mutex
@@ -164,6 +178,7 @@ func (b *book) arm(r Rule) (string, error) {
 		return "", err
 	}
 	r.ID = uuid.NewString()
+	r.Do.gone = make(chan struct{})
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.rules = append(b.rules, &r)
@@ -188,7 +203,9 @@ func (b *book) disarm(id string) bool {
 	for _, r := range b.rules {
 		if id != "" && r.ID != id {
 			rest = append(rest, r)
+			continue
 		}
+		close(r.Do.gone)
 	}
 	found := len(rest) < len(b.rules)
 	b.rules = rest

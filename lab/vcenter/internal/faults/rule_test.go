@@ -58,6 +58,18 @@ func TestOfTwoRulesTheFirstFiresAndBothCount(t *testing.T) {
 	}
 }
 
+func TestADisarmedRuleHoldsNothingUpAnyMore(t *testing.T) {
+	f := New(nil)
+	call, _ := f.Arm(Rule{On: On{Method: "M"}, Do: Do{DelayMS: 600_000}})
+	transfer, _ := f.Arm(Rule{On: On{NFC: "import"}, Do: Do{StallMS: 600_000}})
+	do := f.book.fire(func(r *Rule) bool { return r.ID == call })
+	stream := f.Stream(hook.NFCStream{Kind: "import"})
+	f.Disarm(call)
+	f.Disarm(transfer)
+	do.wait()
+	<-stream.Resume
+}
+
 func TestWhatMakesNoSenseIsRefused(t *testing.T) {
 	bad := map[string]Rule{
 		"neither method nor transfer": {Do: Do{Cut: true}},

@@ -122,8 +122,9 @@ type NFCFault struct {
 	FlipLBA bool
 	// FlipBit is the bit of the address, 0 to 63.
 	FlipBit int
-	// Stall passes nothing for this long.
-	Stall time.Duration
+	// Stall passes nothing for this long, or until Resume is closed.
+	Stall  time.Duration
+	Resume <-chan struct{}
 	// Truncate ends the stream as if it were whole.
 	Truncate bool
 	// Cut breaks the connection.

@@ -34,8 +34,9 @@ type Site interface {
 	Start() error
 	// ExpireSessions ends every session, as a timeout does.
 	ExpireSessions()
-	// SetPassword makes another password the valid one. Sessions go on.
-	SetPassword(password string)
+	// SetPassword makes another password a user's valid one, the administrator's
+	// for "". Sessions go on.
+	SetPassword(user, password string) error
 	// RenewCertificate gives the SOAP endpoint another certificate and returns
 	// its SHA-256 thumbprint.
 	RenewCertificate() (string, error)

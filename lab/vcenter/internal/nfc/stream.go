@@ -43,6 +43,8 @@ func (t *transfer) pause(d time.Duration) error {
 	select {
 	case <-timer.C:
 		return nil
+	case <-t.fault.Resume:
+		return nil
 	case <-t.l.alive.Done():
 		return errLeaseOver
 	case <-t.r.Context().Done():

@@ -2,6 +2,7 @@ package site
 
 import (
 	"crypto/tls"
+	"fmt"
 	"net"
 	"time"
 
@@ -64,8 +65,18 @@ func (s *Site) own() *simulator.Context {
 }
 
 // SetPassword implements hook.Site.
-func (s *Site) SetPassword(password string) {
-	s.Authority().SetUser(s.cfg.User, password, []string{auth.Administrators})
+func (s *Site) SetPassword(user, password string) error {
+	if user == "" || user == s.cfg.User {
+		s.Authority().SetUser(s.cfg.User, password, []string{auth.Administrators})
+		return nil
+	}
+	for _, known := range s.cfg.Users {
+		if known.Name == user {
+			s.Authority().SetUser(user, password, known.Groups)
+			return nil
+		}
+	}
+	return fmt.Errorf("there is no user %q", user)
 }
 
 // RenewCertificate implements hook.Site.

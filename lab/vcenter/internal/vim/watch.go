@@ -59,14 +59,13 @@ func (w *watch) RemoveObject(ctx *simulator.Context, ref types.ManagedObjectRefe
 			}
 		}
 	}
-	go func() {
-		for _, file := range files {
-			if err := w.v.Disks.Remove(file); err != nil {
-				log.Printf("removing disks of %s: %v", ref.Value, err)
-			}
+	// At once: the next VM of that name has disks of the same names.
+	for _, file := range files {
+		if err := w.v.Disks.Remove(file); err != nil {
+			log.Printf("removing disks of %s: %v", ref.Value, err)
 		}
-		w.v.spaceChanged()
-	}()
+	}
+	go w.v.spaceChanged()
 }
 
 // mergeDeltas gives each disk above a snapshot that is gone its parent's name.

@@ -6,6 +6,7 @@
 use hdm_shared::VcenterId;
 use hdm_shared::vcenter::{AddVcenter, EditVcenter, VcenterRole, VcenterView};
 use leptos::prelude::*;
+use serde::de::IgnoredAny;
 
 use super::{Beside, State};
 use crate::api::{self, Failure};
@@ -68,7 +69,7 @@ pub(super) fn CloudForm(state: State, subject: Subject) -> impl IntoView {
         let thumbprint = shown.get_untracked();
         let some = |text: String| (!text.is_empty()).then_some(text);
         leptos::task::spawn_local(async move {
-            let answer: Result<serde_json::Value, Failure> = match before {
+            let answer: Result<IgnoredAny, Failure> = match before {
                 None => {
                     // The name was read above.
                     let Ok(id) = name.get_untracked().trim().parse() else { return };

@@ -6,6 +6,7 @@ mod released;
 use hdm_shared::plugin::Privilege;
 use hdm_shared::vcenter::{VcenterRole, VcenterView};
 use leptos::prelude::*;
+use serde::de::IgnoredAny;
 
 use self::form::{CloudForm, Subject};
 use self::released::Released;
@@ -71,8 +72,7 @@ impl State {
             let path = path.clone();
             self.refused.set(None);
             leptos::task::spawn_local(async move {
-                let answer: Result<serde_json::Value, Failure> =
-                    api::write(&guid, "DELETE", &path, &serde_json::Value::Null, None).await;
+                let answer: Result<IgnoredAny, Failure> = api::write(&guid, "DELETE", &path, &(), None).await;
                 match answer {
                     Ok(_) => self.read(),
                     Err(failure) => {

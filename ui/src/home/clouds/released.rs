@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use super::{Beside, State};
 use crate::api::{self, Failure};
 use crate::i18n::t;
+use crate::model::sorted::sorted;
 use crate::widgets::{Alert, Level, Panel};
 
 /// The kinds of objects, in the order of the form.
@@ -42,7 +43,7 @@ impl Kind {
     /// What can be released: id and path.
     fn offered(self, offer: &CloudOffer) -> Vec<(String, String)> {
         let named = |o: &hdm_shared::cloud::OfferedObject| (o.id.clone(), o.path.clone());
-        let mut all: Vec<_> = match self {
+        let all: Vec<_> = match self {
             Self::Clusters => offer.clusters.iter().map(|c| named(&c.object)).collect(),
             Self::Folders => offer.folders.iter().map(named).collect(),
             Self::Datastores => {
@@ -50,7 +51,7 @@ impl Kind {
             }
             Self::Networks => offer.clusters.iter().flat_map(|c| c.networks.iter().map(named)).collect(),
         };
-        all.sort_by(|a, b| a.1.cmp(&b.1));
+        let mut all = sorted(&all, |a, b| a.1.cmp(&b.1));
         all.dedup();
         all
     }

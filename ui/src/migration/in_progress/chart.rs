@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use hdm_charts::{Palette, Slice, Theme, doughnut};
+use hdm_shared::csv::csv;
 use hdm_shared::display::ChartState;
 use hdm_shared::migration::MigrationView;
 use leptos::prelude::*;
@@ -11,7 +12,6 @@ use super::Filter;
 use crate::format;
 use crate::grid::Rows;
 use crate::i18n::t;
-use crate::model::csv::csv;
 use crate::model::in_progress::distribution;
 use crate::model::overview::Only;
 use crate::page::theme;

@@ -49,7 +49,7 @@ pub fn columns(acting: Acting, opened: RwSignal<Option<MigrationId>>, global: bo
             }
         })
         .interactive()
-        .sorted(|m| SortKey::Text(m.vm_name.clone()))
+        .sorted(|m| SortKey::text(&m.vm_name))
         .with_text(|m| m.vm_name.clone()),
     ];
     if global {
@@ -57,12 +57,12 @@ pub fn columns(acting: Acting, opened: RwSignal<Option<MigrationId>>, global: bo
             Column::text("vcenter", t::migration::vcenter(), "minmax(5rem, .8fr)", |m: &View| {
                 m.vm.vcenter.to_string()
             })
-            .sorted(|m| SortKey::Text(m.vm.vcenter.to_string())),
+            .sorted(|m| SortKey::text(m.vm.vcenter.as_str())),
         );
     }
     columns.extend([
         Column::text("cloud", t::migration::cloud(), "minmax(4rem, .8fr)", |m: &View| m.cloud.to_string())
-            .sorted(|m| SortKey::Text(m.cloud.to_string())),
+            .sorted(|m| SortKey::text(m.cloud.as_str())),
         Column::text("type", t::migration::kind(), "minmax(3.5rem, .6fr)", |m: &View| {
             kind_words(m.kind).to_owned()
         }),
@@ -74,7 +74,7 @@ pub fn columns(acting: Acting, opened: RwSignal<Option<MigrationId>>, global: bo
         Column::text("user", t::migration::user(), "minmax(5.5rem, 1fr)", |m: &View| {
             account(&m.requested_by).to_owned()
         })
-        .sorted(|m| SortKey::Text(m.requested_by.clone())),
+        .sorted(|m| SortKey::text(&m.requested_by)),
         Column::text("start", t::migration::start(), "minmax(9rem, 1fr)", |m: &View| {
             m.started_at.map(format::date_time).unwrap_or_default()
         })
@@ -118,7 +118,7 @@ pub fn state_column() -> Column<View> {
     Column::drawn("state", t::migration::state(), "minmax(8rem, 1fr)", |row, _| {
         view! { <StateLabel migration=row/> }
     })
-    .sorted(|m| SortKey::Text(state_words(m).to_owned()))
+    .sorted(|m| SortKey::text(state_words(m)))
     .with_text(|m| state_words(m).to_owned())
 }
 

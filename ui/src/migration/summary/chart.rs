@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use hdm_charts::{Colour, Lines, Palette, Theme, Timeline, timeline};
+use hdm_shared::csv::csv;
 use hdm_shared::sample::{Sample, SampleSeries};
 use leptos::html;
 use leptos::prelude::*;
@@ -10,7 +11,6 @@ use leptos::prelude::*;
 use super::load::History;
 use crate::format;
 use crate::i18n::t;
-use crate::model::csv::csv;
 use crate::model::history::nearest;
 use crate::page::theme;
 use crate::widgets::form::{Choice, Select};

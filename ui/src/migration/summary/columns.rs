@@ -40,7 +40,7 @@ pub fn columns(opened: RwSignal<Option<MigrationId>>, global: bool) -> Vec<Colum
             }
         })
         .interactive()
-        .sorted(|m| SortKey::Text(m.vm_name.clone()))
+        .sorted(|m| SortKey::text(&m.vm_name))
         .with_text(|m| m.vm_name.clone()),
     ];
     if global {
@@ -63,7 +63,7 @@ pub fn columns(opened: RwSignal<Option<MigrationId>>, global: bool) -> Vec<Colum
         })
         .sorted(|m| seconds_key(duration_seconds(m))),
         Column::text("cloud", t::migration::cloud(), "minmax(4rem, .8fr)", |m: &View| m.cloud.to_string())
-            .sorted(|m| SortKey::Text(m.cloud.to_string())),
+            .sorted(|m| SortKey::text(m.cloud.as_str())),
         Column::text("on-cloud", t::history::on_cloud(), "minmax(6.6rem, .8fr)", |m: &View| {
             on_cloud_seconds(m, format::now()).map(format::duration).unwrap_or_default()
         })
@@ -84,7 +84,7 @@ pub fn columns(opened: RwSignal<Option<MigrationId>>, global: bool) -> Vec<Colum
         .numeric()
         .sorted(|m| SortKey::Number(m.attempt.into())),
         Column::text("user", t::migration::user(), "minmax(6rem, 1fr)", |m: &View| m.requested_by.clone())
-            .sorted(|m| SortKey::Text(m.requested_by.clone())),
+            .sorted(|m| SortKey::text(&m.requested_by)),
     ]);
     columns
 }

@@ -14,6 +14,7 @@ use crate::api::{self, Failure, Fresh, Guid};
 use crate::format;
 use crate::model::changes::Known;
 use crate::model::history::{Finished, Interval};
+use crate::model::sorted::{gathered, sorted};
 use crate::page::context::Context;
 use crate::page::live::Live;
 use crate::page::unread::Unread;
@@ -182,7 +183,7 @@ impl History {
         });
         if new {
             let all = self.told.with_value(|told| told.finished.all());
-            self.known.set(Arc::new(all.iter().map(|m| (m.id, m.clone())).collect()));
+            self.known.set(Arc::new(gathered(all.iter().map(|m| (m.id, m.clone())))));
             self.finished.set(all);
             self.loaded.set(true);
         }
@@ -238,7 +239,7 @@ async fn known_clouds(
         known.values().map(|migration| migration.cloud.to_string()).collect::<Vec<_>>()
     });
     clouds.extend(under_way.unwrap_or_default());
-    clouds.sort();
+    let mut clouds = sorted(&clouds, Ord::cmp);
     clouds.dedup();
     clouds
 }

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::step::Step;
 
+use crate::model::sorted::gathered;
+
 /// A virtual machine by its managed object id: all are in one vCenter.
 pub type Moid = String;
 
@@ -114,7 +116,7 @@ pub const SHUTDOWN_SECONDS: u32 = 300;
 impl Draft {
     /// Begins with a selection.
     pub fn new(chosen: impl IntoIterator<Item = Moid>) -> Self {
-        Self { chosen: chosen.into_iter().collect(), ..Self::default() }
+        Self { chosen: gathered(chosen), ..Self::default() }
     }
 
     /// Goes to a step.

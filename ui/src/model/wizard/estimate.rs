@@ -2,6 +2,8 @@
 
 use hdm_shared::migration::{Estimate, MAX_RUNNING, MigrationState, MigrationView};
 
+use crate::model::sorted::sorted;
+
 /// Rates assumed while nothing was measured, in bytes per second: a 1 Gbit/s link, shared or alone.
 const ASSUMED: (f64, f64) = (25e6, 100e6);
 /// What a migration takes besides its bytes: shutting down, snapshot, verifying, powering on. In seconds.
@@ -20,7 +22,7 @@ pub struct BatchEstimate {
 
 /// The slow and the fast quarter of what finished migrations reached, in bytes per second for each.
 fn rates<'a>(finished: impl IntoIterator<Item = &'a MigrationView>) -> (Vec<f64>, usize) {
-    let mut rates: Vec<f64> = finished
+    let rates: Vec<f64> = finished
         .into_iter()
         .filter(|migration| migration.state == MigrationState::Done)
         .filter_map(|migration| {
@@ -30,7 +32,7 @@ fn rates<'a>(finished: impl IntoIterator<Item = &'a MigrationView>) -> (Vec<f64>
             (seconds > 0 && bytes > 0).then(|| bytes as f64 / seconds as f64)
         })
         .collect();
-    rates.sort_by(f64::total_cmp);
+    let rates = sorted(&rates, f64::total_cmp);
     let count = rates.len();
     (rates, count)
 }

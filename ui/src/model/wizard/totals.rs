@@ -6,6 +6,8 @@ use hdm_shared::vm::VmView;
 use super::choices::cluster;
 use super::draft::Draft;
 
+use crate::model::sorted::sorted;
+
 /// What the chosen virtual machines need together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
@@ -119,8 +121,7 @@ pub fn datastores(draft: &Draft, vms: &[&VmView], offer: &CloudOffer) -> Vec<OnD
             on.needed_bytes += vm.capacity_bytes;
         }
     }
-    all.sort_by(|a, b| a.name.cmp(&b.name));
-    all
+    sorted(&all, |a, b| a.name.cmp(&b.name))
 }
 
 #[cfg(test)]

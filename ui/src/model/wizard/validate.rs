@@ -8,6 +8,9 @@ use super::choices::{cluster, datastore};
 use super::draft::{Draft, Settings};
 use super::step::Step;
 
+use crate::format::lower;
+use crate::model::sorted::sorted;
+
 /// What is missing or wrong in a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Issue {
@@ -58,14 +61,14 @@ fn of_vms(draft: &Draft, vms: &[&VmView]) -> Vec<Issue> {
     if vms.len() > hdm_shared::plugin::MAX_SELECTED {
         return vec![Issue::TooManyVms];
     }
-    let mut names: Vec<(String, Option<&String>)> = vms
+    let names: Vec<(String, Option<&String>)> = vms
         .iter()
         .map(|vm| {
             let folder = draft.target_of(&vm.vm.moid).folder.as_ref();
-            (draft.effective(vm).name.to_lowercase(), folder)
+            (lower(&draft.effective(vm).name), folder)
         })
         .collect();
-    names.sort();
+    let names = sorted(&names, Ord::cmp);
     let twice = names.windows(2).find(|pair| pair[0] == pair[1]);
     twice.map(|pair| Issue::SameName(pair[0].0.clone())).into_iter().collect()
 }

@@ -23,13 +23,22 @@ fn line<'a>(out: &mut String, cells: impl Iterator<Item = &'a str>) {
 /// One field. A text that a spreadsheet would take for a formula is kept from being one: names of virtual
 /// machines are given by others.
 fn field(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && text.parse::<f64>().is_err();
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && !is_number(text);
     let safe = if formula { format!("'{text}") } else { text.to_owned() };
     if safe.contains([',', '"', '\n', '\r', '\'']) {
         format!("\"{}\"", safe.replace('"', "\"\""))
     } else {
         safe
     }
+}
+
+/// Whether it is digits with a sign and a point at most: asking the language's own reader of numbers would bring its
+/// tables into the program, ten kilobytes that a browser fetches.
+fn is_number(text: &str) -> bool {
+    let digits = text.trim_start_matches(['+', '-']);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    text.len() - digits.len() <= 1 && all_digits(whole) && all_digits(fraction)
 }
 
 #[cfg(test)]
@@ -46,5 +55,9 @@ mod tests {
     fn a_name_never_becomes_a_formula_and_a_number_stays_one() {
         assert_eq!(field("=HYPERLINK(1)"), "\"'=HYPERLINK(1)\"");
         assert_eq!(field("-3.5"), "-3.5");
+        assert_eq!(field("+12"), "+12");
+        for formula in ["--1", "-1.2.3", "-", "-.", "-1e5", "+SUM(1)"] {
+            assert!(field(formula).starts_with("\"'"), "{formula}");
+        }
     }
 }

@@ -1,0 +1,147 @@
+//! What a storm does, all of it drawn from its seed: which VMs there are, what is asked for in which round, and
+//! what goes wrong.
+
+use fastrand::Rng;
+use hdm_tests::lab::{busy_vm, vm};
+use serde_json::{Value, json};
+
+use crate::trouble::Trouble;
+
+/// The plan of one storm.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What it was drawn from.
+    pub seed: u64,
+    /// Whether two appliances share a PostgreSQL, or else one has a file of its own.
+    pub pair: bool,
+    /// The VMs that are there, `vm-00`, `vm-01` and so on.
+    pub vms: Vec<Machine>,
+    /// What happens, in order.
+    pub rounds: Vec<Round>,
+}
+
+/// A VM.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// Its name.
+    pub name: String,
+    /// Its cluster; the target has one of the same name.
+    pub cluster: &'static str,
+    /// How the lab makes it.
+    pub config: Value,
+}
+
+/// What is asked for at once, and what goes wrong from then on.
+#[derive(Clone, Debug)]
+pub struct Round {
+    /// Who asks for what.
+    pub asks: Vec<Ask>,
+    /// What goes wrong.
+    pub troubles: Vec<Trouble>,
+    /// The moments in the program at which it dies, one after the other.
+    pub moments: Vec<String>,
+}
+
+/// Something that somebody asks of HDM.
+#[derive(Clone, Debug)]
+pub enum Ask {
+    /// Migrations of VMs that were not asked for before.
+    New {
+        /// By number.
+        vms: Vec<usize>,
+        /// Whether through the command line, or else the API.
+        cli: bool,
+        /// Whether the copies are powered on.
+        power_on: bool,
+        /// Whether a VM that runs is powered off at once.
+        hard: bool,
+    },
+    /// One of those that have failed or were cancelled is tried again, if there is any.
+    Again {
+        /// Which, modulo their number.
+        pick: usize,
+    },
+}
+
+/// The steps of a migration, and whether they can be undone.
+const STEPS: [(&str, bool); 14] = [
+    ("recheck", true),
+    ("open-tasks", true),
+    ("stop-source", true),
+    ("park-source", true),
+    ("snapshot-source", true),
+    ("transfer", true),
+    ("complete-target", true),
+    ("verify-source", true),
+    ("disconnect-source", true),
+    ("connect-target", true),
+    ("power-on-target", false),
+    ("await-tools", false),
+    ("retire-source", false),
+    ("close-tasks", false),
+];
+
+impl Plan {
+    /// Draws a plan.
+    pub fn draw(seed: u64, rounds: usize) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let (mut vms, mut all) = (Vec::new(), Vec::new());
+        for _ in 0..rounds {
+            all.push(round(&mut rng, &mut vms));
+        }
+        // The last, so that the rest of the plan is the same with one and with two.
+        Self { seed, pair: rng.u8(..3) == 0, vms, rounds: all }
+    }
+}
+
+fn round(rng: &mut Rng, vms: &mut Vec<Machine>) -> Round {
+    // At most eight run at once; now and then some have to wait.
+    let mut left = if rng.u8(..8) == 0 { rng.usize(9..=10) } else { rng.usize(2..=4) };
+    let first = vms.len();
+    let mut asks = Vec::new();
+    while left > 0 {
+        let cluster = if rng.u8(..4) == 0 { "C1" } else { "C0" };
+        let count = rng.usize(1..=left.min(4));
+        let named = (0..count).map(|_| {
+            vms.push(machine(rng, vms.len(), cluster));
+            vms.len() - 1
+        });
+        let vms = named.collect();
+        asks.push(Ask::New { vms, cli: rng.u8(..3) == 0, power_on: rng.bool(), hard: rng.u8(..3) == 0 });
+        left -= count;
+    }
+    for _ in 0..rng.usize(..=2) {
+        asks.push(Ask::Again { pick: rng.usize(..100) });
+    }
+    rng.shuffle(&mut asks);
+    let of_round: Vec<String> = vms[first..].iter().map(|vm| vm.name.clone()).collect();
+    let count = rng.usize(10..=20);
+    let troubles = (0..count).map(|_| Trouble::draw(rng, &of_round)).collect();
+    let count = rng.usize(3..=6);
+    let moments = (0..count).map(|_| moment(rng)).collect();
+    Round { asks, troubles, moments }
+}
+
+fn moment(rng: &mut Rng) -> String {
+    let (step, undone) = STEPS[rng.usize(..STEPS.len())];
+    let kinds: &[&str] = if undone {
+        &["before", "after", "before", "after", "before-undo", "after-undo"]
+    } else {
+        &["before", "after"]
+    };
+    format!("{}:{step}", kinds[rng.usize(..kinds.len())])
+}
+
+fn machine(rng: &mut Rng, number: usize, cluster: &'static str) -> Machine {
+    let name = format!("vm-{number:02}");
+    let disks: Vec<u64> =
+        (0..[1, 1, 2, 2, 3, 4][rng.usize(..6)]).map(|_| [1, 1, 1, 2, 2, 3, 4, 8][rng.usize(..8)]).collect();
+    let mut config = if rng.u8(..5) < 2 { busy_vm(&name, &disks) } else { vm(&name, &disks) };
+    config["cluster"] = json!(cluster);
+    for disk in 0..disks.len() {
+        if rng.u8(..4) == 0 {
+            config["disks"][disk]["content"] = json!(format!("sparse:{}", rng.u32(1..1_000_000)));
+        }
+    }
+    Machine { name, cluster, config }
+}

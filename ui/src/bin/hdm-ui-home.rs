@@ -1,0 +1,5 @@
+//! The program of the global view.
+
+fn main() {
+    hdm_ui::programs::home();
+}

@@ -1,0 +1,5 @@
+//! The program of the Migrate wizard.
+
+fn main() {
+    hdm_ui::programs::wizard();
+}

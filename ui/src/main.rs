@@ -1,5 +1,0 @@
-//! The program that the browser runs.
-
-fn main() {
-    hdm_ui::start();
-}
