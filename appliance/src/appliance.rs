@@ -15,6 +15,7 @@ use crate::sampling::Sampler;
 use crate::secret::{Sealer, SecretError};
 use crate::sites::{SiteError, Sites};
 use crate::store::{Store, StoreError};
+use crate::throttle::Throttle;
 
 /// How long running requests may take when the process is told to end.
 const DRAIN: Duration = Duration::from_secs(3);
@@ -52,7 +53,8 @@ pub async fn run(folder: &Folder, stop: impl Future<Output = ()> + Send + 'stati
     let owner = config.id.to_string();
     let sealer = Sealer::open(&folder.file("secret.key"))?;
     let sites = Arc::new(Sites::new(store.clone(), sealer, &owner));
-    let cold = Cold { sites: sites.clone(), store: store.clone(), settings: config.cold() };
+    let throttle = Throttle::new(store.clone(), owner.clone());
+    let cold = Cold { sites: sites.clone(), store: store.clone(), throttle, settings: config.cold() };
     let engine = Engine::new(store.clone(), cold, clock.clone(), config.engine(), owner.clone());
     engine.check_clock().await?;
     // Before each login: what this process has lost is ended first, so that a session that its new owner has
@@ -89,6 +91,10 @@ pub async fn run(folder: &Folder, stop: impl Future<Output = ()> + Send + 'stati
         let engine = engine.clone();
         async move { Box::pin(engine.run()).await }
     });
+    let throttling = tokio::spawn({
+        let (engine, clock) = (engine.clone(), clock.clone());
+        async move { engine.workflow().throttle.follow(clock).await }
+    });
     let sampling = tokio::spawn({
         let sampler = Sampler {
             sites: sites.clone(),
@@ -122,6 +128,7 @@ pub async fn run(folder: &Folder, stop: impl Future<Output = ()> + Send + 'stati
     stopped.abort();
     refreshing.abort();
     sampling.abort();
+    throttling.abort();
     engine.stop().await;
     let _ = driving.await;
     sites.logout().await;

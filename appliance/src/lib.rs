@@ -9,6 +9,7 @@
 //! | [`api`] | HTTPS for the command line and for scripts |
 //! | [`appliance`] | all of it as a process |
 //! | [`sampling`] | how much the clouds' clusters are used over time |
+//! | [`throttle`] | how much is sent |
 //! | [`config`], [`secret`] | the appliance's folder and its secrets |
 //!
 //! Architecture invariant: only what drives a workflow under its lease writes to a vCenter for it.
@@ -28,3 +29,4 @@ pub mod sites;
 pub mod store;
 #[cfg(test)]
 mod testing;
+pub mod throttle;

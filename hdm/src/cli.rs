@@ -114,6 +114,9 @@ pub enum Command {
     /// Lets a migration that needs an operator go on, or starts one that has failed or was cancelled anew; then
     /// the options that are given are changed and all others stay as they were.
     Retry(Box<Retry>),
+    /// Limits how much the appliance sends, all transfers together, or one migration; transfers that run go by it at
+    /// once, and a restart keeps it. Without a number the limit is shown.
+    Limit(Limit),
     /// Deals with the sources that migrations leave behind.
     Source {
         /// Says what.
@@ -485,6 +488,30 @@ pub struct Retry {
     pub target: Target,
     #[command(flatten)]
     pub options: Options,
+}
+
+/// Limiting what is sent.
+#[derive(Debug, Args)]
+pub struct Limit {
+    /// Names a migration by its id; without it the appliance is meant.
+    pub migration: Option<String>,
+    /// Gives the limit in Mbit/s, from 0.01 on, or lifts it with 'none'.
+    #[arg(long, value_name = "N|none", value_parser = mbit)]
+    pub mbit_per_second: Option<Mbit>,
+}
+
+/// A limit in Mbit/s, or none.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Mbit(pub Option<f64>);
+
+/// Reads a limit.
+fn mbit(text: &str) -> Result<Mbit, String> {
+    if text == "none" {
+        return Ok(Mbit(None));
+    }
+    let limit = text.parse::<f64>().map_err(|_| "write a number of Mbit/s, or none".to_owned())?;
+    hdm_shared::limit::bytes_per_second(limit).map_err(|error| error.to_string())?;
+    Ok(Mbit(Some(limit)))
 }
 
 /// Dealing with sources.

@@ -116,6 +116,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Pause { id } => command::control::run(&client()?, output, &id, "pause").await,
         Command::Resume { id } => command::control::run(&client()?, output, &id, "resume").await,
         Command::Retry(arguments) => command::retry::run(&client()?, output, arguments).await,
+        Command::Limit(arguments) => command::limit::run(&client()?, output, arguments).await,
         Command::Source { command: cli::Source::Release { vm } } => {
             command::source::release(&client()?, output, vm).await
         }

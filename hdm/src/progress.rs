@@ -138,6 +138,9 @@ pub fn line(view: &MigrationView) -> String {
             output::bytes(all),
             output::bytes(rate)
         ));
+        if let Some(limit) = view.limit_mbit_per_second {
+            parts.push(format!("limited to {limit} Mbit/s"));
+        }
         if let Some(estimate) = view.estimate {
             parts.push(output::range(estimate.low_seconds, estimate.high_seconds));
         }

@@ -20,6 +20,7 @@ pub mod estimate;
 pub mod event;
 pub mod ids;
 pub mod instant;
+pub mod limit;
 pub mod migration;
 pub mod plugin;
 pub mod problem;

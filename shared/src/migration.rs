@@ -289,6 +289,9 @@ pub struct MigrationView {
     /// Since when it waits.
     #[serde(default, deserialize_with = "crate::instant::read_if_any")]
     pub waiting_since: Option<Timestamp>,
+    /// How much it may send, in Mbit/s, if that is limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_mbit_per_second: Option<f64>,
     /// The transfer, disk by disk.
     pub disks: Vec<DiskProgress>,
     /// How long it will still take, once that can be said.

@@ -36,6 +36,7 @@ pub fn migration(id: MigrationId, moid: &str, vm_name: &str) -> MigrationView {
         committed: false,
         queue_position: None,
         schedule: None,
+        limit_mbit_per_second: None,
         starts_at: None,
         window_over: false,
         attempt: 1,

@@ -10,6 +10,7 @@ mod changes;
 mod dashboard;
 mod events;
 mod inventory;
+mod limits;
 mod migrations;
 mod offers;
 mod openapi;
@@ -109,6 +110,8 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/api/v1/migrations/{id}/pause", post(migrations::pause))
         .route("/api/v1/migrations/{id}/resume", post(migrations::resume))
         .route("/api/v1/migrations/{id}/retry", post(migrations::retry))
+        .route("/api/v1/limit", get(limits::show).put(limits::set))
+        .route("/api/v1/migrations/{id}/limit", put(limits::set_for))
         .route("/api/v1/migrations/{id}/dismiss", post(actions::dismiss))
         .route(
             "/api/v1/preferences/{vcenter}/{user}",

@@ -5,8 +5,8 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use super::{
-    actions, batches, changes, dashboard, events, inventory, migrations, offers, plugin, preferences, report,
-    samples, stream, vcenter_edit, vcenters,
+    actions, batches, changes, dashboard, events, inventory, limits, migrations, offers, plugin, preferences,
+    report, samples, stream, vcenter_edit, vcenters,
 };
 
 #[derive(OpenApi)]
@@ -22,6 +22,7 @@ use super::{
         batches::start, batches::plan, changes::page, actions::act, actions::dismiss,
         preferences::show, preferences::set, preferences::forget,
         migrations::list, migrations::start, migrations::plan, migrations::show, migrations::log,
+        limits::show, limits::set, limits::set_for,
         migrations::cancel, migrations::pause, migrations::resume, migrations::retry, migrations::release,
         report::show, events::list, stream::migration, stream::events,
     ),

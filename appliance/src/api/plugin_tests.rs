@@ -42,7 +42,9 @@ impl Server {
         let key = directory.path().join("key");
         std::fs::write(&key, secret::new_key().unwrap()).unwrap();
         let sites = Arc::new(Sites::new(store.clone(), Sealer::open(&key).unwrap(), "test"));
-        let cold = Cold { sites: sites.clone(), store: store.clone(), settings: cold::Settings::default() };
+        let throttle = crate::throttle::Throttle::new(store.clone(), "here".into());
+        let settings = cold::Settings::default();
+        let cold = Cold { sites: sites.clone(), store: store.clone(), throttle, settings };
         let clock = Arc::new(SystemClock);
         let engine = Engine::new(store.clone(), cold, clock.clone(), Settings::default(), "test".into());
         let api = Api {

@@ -37,7 +37,9 @@ impl Stage {
         let sealer = Sealer::from_text(&new_key().unwrap()).unwrap();
         let sites = Arc::new(Sites::new(store.clone(), sealer, "test"));
         let clock = Arc::new(ManualClock::new());
-        let cold = Cold { sites: sites.clone(), store: store.clone(), settings: cold::Settings::default() };
+        let throttle = crate::throttle::Throttle::new(store.clone(), "here".into());
+        let settings = cold::Settings::default();
+        let cold = Cold { sites: sites.clone(), store: store.clone(), throttle, settings };
         let shared_clock: Arc<dyn Clock> = clock.clone();
         let engine =
             Engine::new(store.clone(), cold, shared_clock.clone(), Settings::default(), "test".into());

@@ -66,6 +66,7 @@ use hdm_vsphere::{Limits, PipeLimits};
 use crate::engine::{AttemptOutcome, Cx, Interrupt, Milestone, StepError, Workflow};
 use crate::sites::{Site, Sites};
 use crate::store::{NewEvent, Store};
+use crate::throttle::Throttle;
 
 pub use accept::{AcceptError, accept, batch, plan};
 pub use list::{VmFilter, clouds, vms};
@@ -119,6 +120,8 @@ pub struct Cold {
     pub sites: Arc<Sites>,
     /// What others have been promised.
     pub store: Store,
+    /// How much may be sent.
+    pub throttle: Throttle,
     /// Numbers.
     pub settings: Settings,
 }

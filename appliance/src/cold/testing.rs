@@ -34,6 +34,7 @@ pub fn record(n: u128, state: MigrationState) -> Record {
         queue_line: String::new(),
         queue_number: 1,
         schedule: None,
+        limit_bytes_per_second: None,
         owner: None,
         former_owners: Vec::new(),
         lease_until: 0,

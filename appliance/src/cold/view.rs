@@ -2,6 +2,7 @@
 
 use hdm_shared::ObjectId;
 use hdm_shared::display::MigrationKind;
+use hdm_shared::limit;
 use hdm_shared::migration::{ColdRequest, DiskProgress, MigrationState, MigrationView};
 use hdm_shared::schedule::Opens;
 use jiff::Timestamp;
@@ -67,6 +68,7 @@ pub fn view(
             _ => None,
         },
         window_over: opens == Some(Opens::Never),
+        limit_mbit_per_second: record.limit_bytes_per_second.map(limit::mbit_per_second),
         attempt: record.attempt,
         attempts_max: record.attempts_before.saturating_add(attempts),
         waiting_for: record.waiting_for.clone().filter(|_| waits),

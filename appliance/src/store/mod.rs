@@ -7,6 +7,7 @@
 //! owner and the fence it claimed the workflow with; a driver that has been replaced hits no row and learns
 //! of it as [`StoreError::LostLease`].
 
+mod bandwidth;
 mod change;
 #[cfg(test)]
 mod change_tests;

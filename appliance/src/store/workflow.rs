@@ -57,6 +57,7 @@ pub struct Record {
     pub queue_line: String,
     pub queue_number: i64,
     pub schedule: Option<Schedule>,
+    pub limit_bytes_per_second: Option<u64>,
     pub owner: Option<String>,
     pub former_owners: Vec<String>,
     pub lease_until: i64,
@@ -101,7 +102,8 @@ pub struct NewWorkflow {
 
 pub(super) const COLUMNS: &str = "id, kind, input, memo, progress, estimate, dismissed, state, steps_done, step, committed, attempt, verdict, \
     cancel_by, error, waiting_for, waiting_since, queue_line, queue_number, owner, lease_until, fence, log_length, \
-    created_at, started_at, ended_at, attempts_before, former_owners, schedule";
+    created_at, started_at, ended_at, attempts_before, former_owners, schedule, \
+    limit_bytes_per_second";
 
 /// How many workflows, or lines of a log, one page shows at most.
 pub const MAX_PAGE: u32 = 1_000;
@@ -429,6 +431,7 @@ async fn insert(tx: &mut Tx, new: NewWorkflow, number: i64, now: Timestamp) -> R
         queue_line: new.queue_line,
         queue_number: number,
         schedule: new.schedule,
+        limit_bytes_per_second: None,
         owner: None,
         former_owners: Vec::new(),
         lease_until: 0,
@@ -559,6 +562,9 @@ pub(super) fn read(row: &AnyRow) -> Result<Record, StoreError> {
         queue_line: text("queue_line")?,
         queue_number: number("queue_number")?,
         schedule: maybe("schedule")?.map(|json| serde_json::from_str(&json)).transpose()?,
+        limit_bytes_per_second: row
+            .try_get::<Option<i64>, _>("limit_bytes_per_second")?
+            .and_then(|limit| u64::try_from(limit).ok()),
         owner: maybe("owner")?,
         former_owners: text("former_owners")?
             .split(',')

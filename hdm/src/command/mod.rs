@@ -6,6 +6,7 @@ pub mod control;
 pub mod demo;
 pub mod events;
 pub mod lab;
+pub mod limit;
 pub mod migrate;
 pub mod registration;
 pub mod report;

@@ -18,6 +18,7 @@ use reqwest::StatusCode;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::rate::RateLimit;
 use super::stream_check::StreamChecker;
 use crate::error::Error;
 use crate::lease::LeaseDevice;
@@ -90,6 +91,8 @@ pub struct Pipe {
     pub capacity_bytes: Option<u64>,
     /// Limits.
     pub limits: PipeLimits,
+    /// What all bytes wait for before they pass on, each in turn.
+    pub rates: Vec<Arc<RateLimit>>,
 }
 
 impl Pipe {
@@ -319,9 +322,7 @@ async fn read(
                 progress.position.store(checker.position_bytes(), Ordering::Relaxed);
             }
             progress.wire.store(wire_bytes, Ordering::Relaxed);
-            if let Some(sink) = &sink {
-                hand_over(&pipe, sink, Piece::Data(chunk)).await?;
-            }
+            pass_on(&pipe, sink.as_ref(), chunk).await?;
         }
         match &mut checker {
             Some(checker) => checker.finish().map_err(|e| ReadError::Failed(pipe.damaged(e.to_string()))),
@@ -343,6 +344,21 @@ async fn read(
     piped.sha1.copy_from_slice(sha1.finish().as_ref());
     piped.sha256.copy_from_slice(sha256.finish().as_ref());
     Ok(piped)
+}
+
+/// Lets what was read pass, piece by piece, as the limits allow. While they hold it up nothing more is read.
+async fn pass_on(pipe: &Pipe, sink: Option<&mpsc::Sender<Piece>>, mut chunk: Bytes) -> Result<(), ReadError> {
+    while !chunk.is_empty() {
+        let most = pipe.rates.iter().map(|rate| rate.piece_bytes()).min().unwrap_or(usize::MAX);
+        let piece = chunk.split_to(most.clamp(1, chunk.len()));
+        for rate in &pipe.rates {
+            rate.pass(piece.len() as u64).await;
+        }
+        if let Some(sink) = sink {
+            hand_over(pipe, sink, Piece::Data(piece)).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Queues a piece for the importing host, unless that takes nothing for too long.
@@ -386,7 +402,7 @@ mod tests {
         });
         let limits = PipeLimits { idle: Duration::from_millis(200), ..PipeLimits::default() };
         let (from, to) = (device(&url), device("https://target/"));
-        let pipe = Pipe { label: "nvram".into(), from, to, capacity_bytes: None, limits };
+        let pipe = Pipe { label: "nvram".into(), from, to, capacity_bytes: None, limits, rates: Vec::new() };
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         (client.get(url).send().await.unwrap(), pipe)
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
-use hdm_vsphere::{Error, Pipe, PipeProgress};
+use hdm_vsphere::{Error, Pipe, PipeProgress, RateLimit};
 use jiff::Timestamp;
 
 use super::super::{Cold, ColdCx, vm};
@@ -28,10 +28,11 @@ const SHOWN: Duration = Duration::from_millis(500);
 pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>, leases: &Leases) -> Result<Vec<Passed>, StepError> {
     let meters: Vec<Arc<PipeProgress>> = leases.files.iter().map(|_| Arc::default()).collect();
     let notes = Mutex::new(Vec::new());
+    let rates = cold.throttle.limits(cx.id()).await?;
     let outcome = {
         let mut sendings = Vec::new();
         for (file, meter) in leases.files.iter().zip(&meters) {
-            sendings.push(send(cold, leases, file, meter, &notes).boxed());
+            sendings.push(send(cold, leases, file, (meter, &rates), &notes).boxed());
         }
         let mut under_way = std::pin::pin!(futures_util::stream::iter(sendings).buffer_unordered(AT_ONCE));
         let all = async {
@@ -61,7 +62,7 @@ async fn send(
     cold: &Cold,
     leases: &Leases,
     file: &File,
-    meter: &Arc<PipeProgress>,
+    (meter, rates): (&Arc<PipeProgress>, &[Arc<RateLimit>]),
     notes: &Mutex<Vec<String>>,
 ) -> Result<Passed, StepError> {
     let pipe = Pipe {
@@ -70,6 +71,7 @@ async fn send(
         to: file.to.clone(),
         capacity_bytes: file.disk.map(|_| file.capacity_bytes),
         limits: cold.settings.pipe,
+        rates: rates.to_vec(),
     };
     let mut sending = 1;
     let mut away: Option<Timestamp> = None;
