@@ -3,7 +3,7 @@
 //! Only the beginning is ruled: what runs when a window ends goes on, because a VM that is half moved is of use to
 //! nobody. A window of each day is meant by the clock on the wall of a named time zone. Where that clock is put
 //! forward, a time that there is not becomes the one as much later; where it is put back, a time that there is twice
-//! is the first of both (RFC 5545, section 3.3.5, says the same of the second; the first of gaps goes as here).
+//! is the first of both (RFC 5545, section 3.3.5).
 
 use jiff::civil::Time;
 use jiff::tz::TimeZone;

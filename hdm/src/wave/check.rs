@@ -158,7 +158,7 @@ pub async fn ask(
 }
 
 /// What the appliance cannot see, because it is asked request by request: what one takes from another.
-fn across(requests: &mut [Vec<Judged>], datastores: &[space::Datastore]) {
+pub(super) fn across(requests: &mut [Vec<Judged>], datastores: &[space::Datastore]) {
     let mut vms = BTreeMap::new();
     let mut names = BTreeMap::new();
     let mut left: BTreeMap<(VcenterId, String), i128> = datastores

@@ -2,7 +2,9 @@
 
 use std::io::Write as _;
 
-use super::check::divide;
+use hdm_shared::migration::{ColdOptions, TargetChoice, VmPlan};
+
+use super::check::{Judged, across, divide, obstacles};
 use super::*;
 
 fn plan(name: &str, text: &str, given: &Draft) -> Result<Vec<Row>, Vec<Finding>> {
@@ -138,4 +140,46 @@ fn a_plan_is_divided_by_vcenters_and_by_what_a_request_may_hold() {
         .map(|request| request.into_iter().map(|row| row.item.vm).collect())
         .collect();
     assert_eq!(divided, [vec!["a", "c"], vec!["d"], vec!["b"]]);
+}
+
+/// A row as the appliance judges it: a virtual machine of so many bytes that goes to ds0 under a name.
+fn judged(line: u64, vm: &str, name: &str, bytes: u64) -> Judged {
+    let cloud: VcenterId = "cloud".parse().unwrap();
+    let target = [("cluster", "C0"), ("datastore", "ds0"), ("folder", "/DC0/vm")];
+    let item = BatchItem { vm: vm.into(), target: TargetChoice::default(), options: ColdOptions::default() };
+    let plan = VmPlan {
+        asked: vm.into(),
+        vm: Some(ObjectId { vcenter: "onprem".parse().unwrap(), moid: vm.into() }),
+        path: None,
+        target_name: Some(name.into()),
+        target: target.map(|(what, place)| (what.to_owned(), place.to_owned())).into(),
+        capacity_bytes: bytes,
+        source_cluster_id: None,
+        findings: Vec::new(),
+    };
+    Judged { row: Row { line, source: None, cloud, item }, plan }
+}
+
+/// The appliance sees one request at a time; what one takes from another the plan itself must see.
+#[test]
+fn what_one_request_takes_from_another_is_told() {
+    let room = space::Datastore {
+        cloud: "cloud".parse().unwrap(),
+        name: "ds0".into(),
+        unpromised_bytes: 100,
+        taken_bytes: 0,
+        left_bytes: 0,
+        vms: 0,
+    };
+    let mut requests = [
+        vec![judged(2, "vm-1", "web", 60), judged(3, "vm-2", "db", 30)],
+        vec![judged(4, "vm-1", "other", 5), judged(5, "vm-3", "WEB", 5), judged(6, "vm-4", "mail", 50)],
+    ];
+    across(&mut requests, &[room]);
+    assert!(requests[0].iter().all(|row| row.plan.admitted()), "the first ones have it: {requests:?}");
+    let found = obstacles(&requests[1]);
+    let found: Vec<_> = found.iter().map(|f| (f.object.as_str(), f.code.as_str())).collect();
+    let expected =
+        [("line 4, vm-1", "named-twice"), ("line 5, vm-3", "name-reserved"), ("line 6, vm-4", "space-short")];
+    assert_eq!(found, expected);
 }
