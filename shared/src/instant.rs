@@ -5,6 +5,7 @@
 //! [`Timestamp`], which is all that HDM's own servers send.
 
 use jiff::Timestamp;
+use jiff::civil::Time;
 use serde::{Deserialize, Deserializer, de};
 
 /// Reads a moment (RFC 3339).
@@ -15,6 +16,28 @@ pub fn read<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
 /// Reads a moment that may be absent. The field needs `#[serde(default)]` beside it.
 pub fn read_if_any<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Timestamp>, D::Error> {
     Option::<String>::deserialize(from)?.map(|text| parse(&text)).transpose()
+}
+
+/// Reads a time of day, such as `22:00` or, as jiff writes it, `22:00:00`.
+pub fn read_time<'de, D: Deserializer<'de>>(from: D) -> Result<Time, D::Error> {
+    let text = String::deserialize(from)?;
+    #[cfg(target_arch = "wasm32")]
+    let time = written_time(&text);
+    #[cfg(not(target_arch = "wasm32"))]
+    let time = text.parse().ok();
+    time.ok_or_else(|| de::Error::custom("a time of day is written as RFC 3339 has it, such as 22:00"))
+}
+
+/// A time of day as jiff writes it.
+#[cfg(any(test, target_arch = "wasm32"))]
+fn written_time(text: &str) -> Option<Time> {
+    let mut parts = text.splitn(3, ':').map(|part| part.parse::<i8>().ok().filter(|_| part.len() == 2));
+    let (hour, minute) = (parts.next()??, parts.next()??);
+    let second = match parts.next() {
+        Some(second) => second?,
+        None => 0,
+    };
+    Time::new(hour, minute, second, 0).ok()
 }
 
 fn parse<E: de::Error>(text: &str) -> Result<Timestamp, E> {
@@ -91,6 +114,19 @@ mod tests {
         }
         let short: Both = serde_json::from_str(r#"{"at":"2026-01-31T13:00:00.123456789+01:00"}"#).unwrap();
         assert_eq!(short, Both { at, ended: None });
+    }
+
+    #[test]
+    fn a_browser_reads_a_time_of_day_as_the_host_does() {
+        for minute in 0..24 * 60 {
+            let time = Time::midnight() + jiff::Span::new().minutes(minute);
+            assert_eq!(written_time(&time.to_string()), Some(time));
+        }
+        assert_eq!(written_time("22:05"), Time::new(22, 5, 0, 0).ok());
+        for bad in ["", "22", "24:00", "22:60", "2:00", "22:00:00:00", "ab:cd", "-1:00"] {
+            assert_eq!(written_time(bad), None, "{bad}");
+            assert!(bad.parse::<Time>().is_err() || bad == "22", "{bad}");
+        }
     }
 
     #[test]

@@ -275,7 +275,11 @@ pub struct MigrationView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<Schedule>,
     /// When its window opens, while it waits for that.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "crate::instant::read_if_any"
+    )]
     pub starts_at: Option<Timestamp>,
     /// Whether its window ended before its turn came; then it waits until it is cancelled.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

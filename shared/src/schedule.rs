@@ -10,16 +10,18 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
+use crate::instant;
+
 /// When a migration may begin. What is absent rules nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Schedule {
     /// Not before this.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "instant::read_if_any")]
     pub not_before: Option<Timestamp>,
     /// Not at this or later.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "instant::read_if_any")]
     pub not_after: Option<Timestamp>,
     /// Only within this window of each day.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -32,9 +34,11 @@ pub struct Schedule {
 #[serde(deny_unknown_fields)]
 pub struct DailyWindow {
     /// When it opens, such as `22:00`.
+    #[serde(deserialize_with = "instant::read_time")]
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "22:00"))]
     pub from: Time,
     /// When it closes, on the next day if that is earlier than it opens, such as `05:00`.
+    #[serde(deserialize_with = "instant::read_time")]
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "05:00"))]
     pub until: Time,
     /// The time zone by its IANA name, such as `Europe/Berlin`.

@@ -50,8 +50,8 @@ const [{ css }] = await new PurgeCSS().purge({
     { extensions: ["rs"], extractor: wordsOfRust },
     { extensions: ["html"], extractor: (source) => source.match(/[\w-]+/g) ?? [] },
   ],
-  // Names that the program puts together.
-  safelist: { standard: ["html", "body", "dark", "light", /^hdm-state-/] },
+  // Names that the program puts together, and an attribute of our own rules.
+  safelist: { standard: ["html", "body", "dark", "light", "aria-disabled", /^hdm-state-/] },
   variables: true,
   keyframes: true,
 });
