@@ -9,7 +9,7 @@ use crate::i18n::t;
 use crate::model::table::matches;
 use crate::page::live::Live;
 use crate::sdk::{self, ClientView};
-use crate::widgets::{Empty, Icon};
+use crate::widgets::{Empty, Icon, Loading};
 
 /// So many clusters are shown at once.
 const PER_PAGE: usize = 8;
@@ -35,6 +35,9 @@ pub(super) fn Cards(
     let last = move || found.with(Vec::len).saturating_sub(1) / PER_PAGE;
     let at = move || page.get().min(last());
     let range = move || {
+        if !loaded.get() {
+            return String::new();
+        }
         let total = found.with(Vec::len);
         let first = at() * PER_PAGE;
         let end = (first + PER_PAGE).min(total);
@@ -123,6 +126,9 @@ pub(super) fn Cards(
                 </button>
             </div>
             <ul class="hdm-clusters">{shown}</ul>
+            <Show when=move || !loaded.get() && cards.with(Vec::is_empty)>
+                <Loading/>
+            </Show>
             <Show when=move || loaded.get() && cards.with(Vec::is_empty)>
                 <Empty title=t::dashboard::no_cluster().to_owned() hint=empty_hint.to_owned()/>
             </Show>

@@ -19,7 +19,7 @@ use crate::page::context::Context;
 use crate::page::live::Live;
 use crate::route::{MigrationTab, Route};
 use crate::sdk;
-use crate::widgets::{Alert, Level};
+use crate::widgets::{Alert, Level, Loading};
 
 /// The cluster's view, as the manifest names it.
 const CLUSTER_VIEW: &str = "cluster-migration";
@@ -87,7 +87,7 @@ pub fn Status(wizard: Wizard) -> impl IntoView {
         }}
         <div class="hdm-split">
             <Grid label=t::status::list() columns rows order>
-                {t::common::loading()}
+                <Loading/>
             </Grid>
         </div>
     }

@@ -14,7 +14,7 @@ use crate::i18n::t;
 use crate::model::history::nearest;
 use crate::page::theme;
 use crate::widgets::form::{Choice, Select};
-use crate::widgets::{Exports, Icon, Menu, MenuEntry};
+use crate::widgets::{Exports, Icon, Loading, Menu, MenuEntry, Unknown};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -108,7 +108,15 @@ pub(super) fn Chart(history: History) -> impl IntoView {
             <Show when=move || !as_table.get() fallback=move || view! { <AsTable history/> }>
                 <Show
                     when=move || history.series.with(|series| !series.samples.is_empty())
-                    fallback=move || view! { <p class="hdm-quiet">{t::history::no_samples()}</p> }
+                    fallback=move || {
+                        if history.loading.get() {
+                            view! { <Loading/> }.into_any()
+                        } else if !history.loaded.get() {
+                            view! { <Unknown/> }.into_any()
+                        } else {
+                            view! { <p class="hdm-quiet">{t::history::no_samples()}</p> }.into_any()
+                        }
+                    }
                 >
                     <Plot history chart lines/>
                 </Show>
