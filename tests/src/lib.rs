@@ -14,6 +14,7 @@ pub mod plugin;
 pub mod postgres;
 pub mod product;
 pub mod refusal;
+pub mod secret;
 pub mod wait;
 
 pub use dump::Dump;

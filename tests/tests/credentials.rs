@@ -5,7 +5,7 @@
 use hdm_tests::judge::{Moved, Truth, judge};
 use hdm_tests::lab::vm;
 use hdm_tests::product::Outcome;
-use hdm_tests::{Appliance, Lab, wait};
+use hdm_tests::{Appliance, Lab, secret, wait};
 use serde_json::json;
 
 /// A migration whose transfer is under way over a thin link.
@@ -60,6 +60,13 @@ async fn a_new_password_is_waited_for_and_costs_no_attempt() {
     let end = appliance.settled(&id).await;
     assert_eq!((&end["state"], &end["attempt"]), (&json!("done"), &json!(1)), "{end}");
     judge(&lab, &before, &[Moved::off("vm-0")]).await;
+    for password in [&lab.onprem.account.password, "new-Passw0rd", "not-the-password"] {
+        assert_eq!(secret::found_below(appliance.directory(), password), [""; 0]);
+        let events = appliance.hdm(&["-o", "json", "events"]).await.ok().stdout;
+        for told in [appliance.metrics().await, events] {
+            assert_eq!(secret::found_in(told.as_bytes(), password), [""; 0]);
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

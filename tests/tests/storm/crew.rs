@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use hdm_tests::{Appliance, Lab, postgres};
+use hdm_tests::{Appliance, Lab, postgres, secret};
 use serde_json::Value;
 use tokio::process::Command;
 
@@ -62,6 +62,12 @@ impl Crew {
             members.push(member);
         }
         Self { members, turn: 0 }
+    }
+
+    /// Passwords that stand anywhere in the appliances' folders.
+    pub fn told_secrets(&self, lab: &Lab) -> Vec<String> {
+        let folders = self.members.iter().map(|member| member.appliance.directory());
+        folders.flat_map(|folder| secret::found_below(folder, &lab.cloud.account.password)).collect()
     }
 
     /// Which one a number that was drawn stands for.

@@ -41,6 +41,7 @@ impl Player {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
         self.crew.stop().await;
+        self.faults.extend(self.crew.told_secrets(&self.lab));
         nobody_is_logged_in(&self.lab).await;
     }
 
