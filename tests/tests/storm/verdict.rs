@@ -51,7 +51,18 @@ impl Player {
         let touched = |name: &String| self.meddled.contains_key(name) || self.released.contains(name);
         let vms: Vec<_> = before.onprem.vms.iter().filter(|vm| touched(&vm.name)).collect();
         let spoken_of = |fault: &String| vms.iter().any(|vm| fault.starts_with(&format!("'{}': ", vm.path)));
-        let mut left: Vec<String> = found.into_iter().filter(|fault| !spoken_of(fault)).collect();
+        // Of a VM that somebody has destroyed only an administrator can close a task: HDM's account has no rights on
+        // what is not there.
+        let orphaned = |fault: &String| {
+            let destroyed = |(name, acts): (&String, &BTreeSet<(bool, &str)>)| {
+                acts.iter().any(|(cloud, act)| !cloud && *act == "destroy")
+                    && fault.starts_with("onprem: a task is left over")
+                    && fault.contains(&format!("entity: \"{name}\""))
+            };
+            self.meddled.iter().any(destroyed)
+        };
+        let found = found.into_iter().filter(|fault| !spoken_of(fault) && !orphaned(fault));
+        let mut left: Vec<String> = found.collect();
         for vm in vms {
             let wrong = self.wrong_with(vm, now);
             left.extend(wrong.into_iter().map(|what| format!("{} (somebody meddled): {what}", vm.name)));
