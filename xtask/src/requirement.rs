@@ -206,18 +206,20 @@ fn package_installed(package: &str) -> bool {
 fn install(packages: &[Package]) -> Done {
     let packages: Vec<&str> = missing(packages).into_iter().map(|(package, _)| package).collect();
     println!("xtask: apt-get installs {}.", packages.join(" "));
-    let root = output(command("id").arg("-u")).is_some_and(|id| id == "0");
-    let apt = |arguments: &[&str]| {
-        let mut apt = if root { command("apt-get") } else { command("sudo") };
-        if !root {
-            apt.arg("apt-get");
-        }
-        run(apt.env("DEBIAN_FRONTEND", "noninteractive").args(arguments))
-    };
     apt(&["update", "-qq"])?;
     let mut arguments = vec!["install", "-y", "-qq", "--no-install-recommends"];
     arguments.extend(packages);
     apt(&arguments)
+}
+
+/// Calls apt-get, with sudo where that is needed.
+fn apt(arguments: &[&str]) -> Done {
+    let root = output(command("id").arg("-u")).is_some_and(|id| id == "0");
+    let mut apt = if root { command("apt-get") } else { command("sudo") };
+    if !root {
+        apt.arg("apt-get");
+    }
+    run(apt.env("DEBIAN_FRONTEND", "noninteractive").args(arguments))
 }
 
 fn build_lab() -> Done {
@@ -268,6 +270,7 @@ fn build_guest_image() -> Done {
 fn unpack_promtool() -> Done {
     let folder = cache().join("tools/prometheus");
     std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    apt(&["update", "-qq"])?;
     run(command("apt-get").current_dir(&folder).args(["download", "-qq", "prometheus"]))?;
     let packages = std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let packages: Vec<PathBuf> =
