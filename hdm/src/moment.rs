@@ -23,11 +23,14 @@ fn read(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, String
         let ago = SignedDuration::try_from(ago.unsigned_abs()).map_err(|_| wrong())?;
         return now.checked_sub(ago).map_err(|_| wrong());
     }
-    if let Ok(exact) = text.parse::<Timestamp>() {
-        return Ok(exact);
-    }
-    let local: DateTime = text.parse().map_err(|_| wrong())?;
-    zone.to_timestamp(local).map_err(|_| wrong())
+    at(text, zone).ok_or_else(wrong)
+}
+
+/// Reads a time with a zone as RFC 3339 has it, or one by the clock on the wall of a time zone, such as
+/// `2026-11-25T22:00`.
+pub fn at(text: &str, zone: &TimeZone) -> Option<Timestamp> {
+    let text = text.trim();
+    text.parse().ok().or_else(|| zone.to_timestamp(text.parse::<DateTime>().ok()?).ok())
 }
 
 #[cfg(test)]

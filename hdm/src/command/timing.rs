@@ -2,11 +2,12 @@
 
 use hdm_shared::schedule::{DailyWindow, Schedule};
 use jiff::Timestamp;
-use jiff::civil::{DateTime, Time};
+use jiff::civil::Time;
 use jiff::tz::TimeZone;
 
 use crate::cli::Timing;
 use crate::failure::Failure;
+use crate::moment;
 
 /// What was typed as the API wants it; nothing if nothing is ruled.
 pub fn schedule(asked: &Timing) -> Result<Option<Schedule>, Failure> {
@@ -51,12 +52,7 @@ fn daily(window: &str, zone: &TimeZone) -> Result<DailyWindow, String> {
 }
 
 fn time(text: &str, zone: &TimeZone) -> Result<Timestamp, String> {
-    let text = text.trim();
-    if let Ok(at) = text.parse::<Timestamp>() {
-        return Ok(at);
-    }
-    let local = text.parse::<DateTime>().ok().and_then(|local| local.to_zoned(zone.clone()).ok());
-    local.map(|zoned| zoned.timestamp()).ok_or_else(|| {
+    moment::at(text, zone).ok_or_else(|| {
         format!("'{text}' is no time. Write it as 2026-11-26T22:00:00+01:00, or as a local time, 2026-11-26T22:00.")
     })
 }
