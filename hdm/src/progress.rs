@@ -16,6 +16,8 @@ use crate::patience::Patience;
 
 /// How often the appliance is asked.
 const ASK: Duration = Duration::from_millis(500);
+/// Of how many migrations one question asks: as many as the API lets name.
+const AT_ONCE: usize = 500;
 
 /// Shows migrations until all have settled, and returns them as they are then. A restart of the appliance is
 /// waited for.
@@ -42,12 +44,18 @@ pub async fn watch(
     }
 }
 
+/// The migrations as they are now, in the order of their ids.
 async fn look(client: &Client, ids: &[MigrationId]) -> Result<Vec<MigrationView>, Failure> {
-    let mut views = Vec::new();
-    for id in ids {
-        views.push(client.get(&format!("/migrations/{id}")).await?);
+    let mut known = BTreeMap::new();
+    for some in ids.chunks(AT_ONCE) {
+        let named: Vec<String> = some.iter().map(MigrationId::to_string).collect();
+        let query = [("ids", named.join(",")), ("limit", some.len().to_string())];
+        let views: Vec<MigrationView> = client.find("/migrations", &query).await?;
+        known.extend(views.into_iter().map(|view| (view.id, view)));
     }
-    Ok(views)
+    let found =
+        |id| known.remove(id).ok_or_else(|| Failure::Other(format!("Migration {id} is not told any more.")));
+    ids.iter().map(found).collect()
 }
 
 /// Whether nothing happens any more without a person.
