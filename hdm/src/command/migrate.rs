@@ -14,10 +14,12 @@ use crate::{output, progress};
 
 /// Asks for cold migrations.
 pub async fn run(client: &Client, output: Output, asked: Box<Cold>) -> Result<(), Failure> {
-    let Some(cloud) = &asked.cloud else { return wave::run(client, output, *asked).await };
-    if asked.file.is_some() {
-        return wave::run(client, output, *asked).await;
+    if let Some(file) = asked.file.clone() {
+        return wave::run(client, output, &file, *asked).await;
     }
+    let Some(cloud) = &asked.cloud else {
+        return Err(Failure::NotAdmitted("Nothing says where to: name the vCenter with --cloud.".into()));
+    };
     let request = ColdRequest {
         source: asked.source.as_deref().map(vcenter_id).transpose()?,
         vms: asked.vms,
@@ -70,27 +72,45 @@ fn options(asked: Options) -> ColdOptions {
 /// What was said of the options.
 pub fn options_change(asked: Options) -> OptionsChange {
     OptionsChange {
-        disk_format: asked.disk.map(|disk| match disk {
-            Disk::Same => DiskFormat::Same,
-            Disk::Thin => DiskFormat::Thin,
-            Disk::Thick => DiskFormat::Thick,
-            Disk::Eager => DiskFormat::Eager,
-        }),
+        disk_format: asked.disk.map(Into::into),
         cpus: asked.cpu,
         memory_mib: asked.memory_mib,
-        mac: asked.mac.map(|mac| match mac {
-            Mac::Keep => MacPolicy::Keep,
-            Mac::New => MacPolicy::New,
-        }),
+        mac: asked.mac.map(Into::into),
         rename: asked.rename,
         power_on: asked.power_on,
-        shutdown: asked.shutdown.map(|shutdown| match shutdown {
-            Shutdown::Guest => ShutdownMode::Guest,
-            Shutdown::Hard => ShutdownMode::Hard,
-            Shutdown::Refuse => ShutdownMode::Refuse,
-        }),
+        shutdown: asked.shutdown.map(Into::into),
         shutdown_timeout_seconds: asked.shutdown_timeout,
         restart_guest: asked.restart_guest,
+    }
+}
+
+impl From<Disk> for DiskFormat {
+    fn from(asked: Disk) -> Self {
+        match asked {
+            Disk::Same => Self::Same,
+            Disk::Thin => Self::Thin,
+            Disk::Thick => Self::Thick,
+            Disk::Eager => Self::Eager,
+        }
+    }
+}
+
+impl From<Mac> for MacPolicy {
+    fn from(asked: Mac) -> Self {
+        match asked {
+            Mac::Keep => Self::Keep,
+            Mac::New => Self::New,
+        }
+    }
+}
+
+impl From<Shutdown> for ShutdownMode {
+    fn from(asked: Shutdown) -> Self {
+        match asked {
+            Shutdown::Guest => Self::Guest,
+            Shutdown::Hard => Self::Hard,
+            Shutdown::Refuse => Self::Refuse,
+        }
     }
 }
 

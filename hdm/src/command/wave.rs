@@ -1,6 +1,8 @@
 //! `hdm migrate cold --file`.
 
-use hdm_shared::MigrationId;
+use std::path::Path;
+
+use hdm_shared::codes::problem_type;
 use hdm_shared::migration::MigrationView;
 use hdm_shared::problem::{Finding, Problem};
 use hdm_shared::schedule::Schedule;
@@ -19,8 +21,7 @@ use crate::{output, progress};
 const TRIES: u32 = 3;
 
 /// Starts what a plan names, or says what that would be.
-pub async fn run(client: &Client, output: Output, asked: Cold) -> Result<(), Failure> {
-    let Some(file) = &asked.file else { return Ok(()) };
+pub async fn run(client: &Client, output: Output, file: &Path, asked: Cold) -> Result<(), Failure> {
     let given = Draft {
         vm: None,
         source: asked.source.as_deref().map(vcenter_id).transpose()?,
@@ -54,15 +55,13 @@ pub async fn run(client: &Client, output: Output, asked: Cold) -> Result<(), Fai
     if asked.dry_run {
         return Ok(());
     }
-    let started = start(client, checked, schedule.as_ref()).await?;
-    let ids: Vec<_> = started.views.iter().map(|view| view.id).collect();
+    let mut started = start(client, checked, schedule.as_ref()).await?;
     if asked.wait {
-        let views = progress::watch(client, output, &ids).await?;
-        show(output, &Started { views, ..started })?;
-        let views: Vec<MigrationView> = views_of(client, &ids).await?;
-        return progress::judge(&views);
+        let ids: Vec<_> = started.views.iter().map(|view| view.id).collect();
+        started.views = progress::watch(client, output, &ids).await?;
     }
-    show(output, &started)
+    show(output, &started)?;
+    if asked.wait { progress::judge(&started.views) } else { Ok(()) }
 }
 
 /// What was started, and what was not.
@@ -131,14 +130,6 @@ async fn start_one(
     }
 }
 
-async fn views_of(client: &Client, ids: &[MigrationId]) -> Result<Vec<MigrationView>, Failure> {
-    let mut views = Vec::new();
-    for id in ids {
-        views.push(client.get(&format!("/migrations/{id}")).await?);
-    }
-    Ok(views)
-}
-
 fn show(output: Output, started: &Started) -> Result<(), Failure> {
     let Started { views, seen, left_out } = started;
     if output == Output::Json {
@@ -160,7 +151,7 @@ fn show(output: Output, started: &Started) -> Result<(), Failure> {
 
 fn refusal(detail: impl Into<String>, findings: Vec<Finding>) -> Failure {
     Failure::Refused(Box::new(Problem {
-        kind: "urn:hdm:problem:not-admitted".into(),
+        kind: problem_type("not-admitted"),
         title: "Nothing was started".into(),
         status: 422,
         detail: detail.into(),

@@ -7,7 +7,7 @@ use super::{Drafts, MAX_MISTAKES, MAX_ROWS, Mistake, Position};
 
 /// Reads a table; commas or semicolons part the columns, as the first line shows, and a line that begins with
 /// `#` says nothing. A column 'network' or 'adapter' may be there several times.
-pub fn read(text: &str, given: &Draft) -> Drafts {
+pub fn read(text: &str) -> Drafts {
     let first = text.lines().find(|line| !line.starts_with('#') && !line.trim().is_empty());
     let semicolons = first.is_some_and(|line| line.contains(';') && !line.contains(','));
     let mut reader = ReaderBuilder::new()
@@ -37,7 +37,7 @@ pub fn read(text: &str, given: &Draft) -> Drafts {
             Some(_) if record.iter().all(str::is_empty) => {}
             Some(columns) => {
                 let draft = row(columns, &record, line, &mut drafts.mistakes);
-                drafts.rows.push((Position { line, column: 1 }, draft.over(given)));
+                drafts.rows.push((Position { line, column: 1 }, draft));
             }
         }
         if drafts.rows.len() > MAX_ROWS || drafts.mistakes.len() > MAX_MISTAKES {

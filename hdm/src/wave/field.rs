@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use hdm_shared::VcenterId;
 use hdm_shared::batch::BatchItem;
 use hdm_shared::change::{OptionsChange, TargetChange};
-use hdm_shared::migration::{ColdOptions, DiskFormat, MacPolicy, ShutdownMode, TargetChoice};
+use hdm_shared::migration::{ColdOptions, TargetChoice};
 
 use crate::cli::{Disk, Mac, Shutdown};
 
@@ -83,29 +83,17 @@ impl Draft {
                 }
             }
             "disk" => {
-                self.options.disk_format = Some(match choice::<Disk>(text)? {
-                    Disk::Same => DiskFormat::Same,
-                    Disk::Thin => DiskFormat::Thin,
-                    Disk::Thick => DiskFormat::Thick,
-                    Disk::Eager => DiskFormat::Eager,
-                });
+                self.options.disk_format = Some(choice::<Disk>(text)?.into());
             }
             "cpu" => self.options.cpus = Some(number(text)?),
             "memory-mib" => self.options.memory_mib = Some(number(text)?),
             "mac" => {
-                self.options.mac = Some(match choice::<Mac>(text)? {
-                    Mac::Keep => MacPolicy::Keep,
-                    Mac::New => MacPolicy::New,
-                });
+                self.options.mac = Some(choice::<Mac>(text)?.into());
             }
             "rename" => self.options.rename = name(),
             "power-on" => self.options.power_on = Some(truth(text)?),
             "shutdown" => {
-                self.options.shutdown = Some(match choice::<Shutdown>(text)? {
-                    Shutdown::Guest => ShutdownMode::Guest,
-                    Shutdown::Hard => ShutdownMode::Hard,
-                    Shutdown::Refuse => ShutdownMode::Refuse,
-                });
+                self.options.shutdown = Some(choice::<Shutdown>(text)?.into());
             }
             "shutdown-timeout" => self.options.shutdown_timeout_seconds = Some(number(text)?),
             "restart-guest" => self.options.restart_guest = Some(number(text)?),
@@ -127,60 +115,30 @@ impl Draft {
         }
     }
 
-    /// The row, from this and what it leaves out. The error is what is missing, and what to do.
-    pub fn finish(self) -> Result<(Option<VcenterId>, VcenterId, BatchItem), (String, String)> {
-        let Self { vm, source, cloud, target: place, options: how } = self;
-        let vm = vm.ok_or_else(|| {
+    /// The row, from this and, for what it leaves out, from what is below it, the nearest first. The error is what is
+    /// missing, and what to do.
+    pub fn finish(
+        &self,
+        below: [&Self; 2],
+    ) -> Result<(Option<VcenterId>, VcenterId, BatchItem), (String, String)> {
+        let layers = [self, below[0], below[1]];
+        let vm = layers.iter().find_map(|layer| layer.vm.clone()).ok_or_else(|| {
             ("The row names no virtual machine.".to_owned(), "Name it in the column 'vm'.".to_owned())
         })?;
-        let cloud = cloud.ok_or_else(|| {
+        let cloud = layers.iter().find_map(|layer| layer.cloud.clone()).ok_or_else(|| {
             (
                 format!("Nothing says which vCenter '{vm}' goes to."),
                 "Name it in the column 'cloud', in the defaults, or with --cloud.".to_owned(),
             )
         })?;
-        let mut target = TargetChoice::default();
-        place.apply(&mut target);
-        let mut options = ColdOptions::default();
-        how.apply(&mut options);
-        Ok((source, cloud, BatchItem { vm, target, options }))
-    }
-
-    /// This, with what it leaves out taken from `below`. Another cluster has other hosts and pools.
-    pub fn over(self, below: &Self) -> Self {
-        let Self { vm, source, cloud, target, options } = self;
-        let other_cluster = target.cluster.is_some() && target.cluster != below.target.cluster;
-        let (host, pool) =
-            if other_cluster { (None, None) } else { (below.target.host.clone(), below.target.pool.clone()) };
-        let (mut networks, mut adapters) = (below.target.networks.clone(), below.target.adapters.clone());
-        networks.extend(target.networks);
-        adapters.extend(target.adapters);
-        let old = &below.options;
-        Self {
-            vm: vm.or_else(|| below.vm.clone()),
-            source: source.or_else(|| below.source.clone()),
-            cloud: cloud.or_else(|| below.cloud.clone()),
-            target: TargetChange {
-                cluster: target.cluster.or_else(|| below.target.cluster.clone()),
-                host: target.host.or(host),
-                pool: target.pool.or(pool),
-                datastore: target.datastore.or_else(|| below.target.datastore.clone()),
-                folder: target.folder.or_else(|| below.target.folder.clone()),
-                networks,
-                adapters,
-            },
-            options: OptionsChange {
-                disk_format: options.disk_format.or(old.disk_format),
-                cpus: options.cpus.or(old.cpus),
-                memory_mib: options.memory_mib.or(old.memory_mib),
-                mac: options.mac.or(old.mac),
-                rename: options.rename.or_else(|| old.rename.clone()),
-                power_on: options.power_on.or(old.power_on),
-                shutdown: options.shutdown.or(old.shutdown),
-                shutdown_timeout_seconds: options.shutdown_timeout_seconds.or(old.shutdown_timeout_seconds),
-                restart_guest: options.restart_guest.or(old.restart_guest),
-            },
+        let source = layers.iter().find_map(|layer| layer.source.clone());
+        let (mut target, mut options) = (TargetChoice::default(), ColdOptions::default());
+        // Each changes what the one below it says, as a retry changes what was asked for before.
+        for layer in layers.into_iter().rev() {
+            layer.target.clone().apply(&mut target);
+            layer.options.clone().apply(&mut options);
         }
+        Ok((source, cloud, BatchItem { vm, target, options }))
     }
 }
 

@@ -92,8 +92,8 @@ pub fn read(path: &Path, given: &Draft) -> Result<Vec<Row>, Vec<Finding>> {
     })?;
     let kind = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
     let drafts = match kind.as_str() {
-        "csv" => csv::read(&text, given),
-        "yaml" | "yml" => yaml::read(&text, given),
+        "csv" => csv::read(&text),
+        "yaml" | "yml" => yaml::read(&text),
         _ => {
             return Err(whole(
                 "The name of the file does not say what it holds.".into(),
@@ -104,7 +104,7 @@ pub fn read(path: &Path, given: &Draft) -> Result<Vec<Row>, Vec<Finding>> {
     let mut mistakes = drafts.mistakes;
     let mut rows = Vec::with_capacity(drafts.rows.len());
     for (at, draft) in drafts.rows {
-        match draft.finish() {
+        match draft.finish([&drafts.defaults, given]) {
             Ok((source, cloud, item)) => rows.push(Row { line: at.line, source, cloud, item }),
             Err((what, remedy)) => mistakes.push(Mistake::new(at, what, remedy)),
         }
@@ -145,6 +145,8 @@ fn text_of(path: &Path) -> std::io::Result<String> {
 /// What was read of a file.
 #[derive(Debug, Default)]
 struct Drafts {
+    /// What the plan itself says of all rows.
+    defaults: Draft,
     rows: Vec<(Position, Draft)>,
     mistakes: Vec<Mistake>,
 }

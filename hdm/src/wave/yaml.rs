@@ -16,10 +16,10 @@ use super::{Drafts, MAX_MISTAKES, MAX_ROWS, Mistake, Position};
 type Node<'a> = MarkedYaml<'a>;
 
 /// Reads a plan.
-pub fn read(text: &str, given: &Draft) -> Drafts {
+pub fn read(text: &str) -> Drafts {
     let mut drafts = Drafts::default();
     match document(text) {
-        Ok(Some(root)) => plan(&root, given, &mut drafts),
+        Ok(Some(root)) => plan(&root, &mut drafts),
         Ok(None) => {}
         Err(mistake) => drafts.mistakes.push(mistake),
     }
@@ -48,13 +48,12 @@ fn document(text: &str) -> Result<Option<Node<'_>>, Mistake> {
     Ok(documents.pop())
 }
 
-fn plan(root: &Node<'_>, given: &Draft, drafts: &mut Drafts) {
+fn plan(root: &Node<'_>, drafts: &mut Drafts) {
     let shape = "Write `vms:` with a list of virtual machines, and `defaults:` before it if they have some.";
     let YamlData::Mapping(parts) = &root.data else {
         drafts.mistakes.push(Mistake::new(at(root), "The plan is no mapping with a list `vms`.", shape));
         return;
     };
-    let mut defaults = given.clone();
     let mut list = None;
     for (key, value) in parts {
         match scalar(key) {
@@ -67,7 +66,7 @@ fn plan(root: &Node<'_>, given: &Draft, drafts: &mut Drafts) {
                         drafts.mistakes.push(Mistake::new(at(value), what, "Give it to each of them."));
                     }
                 }
-                defaults = draft.over(given);
+                drafts.defaults = draft;
             }
             Some("vms") => list = Some(value),
             name => {
@@ -91,7 +90,7 @@ fn plan(root: &Node<'_>, given: &Draft, drafts: &mut Drafts) {
             Some(vm) => draft.vm = Some(vm.to_owned()),
             None => fields(row, &mut draft, &mut drafts.mistakes),
         }
-        drafts.rows.push((at(row), draft.over(&defaults)));
+        drafts.rows.push((at(row), draft));
         if drafts.rows.len() > MAX_ROWS || drafts.mistakes.len() > MAX_MISTAKES {
             break;
         }
