@@ -60,6 +60,7 @@ fn option(code: &str) -> Option<&'static str> {
         "name-unusable" | "name-taken" | "name-reserved" => "--rename",
         "powered-on" => "--shutdown guest, --shutdown hard",
         "already-moving" => "hdm cancel",
+        "privileges-missing" => "hdm vcenter privileges lists all that are needed",
         "vm-unknown" | "vm-needed" | "vm-missing" => "hdm vms lists them",
         "cluster-unknown" | "cluster-needed" => "hdm clouds lists them, --cluster names one",
         "host-unknown" => "hdm clouds lists them, --host names one",

@@ -60,6 +60,8 @@ async fn a_new_password_is_waited_for_and_costs_no_attempt() {
     let end = appliance.settled(&id).await;
     assert_eq!((&end["state"], &end["attempt"]), (&json!("done"), &json!(1)), "{end}");
     judge(&lab, &before, &[Moved::off("vm-0")]).await;
+    let token = std::fs::read_to_string(appliance.directory().join("token")).unwrap();
+    assert!(!appliance.log().contains(token.trim()), "the log holds the token");
     for password in [&lab.onprem.account.password, "new-Passw0rd", "not-the-password"] {
         assert_eq!(secret::found_below(appliance.directory(), password), [""; 0]);
         let events = appliance.hdm(&["-o", "json", "events"]).await.ok().stdout;

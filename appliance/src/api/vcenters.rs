@@ -252,7 +252,7 @@ async fn check_rights(site: &Site, found: &mut VcenterCheck) -> Result<(), ApiEr
             "privileges-missing",
             name,
             format!("The account lacks {}.", missing.join(", ")),
-            "Give its role these privileges, on the vCenter and everything below; `hdm vcenter privileges` lists them all.",
+            "Give its role these privileges, on the vCenter and everything below.",
         ));
     }
     match extension::ensure(&site.session).await? {
