@@ -1,8 +1,6 @@
 //! How long a batch will take: a range from what was measured, and said to be assumed where nothing was.
 
-use hdm_shared::migration::{Estimate, MAX_RUNNING, MigrationState, MigrationView};
-
-use crate::model::sorted::sorted;
+use crate::migration::{Estimate, MAX_RUNNING, MigrationState, MigrationView};
 
 /// Rates assumed while nothing was measured, in bytes per second: a 1 Gbit/s link, shared or alone.
 const ASSUMED: (f64, f64) = (25e6, 100e6);
@@ -22,17 +20,17 @@ pub struct BatchEstimate {
 
 /// The slow and the fast quarter of what finished migrations reached, in bytes per second for each.
 fn rates<'a>(finished: impl IntoIterator<Item = &'a MigrationView>) -> (Vec<f64>, usize) {
-    let rates: Vec<f64> = finished
+    let mut rates: Vec<f64> = finished
         .into_iter()
         .filter(|migration| migration.state == MigrationState::Done)
         .filter_map(|migration| {
-            let seconds = migration.ended_at?.as_second() - migration.started_at?.as_second();
+            let millis = migration.ended_at?.as_millisecond() - migration.started_at?.as_millisecond();
             let bytes: u64 = migration.disks.iter().map(|disk| disk.capacity_bytes).sum();
             #[allow(clippy::cast_precision_loss, reason = "an estimate")]
-            (seconds > 0 && bytes > 0).then(|| bytes as f64 / seconds as f64)
+            (millis > 0 && bytes > 0).then(|| bytes as f64 * 1_000.0 / millis as f64)
         })
         .collect();
-    let rates = sorted(&rates, f64::total_cmp);
+    rates.sort_unstable_by(f64::total_cmp);
     let count = rates.len();
     (rates, count)
 }
@@ -71,14 +69,17 @@ pub fn estimate<'a>(
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
-    use hdm_shared::migration::DiskProgress;
     use jiff::Timestamp;
+    use uuid::Uuid;
 
     use super::*;
-    use crate::model::changes::samples::migration;
+    use crate::ids::MigrationId;
+    use crate::migration::DiskProgress;
+    use crate::testing::migration;
 
     fn finished(seconds: i64) -> MigrationView {
-        let mut done = migration(1, MigrationState::Done);
+        let mut done = migration(MigrationId(Uuid::nil()), "vm-1", "web");
+        done.state = MigrationState::Done;
         done.started_at = Some(Timestamp::UNIX_EPOCH);
         done.ended_at = Some(Timestamp::from_second(seconds).unwrap());
         done.disks = vec![DiskProgress { capacity_bytes: 10_000_000_000, ..DiskProgress::default() }];

@@ -9,6 +9,7 @@
 
 pub mod admission;
 pub mod batch;
+pub mod batch_estimate;
 pub mod change;
 pub mod changes;
 pub mod cloud;
@@ -29,10 +30,9 @@ pub mod report;
 pub mod retry;
 pub mod sample;
 pub mod schedule;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod vcenter;
 pub mod vm;
-pub mod wave;
 
 pub use ids::{MigrationId, ObjectId, VcenterId};

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use hdm_shared::migration::{Estimate, MAX_RUNNING, MigrationState, MigrationView};
+use hdm_shared::batch_estimate::estimate;
+use hdm_shared::migration::{Estimate, MAX_RUNNING, MigrationView};
 use hdm_shared::problem::Finding;
 use hdm_shared::queue::{Waiting, order};
-use hdm_shared::wave::{Measured, Pace};
 use serde::Serialize;
 
 use super::check::{Checked, Judged};
@@ -28,9 +28,9 @@ pub struct Report {
     pub blocked: Vec<Told>,
     /// What is taken of each datastore.
     pub datastores: Vec<Datastore>,
-    /// How long all of it takes; absent if no migration to the same clouds was measured.
+    /// How long all of it takes; absent if nothing would be started.
     pub estimate: Option<Estimate>,
-    /// From how many migrations that was measured.
+    /// From how many migrations to the same clouds that was measured; none means that it is assumed.
     pub measured: usize,
     /// How many migrations run or wait before these.
     pub before: usize,
@@ -51,8 +51,8 @@ pub struct Start {
     pub target: BTreeMap<String, String>,
     /// The sum of its disks' sizes.
     pub bytes: u64,
-    /// How long it takes, if that was measured.
-    pub estimate: Option<Estimate>,
+    /// How long it takes alone.
+    pub estimate: Estimate,
     /// What the move cannot carry.
     pub warnings: Vec<Finding>,
 }
@@ -91,17 +91,18 @@ pub async fn report(client: &Client, checked: &Checked) -> Result<Report, Failur
 
     let done = find(client, &["done"], MEASURED).await?;
     let goes_there = |view: &&MigrationView| all.iter().any(|judged| judged.row.cloud == view.cloud);
-    let measured: Vec<Measured> = done.iter().filter(goes_there).filter_map(measured).collect();
-    let pace = Pace::of(&measured);
+    let done: Vec<&MigrationView> = done.iter().filter(goes_there).collect();
+    let time = |sizes: &[u64]| estimate(sizes, done.iter().copied());
     let sizes: Vec<u64> = all.iter().map(|judged| judged.plan.capacity_bytes).collect();
+    let whole = time(&sizes);
     let before = find(client, &["queued", "running", "waiting"], 1_000).await?.len();
     Ok(Report {
-        starts: all.iter().map(|judged| start(judged, pace)).collect(),
+        starts: all.iter().map(|judged| start(judged, time(&[judged.plan.capacity_bytes]).range)).collect(),
         seen: checked.seen.iter().map(Told::seen).collect(),
         blocked: checked.blocked.iter().map(Told::blocked).collect(),
         datastores: checked.datastores.clone(),
-        estimate: pace.filter(|_| !sizes.is_empty()).map(|pace| pace.all(&sizes, MAX_RUNNING)),
-        measured: measured.len(),
+        estimate: Some(whole.range).filter(|_| !sizes.is_empty()),
+        measured: whole.measured,
         before,
     })
 }
@@ -117,15 +118,7 @@ fn queue_line(judged: &Judged) -> String {
     format!("{vcenter}/{}", judged.plan.source_cluster_id.as_deref().unwrap_or_default())
 }
 
-fn measured(view: &MigrationView) -> Option<Measured> {
-    let seconds = view.ended_at?.duration_since(view.started_at?).as_secs();
-    Some(Measured {
-        bytes: view.disks.iter().fold(0, |sum, disk| sum.saturating_add(disk.capacity_bytes)),
-        seconds: u64::try_from(seconds).ok().filter(|_| view.state == MigrationState::Done)?,
-    })
-}
-
-fn start(judged: &Judged, pace: Option<Pace>) -> Start {
+fn start(judged: &Judged, estimate: Estimate) -> Start {
     let plan = &judged.plan;
     Start {
         line: judged.row.line,
@@ -134,7 +127,7 @@ fn start(judged: &Judged, pace: Option<Pace>) -> Start {
         cloud: judged.row.cloud.to_string(),
         target: plan.target.clone(),
         bytes: plan.capacity_bytes,
-        estimate: pace.map(|pace| pace.one(plan.capacity_bytes)),
+        estimate,
         warnings: plan.findings.iter().filter(|finding| !finding.blocks()).cloned().collect(),
     }
 }
@@ -151,9 +144,7 @@ pub fn print(report: &Report) {
                 start.vm.clone(),
                 format!("{}: {}", start.cloud, start.name),
                 output::bytes(start.bytes),
-                start
-                    .estimate
-                    .map_or_else(|| "unknown".into(), |e| output::span(e.low_seconds, e.high_seconds)),
+                output::span(start.estimate.low_seconds, start.estimate.high_seconds),
                 place.join(", "),
             ]);
         }
@@ -188,15 +179,16 @@ pub fn print(report: &Report) {
         report.seen.len(),
         report.blocked.len()
     );
-    match report.estimate {
-        Some(estimate) => println!(
-            "All of it takes {}, {MAX_RUNNING} at a time, as measured over {} migrations; {} run or wait before.",
+    if let Some(estimate) = report.estimate {
+        let ground = match report.measured {
+            0 => "assumed at 25 to 100 MB/s, because too little was measured to the same place".to_owned(),
+            measured => format!("from {measured} migrations measured"),
+        };
+        println!(
+            "All of it takes {}, {MAX_RUNNING} at a time, {ground}; {} run or wait before.",
             output::span(estimate.low_seconds, estimate.high_seconds),
-            report.measured,
             report.before
-        ),
-        None if report.starts.is_empty() => {}
-        None => println!("How long it takes is not known: no migration to the same place was measured yet."),
+        );
     }
 }
 

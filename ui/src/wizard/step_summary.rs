@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use hdm_shared::batch_estimate::estimate;
 use hdm_shared::migration::{Plan, ShutdownMode};
 use hdm_shared::problem::Finding;
 use hdm_shared::vm::VmView;
@@ -17,7 +18,6 @@ use crate::migration::kind_words;
 use crate::model::table::{Order, SortKey};
 use crate::model::wizard::Draft;
 use crate::model::wizard::draft::Effective;
-use crate::model::wizard::estimate::estimate;
 use crate::model::wizard::finding::{blocked, step};
 use crate::widgets::{Alert, Level};
 

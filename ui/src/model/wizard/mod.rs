@@ -2,7 +2,6 @@
 
 pub mod choices;
 pub mod draft;
-pub mod estimate;
 pub mod finding;
 pub mod request;
 pub mod step;
