@@ -32,7 +32,7 @@ const OPEN: [MigrationState; 6] = [
 /// The numbers of this moment.
 pub async fn show(State(api): State<Arc<Api>>) -> Result<impl IntoResponse, ApiError> {
     let mut registry = Registry::with_prefix("hdm");
-    migrations(&mut registry, &api.engine.open().await?, api.engine.now());
+    migrations(&mut registry, &api.engine.open().await?, api.clock.now());
     gauge(
         &mut registry,
         "migrations_driven",

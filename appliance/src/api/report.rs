@@ -49,7 +49,7 @@ pub async fn show(
     let next = last.filter(|_| records.len() >= MAX_PAGE as usize);
     let ids: Vec<_> = records.iter().map(|record| record.id).collect();
     let mut logs = api.store.turning_points(&ids).await?;
-    let now = api.engine.now();
+    let now = api.clock.now();
     let mut migrations = Vec::with_capacity(records.len());
     for record in &records {
         match cold::report(record, &logs.remove(&record.id).unwrap_or_default(), now) {

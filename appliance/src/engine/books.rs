@@ -5,8 +5,9 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::driver::{Ask, Driver, Heed};
+use super::driver::{Ask, Driver};
 use super::error::StepError;
+use super::waiting::Heed;
 use super::workflow::{AttemptOutcome, Workflow};
 
 /// Where the showing stands, as far as this process knows. A new one opens again what may be open already.

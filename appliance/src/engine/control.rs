@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 use super::context::{Cell, Cx};
 use super::error::{StepError, caught};
 use super::live::{Live, Progress, guard};
-use super::scheduler::{Engine, EngineError, Shared};
+use super::scheduler::{Engine, Shared};
+use super::settings::EngineError;
 use super::workflow::{Milestone, Workflow};
 use crate::store::{Line, Record, StoreError, Verdict};
 

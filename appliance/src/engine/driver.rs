@@ -11,12 +11,10 @@
 //!  unwind: whatever fails is tried again without limit; only Operator stops it
 //! ```
 
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use hdm_shared::migration::{DiskProgress, MigrationState};
+use hdm_shared::migration::MigrationState;
 use tokio_util::sync::CancellationToken;
 
 use super::books::Books;
@@ -26,6 +24,7 @@ use super::failpoint;
 use super::last_look::LastLook;
 use super::live::Live;
 use super::scheduler::Shared;
+use super::waiting::{Heed, see_alive};
 use super::workflow::{AttemptOutcome, Interrupt, Milestone, Workflow};
 use crate::store::{Line, Record, Verdict};
 
@@ -39,7 +38,7 @@ pub(super) enum End {
 }
 
 /// What follows a phase.
-enum Next {
+pub(super) enum Next {
     Unwind,
     Settled,
     Lost,
@@ -52,13 +51,6 @@ pub(super) enum Ask<W: Workflow> {
     Begins,
     Ended(AttemptOutcome),
     CancelAnswered,
-}
-
-/// Whether a cancel ends a wait.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Heed {
-    Cancel,
-    Nothing,
 }
 
 pub(super) struct Driver<W: Workflow> {
@@ -356,7 +348,7 @@ impl<W: Workflow> Driver<W> {
         self.begin_unwinding(Verdict::Failed { reason, step }).await
     }
 
-    async fn need_operator(&mut self, reason: String) -> Result<Next, StepError> {
+    pub(super) async fn need_operator(&mut self, reason: String) -> Result<Next, StepError> {
         if self.record.verdict.is_none() {
             self.attempt_ended(AttemptOutcome::Failed { reason: reason.clone() }).await?;
         }
@@ -371,161 +363,12 @@ impl<W: Workflow> Driver<W> {
         Ok(Next::Settled)
     }
 
-    async fn begin_unwinding(&mut self, verdict: Verdict) -> Result<Next, StepError> {
-        let reason = reason_of(&verdict);
-        let milestone = Milestone::Unwinding { verdict: verdict.clone() };
-        self.milestone("unwinding", reason.clone(), milestone, |record| {
-            record.state = MigrationState::Unwinding;
-            record.verdict = Some(verdict.clone());
-            record.error = matches!(verdict, Verdict::Failed { .. }).then_some(reason.clone());
-            record.waiting_for = None;
-            record.waiting_since = None;
-        })
-        .await?;
-        Ok(Next::Unwind)
-    }
-
-    async fn unwind(&mut self) -> Result<Next, StepError> {
-        let Some(verdict) = self.record.verdict.clone() else { return Ok(Next::Settled) };
-        let outcome = AttemptOutcome::Failed { reason: reason_of(&verdict) };
-        self.attempt_ended(outcome.clone()).await?;
-        // A step that was begun may have done anything up to all of it.
-        let mut upto = self.record.steps_done;
-        if let Some(begun) = &self.record.step {
-            let at = W::steps().iter().position(|step| W::word(*step) == begun);
-            upto = upto.max(at.map_or(0, |at| at + 1));
-        }
-        while upto > 0 {
-            let Some(step) = W::steps().get(upto - 1).copied() else { break };
-            if let Some(next) = self.undo_step(step).await? {
-                return Ok(next);
-            }
-            upto -= 1;
-            self.record.steps_done = upto;
-            self.record.error = matches!(verdict, Verdict::Failed { .. }).then(|| reason_of(&verdict));
-            self.note("step-undone", format!("Step {} is undone.", W::word(step))).await?;
-            self.record.step = None;
-        }
-        self.settle_books(outcome).await?;
-        self.shared.store.clear_cancel(self.record.id).await?;
-        let state = match verdict {
-            Verdict::Cancelled { .. } => MigrationState::Cancelled,
-            Verdict::Failed { .. } => MigrationState::Failed,
-        };
-        let message = "Everything was undone.".to_owned();
-        let error = matches!(verdict, Verdict::Failed { .. }).then(|| reason_of(&verdict));
-        self.milestone("undone", message, Milestone::Undone { verdict }, |record| {
-            record.state = state;
-            record.error = error;
-        })
-        .await?;
-        Ok(Next::Settled)
-    }
-
-    /// Undoes a step, however long it takes.
-    async fn undo_step(&mut self, step: W::Step) -> Result<Option<Next>, StepError> {
-        let word = W::word(step);
-        if self.record.step.as_deref() != Some(word) {
-            self.record.step = Some(word.to_owned());
-            self.note("step-undoing", format!("Undoing step {word}.")).await?;
-        }
-        let mut failures = 0;
-        loop {
-            failpoint::at("before-undo", word);
-            let result = self.ask(Ask::Undo(step), CancellationToken::new()).await;
-            if result.is_ok() {
-                failpoint::at("after-undo", word);
-            }
-            match result {
-                Ok(()) => {
-                    self.end_wait().await?;
-                    return Ok(None);
-                }
-                Err(StepError::LostLease) => return Ok(Some(Next::Lost)),
-                Err(StepError::Operator { message } | StepError::Refused { message }) => {
-                    return self.need_operator(message).await.map(Some);
-                }
-                Err(error) => {
-                    failures += 1;
-                    self.wait_for(&error, failures, Heed::Nothing).await?;
-                }
-            }
-        }
-    }
-
-    /// Shows what is waited for, and waits a little.
-    pub(super) async fn wait_for(
-        &mut self,
-        error: &StepError,
-        failures: u32,
-        heed: Heed,
-    ) -> Result<(), StepError> {
-        let what = match error {
-            StepError::Passing { what, .. } | StepError::Locked { what, .. } => what.clone(),
-            _ => "the next try".to_owned(),
-        };
-        let unwinding = self.record.verdict.is_some();
-        let locked = matches!(error, StepError::Locked { .. });
-        let another = std::mem::replace(&mut self.locked, locked) != locked;
-        if another || self.record.waiting_for.as_ref() != Some(&what) {
-            let now = self.shared.clock.now();
-            let why = error.to_string();
-            self.milestone(
-                "waiting",
-                format!("Waiting for {what}: {why}"),
-                Milestone::Waiting { why: why.clone() },
-                |record| {
-                    if !unwinding {
-                        record.state = MigrationState::Waiting;
-                    }
-                    record.error = Some(why.clone());
-                    record.waiting_for = Some(what);
-                    record.waiting_since = Some(now);
-                },
-            )
-            .await?;
-        }
-        let pause = self.shared.poll_pause(failures);
-        self.pause(pause, heed).await;
-        Ok(())
-    }
-
-    /// The wait, if there was one, is over.
-    pub(super) async fn end_wait(&mut self) -> Result<(), StepError> {
-        if let Some(line) = end_wait(&mut self.record) {
-            self.write(line).await?;
-        }
-        Ok(())
-    }
-
-    /// An outage that lasts longer than one may is not passing any more.
-    fn waited_too_long(&self, error: &StepError) -> Option<StepError> {
-        let StepError::Passing { what, why } = error else { return None };
-        let since = self.record.waiting_since.filter(|_| self.record.waiting_for.as_ref() == Some(what))?;
-        let waited = self.shared.clock.now().duration_since(since);
-        let limit = self.shared.settings.outage;
-        (waited.unsigned_abs() >= limit)
-            .then(|| StepError::retry(format!("Waited {} s for {what}: {why}", limit.as_secs())))
-    }
-
-    async fn pause(&mut self, time: Duration, heed: Heed) {
-        let mut asked = self.live.cancel.subscribe();
-        let sleep = self.shared.clock.sleep(time);
-        if heed == Heed::Nothing {
-            return sleep.await;
-        }
-        tokio::select! {
-            () = sleep => {}
-            _ = asked.wait_for(Option::is_some) => {}
-        }
-    }
-
     pub(super) async fn note(&mut self, kind: &'static str, message: String) -> Result<(), StepError> {
         self.write(Line { kind, step: self.record.step.clone(), message, event: None }).await
     }
 
     /// Changes the state, logs it, and tells everybody.
-    async fn milestone(
+    pub(super) async fn milestone(
         &mut self,
         kind: &'static str,
         message: String,
@@ -549,59 +392,11 @@ impl<W: Workflow> Driver<W> {
         Ok(())
     }
 
-    async fn write(&mut self, line: Line) -> Result<(), StepError> {
+    pub(super) async fn write(&mut self, line: Line) -> Result<(), StepError> {
         self.shared.write(&mut self.record, &self.live, line).await
     }
 }
 
-fn reason_of(verdict: &Verdict) -> String {
-    match verdict {
-        Verdict::Cancelled { by } => format!("Cancelled by {by}."),
-        Verdict::Failed { reason, .. } => reason.clone(),
-    }
-}
-
-/// Ends a record's wait; the line says so, if there was one.
-fn end_wait(record: &mut Record) -> Option<Line> {
-    record.waiting_for.take()?;
-    record.waiting_since = None;
-    record.error = None;
-    let unwinding = record.verdict.is_some();
-    record.state = if unwinding { MigrationState::Unwinding } else { MigrationState::Running };
-    Some(Line { kind: "resumed", step: record.step.clone(), message: "It goes on.".into(), event: None })
-}
-
-/// While a step is tried again after an outage: ends the wait as soon as bytes move, or after the step has
-/// gone on for longer than any call may hang. A later outage is one of its own then.
-async fn see_alive<W: Workflow>(shared: &Shared<W>, live: &Live<W::Memo>, cell: &Cell) -> Infallible {
-    if cell.record().lock().await.waiting_for.is_some() {
-        let begun = shared.clock.now();
-        let mut seen = wire_bytes(&live.progress.get());
-        loop {
-            shared.clock.sleep(shared.settings.poll.base).await;
-            let now = wire_bytes(&live.progress.get());
-            let undisturbed = shared.clock.now().duration_since(begun).unsigned_abs();
-            if now > seen || undisturbed >= shared.settings.undisturbed {
-                break;
-            }
-            seen = now;
-        }
-        let mut record = cell.record().lock().await;
-        if let Some(line) = end_wait(&mut record)
-            && let Err(error) = shared.write(&mut record, live, line).await
-        {
-            // Whoever writes next learns of it too.
-            tracing::debug!(%error, "the end of a wait could not be logged");
-        }
-    }
-    std::future::pending().await
-}
-
-fn wire_bytes(disks: &[DiskProgress]) -> u64 {
-    disks.iter().fold(0, |sum, disk| sum.saturating_add(disk.wire_bytes))
-}
-
-/// Looks at the workflow's tasks from time to time until one is cancelled.
 fn attempt_cancelled() -> StepError {
     StepError::retry("Its task in vCenter was cancelled, which ends the attempt.")
 }

@@ -1,12 +1,14 @@
-//! Following workflows: what has changed, and taking off the list what has ended.
+//! Looking at workflows: one, all that are open, what has changed, what has ended.
+
+use std::collections::BTreeMap;
 
 use hdm_shared::MigrationId;
-use hdm_shared::migration::MigrationState;
-use jiff::Timestamp;
+use hdm_shared::migration::{DiskProgress, MigrationState};
 
 use super::counts::Counts;
 use super::live::guard;
-use super::scheduler::{Engine, EngineError};
+use super::scheduler::Engine;
+use super::settings::EngineError;
 use super::workflow::Workflow;
 use crate::store::{HistoryFilter, Record, Since, StoreError};
 
@@ -24,22 +26,26 @@ pub struct Followed {
 }
 
 impl<W: Workflow> Engine<W> {
+    /// A workflow with its place in the queue and what is known of its progress.
+    pub async fn look(&self, id: MigrationId) -> Result<(Record, Option<u32>), EngineError> {
+        let record = self.shared.store.workflow(id).await?.ok_or(EngineError::Unknown(id))?;
+        let positions =
+            if record.state == MigrationState::Queued { self.positions().await? } else { BTreeMap::new() };
+        let position = positions.get(&id).copied();
+        Ok((self.with_progress(record), position))
+    }
+
     /// What has changed.
     pub async fn since(&self, since: Since<'_>) -> Result<Followed, StoreError> {
         let changes = self.shared.store.changes(since).await?;
         let any_queued = changes.records.iter().any(|record| record.state == MigrationState::Queued);
-        let positions = if any_queued { self.positions().await? } else { std::collections::BTreeMap::new() };
+        let positions = if any_queued { self.positions().await? } else { BTreeMap::new() };
         let place = |record: Record| {
             let position = positions.get(&record.id).copied();
             (self.with_progress(record), position)
         };
         let records = changes.records.into_iter().map(place).collect();
         Ok(Followed { cursor: changes.cursor, reset: changes.reset, more: changes.more, records })
-    }
-
-    /// The time by the engine's clock.
-    pub fn now(&self) -> Timestamp {
-        self.shared.clock.now()
     }
 
     /// What this process has counted.
@@ -81,5 +87,22 @@ impl<W: Workflow> Engine<W> {
             state: record.state.label().to_lowercase(),
             why: "only one that has ended can be taken off the list.".into(),
         })
+    }
+
+    pub(super) async fn positions(&self) -> Result<BTreeMap<MigrationId, u32>, StoreError> {
+        let open = self.shared.store.open_workflows().await?;
+        Ok(self.turns(&open).await?.into_iter().zip(1..).collect())
+    }
+
+    pub(super) fn with_progress(&self, mut record: Record) -> Record {
+        let live = guard(&self.shared.driven).get(&record.id).map(|d| d.live.progress.clone());
+        if let Some(progress) = live {
+            let disks: Vec<DiskProgress> = progress.get();
+            if !disks.is_empty() {
+                record.progress = disks;
+            }
+            record.estimate = progress.estimate();
+        }
+        record
     }
 }

@@ -12,12 +12,16 @@
 //! | `workflow` | what a workflow must be able to do |
 //! | `context` | what a step may use: its input, its memo, the log, the clock |
 //! | `books` | what the vCenters show of attempts, which nothing waits for |
-//! | `driver` | forward, attempts, waiting, unwinding: the state machine of [`MigrationState`] |
-//! | `scheduler` | the queue, claims, leases |
+//! | `driver` | forward and attempts: the state machine of [`MigrationState`] |
+//! | `waiting` | for a vCenter, for a person, between attempts |
+//! | `unwinding` | undoing, without limit |
+//! | `scheduler` | the queue, claims, what is driven |
+//! | `leases` | keeping them, and letting go in time |
+//! | `settings` | numbers, and refusals |
 //! | `counts` | what has been counted, for `/metrics` |
 //! | `control` | what people ask: cancel, pause, resume, retry |
 //! | `posting` | showing events in the vCenters |
-//! | `follow` | what has changed since when |
+//! | `follow` | looking: one, the open ones, changes, history |
 //! | `error` | how a step can end |
 //!
 //! A step is logged before it begins and after it is done; in between it may be run again at any time, so each
@@ -35,11 +39,15 @@ mod error;
 mod failpoint;
 mod follow;
 mod last_look;
+mod leases;
 mod live;
 mod posting;
 mod scheduler;
+mod settings;
 #[cfg(test)]
 mod tests;
+mod unwinding;
+mod waiting;
 mod workflow;
 
 pub use clock::{Clock, SystemClock};
@@ -48,7 +56,8 @@ pub use counts::Counts;
 pub use error::StepError;
 pub use follow::Followed;
 pub use live::Progress;
-pub use scheduler::{Engine, EngineError, Settings};
+pub use scheduler::Engine;
+pub use settings::{EngineError, Settings};
 pub use workflow::{AttemptOutcome, Interrupt, Milestone, Workflow};
 
 pub use crate::store::Verdict;

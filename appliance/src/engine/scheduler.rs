@@ -1,18 +1,16 @@
-//! The engine: takes workflows from the queue and from appliances that are gone, and keeps their leases.
+//! The engine: takes workflows from the queue and from appliances that are gone.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use futures_util::future::join_all;
 use hdm_shared::MigrationId;
 use hdm_shared::event::EventSeverity;
-use hdm_shared::migration::{DiskProgress, MAX_RUNNING, MigrationState};
+use hdm_shared::migration::{MAX_RUNNING, MigrationState};
 use hdm_shared::queue::{Waiting, order};
-use hdm_shared::retry::Backoff;
 use hdm_shared::schedule::Opens;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, watch};
@@ -26,85 +24,16 @@ use super::driver::{Driver, End};
 use super::error::{StepError, panic_words};
 use super::live::{Live, Progress, guard};
 use super::posting::Failed;
+use super::settings::{EngineError, Settings};
 use super::workflow::Workflow;
 use crate::store::{Line, NewEvent, Record, Store, StoreError};
-
-/// The engine's numbers.
-#[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    /// How many attempts a migration has.
-    pub attempts: u32,
-    /// The pauses between attempts.
-    pub retry: Backoff,
-    /// The pauses while something passing is waited for.
-    pub poll: Backoff,
-    /// How long something passing may last before it costs an attempt.
-    pub outage: Duration,
-    /// How long a lease lasts without being renewed.
-    pub lease: Duration,
-    /// How often tasks in vCenter are looked at for a cancel.
-    pub interrupts: Duration,
-    /// How long a step must go on after an outage, without bytes that move, for the outage to be over. Longer
-    /// than a call to a vCenter may hang.
-    pub undisturbed: Duration,
-    /// How long the posting of one event may take.
-    pub post: Duration,
-    /// How long an event is tried to be posted.
-    pub post_within: Duration,
-    /// How long ended workflows with their logs, and events, are kept.
-    pub keep: Duration,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            attempts: 3,
-            retry: Backoff { base: Duration::from_secs(5), max: Duration::from_secs(60) },
-            poll: Backoff { base: Duration::from_secs(1), max: Duration::from_secs(10) },
-            outage: Duration::from_secs(300),
-            lease: Duration::from_secs(30),
-            interrupts: Duration::from_secs(3),
-            undisturbed: Duration::from_secs(90),
-            post: Duration::from_secs(60),
-            post_within: Duration::from_secs(7 * 86_400),
-            keep: Duration::from_secs(400 * 86_400),
-        }
-    }
-}
-
-/// Why something that a person asks cannot be done.
-#[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "each variant's message says what it is")]
-pub enum EngineError {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error("There is no migration {0}. `hdm status` lists those there are.")]
-    Unknown(MigrationId),
-    #[error("Migration {id} is {state}: {why}")]
-    WrongState { id: MigrationId, state: String, why: String },
-    #[error("Migration {0} is being worked on just now. Ask again in a moment.")]
-    Driven(MigrationId),
-    #[error(
-        "{MAX_RUNNING} migrations run already, and no more may at once. Ask again when one of them has ended."
-    )]
-    Full,
-    #[error("{0}")]
-    NotFound(String),
-    #[error(
-        "this machine's clock and the database's differ by {} s, and leases allow {} s. Set both by the same time service, then start again",
-        .0.as_secs(), .1.as_secs()
-    )]
-    Clock(Duration, Duration),
-    #[error(transparent)]
-    Step(#[from] StepError),
-}
 
 /// A workflow being driven.
 pub(super) struct Driven<M> {
     pub(super) live: Arc<Live<M>>,
-    task: JoinHandle<()>,
+    pub(super) task: JoinHandle<()>,
     /// When its lease is over, by what was last written.
-    until: Timestamp,
+    pub(super) until: Timestamp,
 }
 
 /// What the engine's tasks share.
@@ -250,33 +179,6 @@ impl<W: Workflow> Engine<W> {
                 () = shared.wake.notified() => {}
                 () = pause => {}
             }
-        }
-    }
-
-    async fn keep_leases(&self) {
-        let shared = &self.shared;
-        loop {
-            let well = self.renew().await;
-            let often = shared.settings.lease / 3;
-            shared.clock.sleep(if well { often } else { often.min(shared.settings.poll.base) }).await;
-        }
-    }
-
-    /// Ends drivers whose leases could not be extended in time, before anybody else may have begun. Asks no
-    /// database, which may hang.
-    async fn let_go(&self) {
-        let shared = &self.shared;
-        loop {
-            let now = shared.clock.now();
-            let over: Vec<_> = guard(&shared.driven)
-                .iter()
-                .filter(|(_, driven)| driven.until <= now)
-                .map(|(id, driven)| (*id, driven.live.fence))
-                .collect();
-            for (id, fence) in over {
-                self.abandon(id, fence, "its lease could not be extended in time");
-            }
-            shared.clock.sleep(shared.settings.lease / 20).await;
         }
     }
 
@@ -437,7 +339,7 @@ impl<W: Workflow> Engine<W> {
     }
 
     /// The queued workflows in the order of their turns. Those whose window is not open have none.
-    async fn turns(&self, open: &[Record]) -> Result<Vec<MigrationId>, StoreError> {
+    pub(super) async fn turns(&self, open: &[Record]) -> Result<Vec<MigrationId>, StoreError> {
         let now = self.shared.clock.now();
         let waiting: Vec<_> = open
             .iter()
@@ -504,91 +406,6 @@ impl<W: Workflow> Engine<W> {
         driven.insert(id, Driven { live, task, until });
         drop(driven);
         self.shared.changed();
-    }
-
-    /// Extends the leases of what is driven, all at once. A driver whose lease is lost is ended here; one whose
-    /// lease could not be extended in time, by [`Engine::run`]. True if every lease could be asked for.
-    pub async fn renew(&self) -> bool {
-        let shared = &self.shared;
-        let held: Vec<_> = guard(&shared.driven).iter().map(|(id, d)| (*id, d.live.clone())).collect();
-        join_all(held.into_iter().map(|(id, live)| self.renew_one(id, live)))
-            .await
-            .into_iter()
-            .all(|well| well)
-    }
-
-    async fn renew_one(&self, id: MigrationId, live: Arc<Live<W::Memo>>) -> bool {
-        let until = self.shared.until();
-        let shown = (live.progress.get(), live.progress.estimate());
-        match self.shared.store.renew_showing(id, live.fence, until, shown).await {
-            Ok(Some(cancel)) => {
-                let mut driven = guard(&self.shared.driven);
-                if let Some(driven) = driven.get_mut(&id).filter(|d| d.live.fence == live.fence) {
-                    driven.until = until.max(driven.until);
-                }
-                if cancel.is_some() && live.cancel.borrow().is_none() {
-                    live.cancel.send_replace(cancel);
-                }
-                true
-            }
-            Ok(None) => {
-                self.abandon(id, live.fence, "another appliance has taken it over");
-                true
-            }
-            Err(error) => {
-                tracing::warn!(migration = %id, %error, "its lease could not be extended");
-                false
-            }
-        }
-    }
-
-    fn abandon(&self, id: MigrationId, fence: i64, why: &str) {
-        let mut driven = guard(&self.shared.driven);
-        if driven.get(&id).is_some_and(|d| d.live.fence == fence)
-            && let Some(lost) = driven.remove(&id)
-        {
-            lost.task.abort();
-            self.shared.wake.notify_one();
-            tracing::warn!(migration = %id, why, "no longer driven here");
-            self.wake();
-        }
-    }
-
-    /// A workflow with its place in the queue and what is known of its progress.
-    pub async fn look(&self, id: MigrationId) -> Result<(Record, Option<u32>), EngineError> {
-        let record = self.shared.store.workflow(id).await?.ok_or(EngineError::Unknown(id))?;
-        let positions =
-            if record.state == MigrationState::Queued { self.positions().await? } else { BTreeMap::new() };
-        let position = positions.get(&id).copied();
-        Ok((self.with_progress(record), position))
-    }
-
-    /// The newest workflows, newest first, with their places in the queue.
-    pub async fn list(&self, limit: u32) -> Result<Vec<(Record, Option<u32>)>, EngineError> {
-        let positions = self.positions().await?;
-        let records = self.shared.store.workflows(limit).await?;
-        Ok(records
-            .into_iter()
-            .map(|r| (positions.get(&r.id).copied(), self.with_progress(r)))
-            .map(|(p, r)| (r, p))
-            .collect())
-    }
-
-    pub(super) async fn positions(&self) -> Result<BTreeMap<MigrationId, u32>, StoreError> {
-        let open = self.shared.store.open_workflows().await?;
-        Ok(self.turns(&open).await?.into_iter().zip(1..).collect())
-    }
-
-    pub(super) fn with_progress(&self, mut record: Record) -> Record {
-        let live = guard(&self.shared.driven).get(&record.id).map(|d| d.live.progress.clone());
-        if let Some(progress) = live {
-            let disks: Vec<DiskProgress> = progress.get();
-            if !disks.is_empty() {
-                record.progress = disks;
-            }
-            record.estimate = progress.estimate();
-        }
-        record
     }
 }
 

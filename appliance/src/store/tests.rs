@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use sqlx::Row as _;
 use uuid::Uuid;
 
-use super::{Line, NewEvent, NewWorkflow, Record, Store, StoreError, VcenterRecord};
+use super::{HistoryFilter, Line, NewEvent, NewWorkflow, Record, Store, StoreError, VcenterRecord};
 use crate::testing::{Database, on_both};
 
 pub fn at(second: i64) -> Timestamp {
@@ -194,7 +194,7 @@ async fn a_damaged_row_hurts_only_itself(store: Store) {
         .await
         .unwrap();
     assert_eq!(store.open_workflows().await.unwrap().len(), 1);
-    assert_eq!(store.workflows(9).await.unwrap().len(), 1);
+    assert_eq!(store.history(&HistoryFilter { limit: 9, ..Default::default() }).await.unwrap().len(), 1);
     assert!(matches!(store.workflow(records[0].id).await, Err(StoreError::Content(_))));
     assert_eq!(queue(&store, &["a"]).await.len(), 1);
 }

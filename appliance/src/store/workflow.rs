@@ -175,14 +175,6 @@ impl Store {
         .await
     }
 
-    /// The newest workflows, newest first.
-    pub async fn workflows(&self, limit: u32) -> Result<Vec<Record>, StoreError> {
-        let sql =
-            format!("SELECT {COLUMNS} FROM workflow ORDER BY created_at DESC, queue_number DESC LIMIT $1");
-        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(i64::from(limit.min(MAX_PAGE)));
-        bounded(async { Ok(understood(&query.fetch_all(&self.pool).await?, read)) }).await
-    }
-
     /// A page of those that were queued before a queue number, newest first; [`MAX_PAGE`] of them.
     pub async fn workflows_before(&self, queue_number: i64) -> Result<Vec<Record>, StoreError> {
         bounded(async {
