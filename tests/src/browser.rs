@@ -108,8 +108,17 @@ impl Browser {
     /// Takes a value in a submenu of the user's menu, such as `theme`, `dark`.
     pub async fn choose(&self, menu: &str, value: &str) {
         self.client().await;
-        self.click(&id("user-menu")).await;
-        self.click(&id(&format!("menu-{menu}"))).await;
+        let (button, submenu) = (id("user-menu"), id(&format!("menu-{menu}")));
+        // A menu closes when the Client puts something else in place meanwhile, as it does after a login.
+        let open = By::Css(submenu.clone());
+        wait::until("the user's menu is open", async || {
+            if self.shown(&open).await.is_err() {
+                self.click(&button).await;
+            }
+            self.shown(&open).await.map(drop)
+        })
+        .await;
+        self.click(&submenu).await;
         self.click(&id(&format!("{menu}-{value}"))).await;
     }
 

@@ -410,23 +410,26 @@ pub fn migrate_to<'a>(vm: &'a str, cluster: &'a str, further: &[&'a str]) -> Vec
     [&arguments[..], further].concat()
 }
 
-/// The command that migrates a VM to C0 on ds0 with both networks mapped.
+/// Where tests move VMs to, if it does not matter: C0 on ds0, with both networks mapped.
+pub const PLACE: [&str; 10] = [
+    "--cloud",
+    "cloud",
+    "--cluster",
+    "C0",
+    "--datastore",
+    "ds0",
+    "--network",
+    "VM Network=VM Network",
+    "--network",
+    "Prod LAN=Prod LAN",
+];
+
+/// The command that migrates a VM to [`PLACE`].
 pub fn migrate_arguments(vm: &str) -> [&str; 13] {
-    [
-        "migrate",
-        "cold",
-        vm,
-        "--cloud",
-        "cloud",
-        "--cluster",
-        "C0",
-        "--datastore",
-        "ds0",
-        "--network",
-        "VM Network=VM Network",
-        "--network",
-        "Prod LAN=Prod LAN",
-    ]
+    let mut all = [""; 13];
+    all[..3].copy_from_slice(&["migrate", "cold", vm]);
+    all[3..].copy_from_slice(&PLACE);
+    all
 }
 
 /// The privileges that HDM says it needs at a site, which is the source unless its name says cloud.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use hdm_tests::judge::{Moved, Truth, judge};
 use hdm_tests::lab::vm;
+use hdm_tests::product::PLACE;
 use hdm_tests::{Appliance, Lab, Outcome};
 use serde_json::{Value, json};
 
@@ -16,23 +17,9 @@ fn plan(appliance: &Appliance, name: &str, text: &str) -> PathBuf {
     path
 }
 
-/// What all rows have in common.
-const COMMON: [&str; 10] = [
-    "--cloud",
-    "cloud",
-    "--cluster",
-    "C0",
-    "--datastore",
-    "ds0",
-    "--network",
-    "VM Network=VM Network",
-    "--network",
-    "Prod LAN=Prod LAN",
-];
-
 async fn migrate(appliance: &Appliance, plan: &Path, further: &[&str]) -> Outcome {
     let arguments = ["-o", "json", "migrate", "cold", "--file", plan.to_str().unwrap()];
-    appliance.hdm(&[&arguments[..], &COMMON, further].concat()).await
+    appliance.hdm(&[&arguments[..], &PLACE, further].concat()).await
 }
 
 fn lines(rows: &Value) -> Vec<u64> {
@@ -82,7 +69,7 @@ async fn a_wave_is_checked_whole_and_what_it_moved_is_recognised() {
     assert_eq!(report["measured"], 0, "nothing was measured yet: {report:#}");
     assert!(report["starts"][0]["estimate"]["low_seconds"].is_u64(), "{report:#}");
     let shown = appliance
-        .hdm(&[&["migrate", "cold", "--dry-run", "--file", file.to_str().unwrap()], &COMMON[..]].concat())
+        .hdm(&[&["migrate", "cold", "--dry-run", "--file", file.to_str().unwrap()], &PLACE[..]].concat())
         .await;
     for part in
         ["/DC0/vm/Prod/vm-00", "cloud: other", "datastore ds1", "line 4, vm-02: BLOCKED", "assumed at"]
