@@ -32,6 +32,7 @@ const EVERYWHERE: &[Privilege] = &[
     ),
     to("Task.Create", "show a migration and its attempts in Recent Tasks"),
     to("Task.Update", "show how far they are, and their ends"),
+    to("VApp.Export", "read the source's disks; read the copy back, if that is asked for"),
     to("VirtualMachine.Config.Annotation", "note on the VM where it went and how to go back"),
     to("VirtualMachine.Config.EditDevice", "let adapters connect at one side only"),
     to("VirtualMachine.Config.Settings", "set what the import has dropped; restore what was changed"),
@@ -44,7 +45,6 @@ const EVERYWHERE: &[Privilege] = &[
 /// Where the VMs are: they are stopped, parked, given a snapshot and exported.
 const AT_A_SOURCE: &[Privilege] = &[
     to("Resource.CreatePool", "make HDM_MIGRATE_POOL and HDM_SUCCESS_POOL when they are first needed"),
-    to("VApp.Export", "read the disks"),
     to("VirtualMachine.Interact.PowerOff", "shut the source down"),
     to("VirtualMachine.State.CreateSnapshot", "freeze the source's disks"),
     to("VirtualMachine.State.RemoveSnapshot", "remove that snapshot"),

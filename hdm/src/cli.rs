@@ -347,6 +347,15 @@ pub enum Shutdown {
     Refuse,
 }
 
+/// How to make sure that a copy is what its source is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Verify {
+    /// Compares both hosts' checksums with what passed.
+    Checksums,
+    /// Reads the copy's disks again before it is connected, and compares them, too.
+    Readback,
+}
+
 /// A cold migration.
 #[derive(Debug, Args)]
 pub struct Cold {
@@ -456,6 +465,9 @@ pub struct Options {
     /// Says how often a target whose guest does not come up is restarted [default: 0].
     #[arg(long)]
     pub restart_guest: Option<u32>,
+    /// Says how it is made sure that the copy is what the source is [default: checksums].
+    #[arg(long, value_enum)]
+    pub verify: Option<Verify>,
 }
 
 /// Reads `SOURCE=TARGET`; a name may hold further equals signs at its end only.

@@ -146,12 +146,23 @@ pub fn line(view: &MigrationView) -> String {
             output::bytes(all),
             output::bytes(rate)
         ));
-        if let Some(limit) = view.limit_mbit_per_second {
-            parts.push(format!("limited to {limit} Mbit/s"));
-        }
-        if let Some(estimate) = view.estimate {
-            parts.push(output::range(estimate.low_seconds, estimate.high_seconds));
-        }
+    }
+    if view.step.as_deref() == Some("read-back") && !view.state.is_final() {
+        let read: u64 = view.disks.iter().filter_map(|disk| disk.read_back_bytes).sum();
+        let all: u64 = view.disks.iter().map(|disk| disk.capacity_bytes).sum();
+        parts.push(format!(
+            "{} of {} read back, {}/s on the wire",
+            output::bytes(read),
+            output::bytes(all),
+            output::bytes(rate)
+        ));
+    }
+    let moves = matches!(view.step.as_deref(), Some("transfer" | "read-back")) && !view.state.is_final();
+    if let Some(limit) = view.limit_mbit_per_second.filter(|_| moves) {
+        parts.push(format!("limited to {limit} Mbit/s"));
+    }
+    if let Some(estimate) = view.estimate.filter(|_| moves) {
+        parts.push(output::range(estimate.low_seconds, estimate.high_seconds));
     }
     if view.attempt > 1 {
         parts.push(format!("attempt {} of {}", view.attempt, view.attempts_max));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::migration::{ColdOptions, DiskFormat, MacPolicy, ShutdownMode, TargetChoice};
+use crate::migration::{ColdOptions, DiskFormat, MacPolicy, ShutdownMode, TargetChoice, Verify};
 
 /// Another place. What is absent stays as it was.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,6 +93,9 @@ pub struct OptionsChange {
     /// Another number of restarts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restart_guest: Option<u32>,
+    /// Another way to verify.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verify: Option<Verify>,
 }
 
 impl OptionsChange {
@@ -112,6 +115,7 @@ impl OptionsChange {
         to.shutdown = self.shutdown.unwrap_or(to.shutdown);
         to.shutdown_timeout_seconds = self.shutdown_timeout_seconds.unwrap_or(to.shutdown_timeout_seconds);
         to.restart_guest = self.restart_guest.unwrap_or(to.restart_guest);
+        to.verify = self.verify.unwrap_or(to.verify);
     }
 }
 

@@ -31,7 +31,8 @@ pub enum Phase {
     Snapshot,
     /// The disks travel.
     Transfer,
-    /// The copy gets what the import dropped, and the source is compared with what was recorded.
+    /// The copy gets what the import dropped, is read back if that was asked for, and the source is compared with what
+    /// was recorded.
     Verify,
     /// The network changes sides and the copy is powered on.
     ChangeOver,
@@ -59,7 +60,7 @@ impl Phase {
             Some("stop-source" | "park-source") => Self::ShutDown,
             Some("snapshot-source") => Self::Snapshot,
             Some("transfer") => Self::Transfer,
-            Some("complete-target" | "verify-source") => Self::Verify,
+            Some("complete-target" | "read-back" | "verify-source") => Self::Verify,
             Some("disconnect-source" | "connect-target" | "power-on-target" | "await-tools") => {
                 Self::ChangeOver
             }

@@ -57,6 +57,19 @@ pub enum ShutdownMode {
     Refuse,
 }
 
+/// How it is made sure that a copy is what its source is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Verify {
+    /// Both hosts' checksums of the streams, compared with what passed.
+    #[default]
+    Checksums,
+    /// That, and before the copy is connected its disks are read again from the target's host and compared with what
+    /// was read from the source: data that the target's storage lost or changed is found. Takes about as long again.
+    Readback,
+}
+
 /// A request for cold migrations: the same target for each VM named.
 ///
 /// Targets are named by name, inventory path or managed object id. What is left out HDM chooses, if there
@@ -128,6 +141,8 @@ pub struct ColdOptions {
     pub shutdown_timeout_seconds: u32,
     /// How often a target whose guest never came up is restarted. 0 to 3.
     pub restart_guest: u32,
+    /// How it is made sure that the copy is what the source is.
+    pub verify: Verify,
 }
 
 impl Default for ColdOptions {
@@ -142,6 +157,7 @@ impl Default for ColdOptions {
             shutdown: ShutdownMode::Guest,
             shutdown_timeout_seconds: 300,
             restart_guest: 0,
+            verify: Verify::Checksums,
         }
     }
 }
@@ -216,6 +232,10 @@ pub struct DiskProgress {
     pub wire_bytes: u64,
     /// The wire's rate over the last seconds, in bytes per second.
     pub rate_bytes_per_second: u64,
+    /// How far the copy has been read back, out of `capacity_bytes`; absent if that was not asked for. All of it means
+    /// that it holds what the source's disk holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_back_bytes: Option<u64>,
     /// Whether the disk has arrived and both sides' checksums agreed.
     pub verified: bool,
     /// The checksum both sides agreed on, such as `sha256:…`; it covers the stream, not the disk.

@@ -4,7 +4,7 @@
 
 use hdm_tests::judge::{Moved, Truth, judge, nobody_is_logged_in};
 use hdm_tests::lab::{busy_vm, vm};
-use hdm_tests::product::{migrate_arguments, migrate_to};
+use hdm_tests::product::migrate_to;
 use hdm_tests::{Appliance, Lab};
 use serde_json::{Value, json};
 
@@ -50,7 +50,7 @@ async fn one_kill_each(
     moved: fn(&str) -> Moved,
 ) {
     // One more than there are moments: the first tells them.
-    let names: Vec<_> = (0..29).map(|n| format!("vm-{n:02}")).collect();
+    let names: Vec<_> = (0..31).map(|n| format!("vm-{n:02}")).collect();
     let lab = Lab::start(json!(names.iter().map(|name| make(name)).collect::<Vec<_>>())).await;
     let before = Truth::of(&lab).await;
     let mut appliance = Appliance::start(&lab).await;
@@ -78,7 +78,8 @@ async fn one_kill_each(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn before_and_after_every_step_of_a_vm_that_is_off() {
-    one_kill_each(|name| vm(name, &[2, 1]), "C0", &["--power-on"], Moved::on).await;
+    let further = ["--power-on", "--verify", "readback"];
+    one_kill_each(|name| vm(name, &[2, 1]), "C0", &further, Moved::on).await;
 }
 
 /// Without DRS, and without a power-on at the target.
@@ -95,11 +96,12 @@ async fn before_and_after_every_step_of_a_vm_that_runs() {
 /// A cancel at the last moment before the point of no return makes every step be undone.
 #[tokio::test(flavor = "multi_thread")]
 async fn before_and_after_every_undo() {
-    let names: Vec<_> = (0..21).map(|n| format!("vm-{n:02}")).collect();
+    let names: Vec<_> = (0..23).map(|n| format!("vm-{n:02}")).collect();
     let lab = Lab::start(json!(names.iter().map(|name| busy_vm(name, &[1])).collect::<Vec<_>>())).await;
     let before = Truth::of(&lab).await;
     let mut appliance = Appliance::start(&lab).await;
-    let probe = migrate_arguments(&names[0]);
+    let further = ["--verify", "readback"];
+    let probe = migrate_to(&names[0], "C0", &further);
     let all = moments(&appliance, &probe, ["before-undo", "after-undo"]).await;
     let moments: Vec<_> =
         all.into_iter().take_while(|moment| !moment.ends_with(":power-on-target")).collect();
@@ -110,8 +112,9 @@ async fn before_and_after_every_undo() {
         moment_of_death.is(moment);
         // Completes the copy, and then connects it.
         let on = json!({"method": "ReconfigVM_Task", "nth": 2, "user_agent": "HDM/"});
-        let (id, answered) =
-            appliance.cancel_during(&lab.cloud, &on, "connect-target", &migrate_arguments(name)).await;
+        let (id, answered) = appliance
+            .cancel_during(&lab.cloud, &on, "connect-target", &migrate_to(name, "C0", &further))
+            .await;
         answered.ok();
         appliance.is_killed(&id).await;
 

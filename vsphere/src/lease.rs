@@ -71,6 +71,14 @@ pub struct LeaseDevice {
     pub file_size: Option<u64>,
 }
 
+impl LeaseDevice {
+    /// The host that has it, as `host:port`.
+    pub fn host(&self) -> String {
+        let url = &self.url;
+        format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(443))
+    }
+}
+
 /// What a host says of a file it sent or received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ManifestEntry {
@@ -94,6 +102,12 @@ pub struct ManifestEntry {
 const POLL: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
 impl Session {
+    /// Opens a lease to read the disks of a VM that is off, as they are.
+    pub async fn export_vm(&self, vm: &MoRef) -> Result<Lease, Error> {
+        let moref = self.call_for_moref("ExportVm", vm, |_| {}).await?;
+        Ok(Lease { session: self.clone(), moref })
+    }
+
     /// Opens a lease to read the disks as they were at a snapshot.
     pub async fn export_snapshot(&self, snapshot: &MoRef) -> Result<Lease, Error> {
         let moref = self.call_for_moref("ExportSnapshot", snapshot, |_| {}).await?;

@@ -31,7 +31,7 @@ pub use inventory::{
 };
 pub use lease::{Lease, LeaseDevice, LeaseInfo, LeaseState, ManifestEntry};
 pub use moref::MoRef;
-pub use nfc::{Pipe, PipeLimits, PipeProgress, Piped, RateLimit, StreamChecker, StreamDamage};
+pub use nfc::{Export, Pipe, PipeLimits, PipeProgress, Piped, RateLimit, StreamChecker, StreamDamage};
 pub use ovf::{
     Descriptor, DescriptorParams, DiskEdit, FileItem, ImportEdit, ImportSpec, ImportSpecParams, NicEdit,
     OvfFile,

@@ -50,6 +50,10 @@ pub struct ColdMemo {
     pub transfers: u32,
     /// The target VM, once the import has ended well.
     pub target: Option<MoRef>,
+    /// The lease under which the target is read back, while it is open.
+    pub read_back: Option<MoRef>,
+    /// Number of leases opened to read it back.
+    pub read_backs: u32,
     /// Whether the target was, or may have been, changed after the import.
     pub completed: bool,
     /// Whether the source's adapters were, or may have been, set not to connect.
@@ -122,4 +126,7 @@ pub struct Transfer {
     pub entity: Option<MoRef>,
     /// How long both leases live without a word from us, in seconds; 0 until known.
     pub lease_seconds: u64,
+    /// Each disk's label, and the checksum of what it holds; only if the copy is to be read back.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub contents: BTreeMap<String, String>,
 }

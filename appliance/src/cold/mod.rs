@@ -9,6 +9,7 @@
 //! | `snapshot-source` | takes `hdm_<n>` and seals the source's state | removes it |
 //! | `transfer` | copies the disks from lease to lease | deletes the copy, by its mark |
 //! | `complete-target` | sets what the import dropped | (goes with the copy) |
+//! | `read-back` | reads the copy's disks again, if that was asked for | ends the lease |
 //! | `verify-source` | the source is off and unchanged | |
 //! | `disconnect-source` | its adapters connect no more | restores them |
 //! | `connect-target` | the copy's adapters connect | disconnects them |
@@ -28,6 +29,7 @@ mod complete_target;
 mod connect;
 mod difference;
 mod facts;
+mod held;
 mod input;
 mod list;
 mod marker;
@@ -38,6 +40,7 @@ mod park_source;
 mod place;
 mod pools;
 mod power_on_target;
+mod read_back;
 mod recheck;
 mod release_source;
 mod released;
@@ -182,6 +185,7 @@ impl Workflow for Cold {
             ColdStep::SnapshotSource => snapshot_source::run(self, cx).await,
             ColdStep::Transfer => transfer::run(self, cx).await,
             ColdStep::CompleteTarget => complete_target::run(self, cx).await,
+            ColdStep::ReadBack => read_back::run(self, cx).await,
             ColdStep::VerifySource => connect::verify_source(self, cx).await,
             ColdStep::DisconnectSource => connect::disconnect_source(self, cx).await,
             ColdStep::ConnectTarget => connect::connect_target(self, cx).await,
@@ -202,6 +206,7 @@ impl Workflow for Cold {
             ColdStep::DisconnectSource => connect::undo_disconnect_source(self, cx).await,
             ColdStep::ConnectTarget => connect::undo_connect_target(self, cx).await,
             ColdStep::CompleteTarget => tasks::undo_follow(self, cx).await,
+            ColdStep::ReadBack => read_back::undo(self, cx).await,
             ColdStep::Recheck | ColdStep::VerifySource => Ok(()),
             // Past the point of no return nothing is undone.
             ColdStep::PowerOnTarget

@@ -17,6 +17,8 @@ pub enum ColdStep {
     Transfer,
     /// Read the copy back and set what the import dropped.
     CompleteTarget,
+    /// Read the copy's disks again and compare them with what was read from the source, if that was asked for.
+    ReadBack,
     /// See that the source is off and unchanged.
     VerifySource,
     /// Let the source's adapters not connect any more.
@@ -43,6 +45,7 @@ impl ColdStep {
         Self::SnapshotSource,
         Self::Transfer,
         Self::CompleteTarget,
+        Self::ReadBack,
         Self::VerifySource,
         Self::DisconnectSource,
         Self::ConnectTarget,
@@ -62,6 +65,7 @@ impl ColdStep {
             Self::SnapshotSource => "snapshot-source",
             Self::Transfer => "transfer",
             Self::CompleteTarget => "complete-target",
+            Self::ReadBack => "read-back",
             Self::VerifySource => "verify-source",
             Self::DisconnectSource => "disconnect-source",
             Self::ConnectTarget => "connect-target",
@@ -82,6 +86,7 @@ impl ColdStep {
             Self::SnapshotSource => "Take a snapshot",
             Self::Transfer => "Transfer the disks",
             Self::CompleteTarget => "Complete the copy",
+            Self::ReadBack => "Read the copy back",
             Self::VerifySource => "Verify the source",
             Self::DisconnectSource => "Disconnect the source",
             Self::ConnectTarget => "Connect the copy",

@@ -3,7 +3,7 @@
 use hdm_shared::ObjectId;
 use hdm_shared::display::MigrationKind;
 use hdm_shared::limit;
-use hdm_shared::migration::{ColdRequest, DiskProgress, MigrationState, MigrationView};
+use hdm_shared::migration::{ColdRequest, DiskProgress, MigrationState, MigrationView, Verify};
 use hdm_shared::schedule::Opens;
 use jiff::Timestamp;
 
@@ -28,7 +28,9 @@ pub fn view(
     let input: ColdInput = serde_json::from_str(&record.input)?;
     let memo: ColdMemo = serde_json::from_str(&record.memo)?;
     let waits = record.state == MigrationState::Waiting || record.state == MigrationState::Unwinding;
-    let moves = record.state == MigrationState::Running && record.step.as_deref() == Some(moving());
+    let reads = Some(ColdStep::ReadBack.word());
+    let moves = record.state == MigrationState::Running
+        && (record.step.as_deref() == Some(moving()) || record.step.as_deref() == reads);
     let queued = matches!(record.state, MigrationState::Queued | MigrationState::Paused);
     let opens = record.schedule.as_ref().filter(|_| queued).map(|schedule| schedule.opens(now));
     let step = record.step.as_deref().and_then(|word| ColdStep::ALL.iter().find(|step| step.word() == word));
@@ -40,6 +42,7 @@ pub fn view(
             .map(|d| DiskProgress {
                 label: d.label.clone(),
                 capacity_bytes: d.capacity_bytes,
+                read_back_bytes: (input.options.verify == Verify::Readback).then_some(0),
                 ..DiskProgress::default()
             })
             .collect();

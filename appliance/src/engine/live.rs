@@ -27,13 +27,18 @@ impl Progress {
 
     /// Takes note of how far the disks have come, for [`Progress::estimate`].
     pub fn observe(&self, now: Timestamp) {
-        let done = sum(&guard(&self.disks), |disk| disk.position_bytes);
+        let done = sum(&guard(&self.disks), |disk| {
+            disk.position_bytes.saturating_add(disk.read_back_bytes.unwrap_or_default())
+        });
         guard(&self.estimator).observe(now.as_millisecond(), done);
     }
 
     /// How long the disks will still take, once that can be said.
     pub fn estimate(&self) -> Option<Estimate> {
-        let total = sum(&guard(&self.disks), |disk| disk.capacity_bytes);
+        // What will be read back passes twice.
+        let total = sum(&guard(&self.disks), |disk| {
+            disk.capacity_bytes.saturating_mul(if disk.read_back_bytes.is_some() { 2 } else { 1 })
+        });
         guard(&self.estimator).estimate(total)
     }
 

@@ -2,12 +2,12 @@
 
 use hdm_shared::change::{OptionsChange, TargetChange};
 use hdm_shared::migration::{
-    ColdOptions, ColdRequest, DiskFormat, MacPolicy, MigrationView, Plan, ShutdownMode, TargetChoice,
+    ColdOptions, ColdRequest, DiskFormat, MacPolicy, MigrationView, Plan, ShutdownMode, TargetChoice, Verify,
 };
 use hdm_shared::problem::Finding;
 
 use super::{status, timing, vcenter_id, wave};
-use crate::cli::{Cold, Disk, Mac, Options, Output, Shutdown, Target};
+use crate::cli::{self, Cold, Disk, Mac, Options, Output, Shutdown, Target};
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::{output, progress};
@@ -81,6 +81,7 @@ pub fn options_change(asked: Options) -> OptionsChange {
         shutdown: asked.shutdown.map(Into::into),
         shutdown_timeout_seconds: asked.shutdown_timeout,
         restart_guest: asked.restart_guest,
+        verify: asked.verify.map(Into::into),
     }
 }
 
@@ -100,6 +101,15 @@ impl From<Mac> for MacPolicy {
         match asked {
             Mac::Keep => Self::Keep,
             Mac::New => Self::New,
+        }
+    }
+}
+
+impl From<cli::Verify> for Verify {
+    fn from(asked: cli::Verify) -> Self {
+        match asked {
+            cli::Verify::Checksums => Self::Checksums,
+            cli::Verify::Readback => Self::Readback,
         }
     }
 }

@@ -72,7 +72,11 @@ fn show_one(view: &MigrationView, log: &[LogLine]) {
     println!("status     {}", progress::line(view));
     println!("asked by   {} at {:.0}", view.requested_by, view.created_at);
     for disk in &view.disks {
-        let checked = if disk.verified { ", verified" } else { "" };
+        let checked = match (disk.verified, disk.read_back_bytes) {
+            (true, Some(read)) if read == disk.capacity_bytes => ", verified and read back",
+            (true, _) => ", verified",
+            (false, _) => "",
+        };
         println!(
             "disk       {}: {} of {}{checked}",
             disk.label,

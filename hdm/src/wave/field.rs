@@ -6,7 +6,7 @@ use hdm_shared::batch::BatchItem;
 use hdm_shared::change::{OptionsChange, TargetChange};
 use hdm_shared::migration::{ColdOptions, TargetChoice};
 
-use crate::cli::{Disk, Mac, Shutdown};
+use crate::cli::{Disk, Mac, Shutdown, Verify};
 
 /// The columns, as messages list them.
 pub const COLUMNS: &[&str] = &[
@@ -29,6 +29,7 @@ pub const COLUMNS: &[&str] = &[
     "shutdown",
     "shutdown-timeout",
     "restart-guest",
+    "verify",
 ];
 
 /// What is said of a row so far.
@@ -97,6 +98,7 @@ impl Draft {
             }
             "shutdown-timeout" => self.options.shutdown_timeout_seconds = Some(number(text)?),
             "restart-guest" => self.options.restart_guest = Some(number(text)?),
+            "verify" => self.options.verify = Some(choice::<Verify>(text)?.into()),
             other => return Err(unknown(other)),
         }
         Ok(())

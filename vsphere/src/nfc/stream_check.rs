@@ -13,10 +13,13 @@
 //! under the part of the disk its grains claim. A table says the lower part of an address, the directory the
 //! upper: so any wrong address is found even if the sender hashed it.
 //!
-//! Fed with chunks of any size; holds one marker, table or directory, never a grain, and remembers eight bytes
-//! of each grain until its table has come and eight of each table: 256 KiB for a full disk of 1 TiB.
+//! Fed with chunks of any size; holds one marker, table or directory, and remembers eight bytes of each grain
+//! until its table has come and eight of each table: 256 KiB for a full disk of 1 TiB. Grains are unpacked only
+//! if the disk's content is asked for ([`super::content`]); then one is held.
 
 use std::collections::VecDeque;
+
+use super::content::DiskContent;
 
 /// Damage: where in the stream, and what.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -66,6 +69,8 @@ pub struct StreamChecker {
     /// no grain.
     tables: Vec<(Option<u32>, u32)>,
     directory_seen: bool,
+    /// What the grains hold, if that is asked for.
+    content: Option<DiskContent>,
 }
 
 /// The grains of one table.
@@ -89,6 +94,11 @@ enum State {
     Header,
     /// Skips bytes, then expects a marker.
     Skip(u64),
+    /// Unpacks the rest of a grain, then skips its padding.
+    Data {
+        rest: u64,
+        padding: u64,
+    },
     Marker,
     /// Collects a grain table of this many bytes.
     Table(usize),
@@ -112,7 +122,19 @@ impl StreamChecker {
             unnamed_grains: 0,
             tables: Vec::new(),
             directory_seen: false,
+            content: None,
         }
+    }
+
+    /// One that also unpacks the grains, for [`StreamChecker::content_sha256`].
+    pub fn unpacking(capacity_bytes: u64) -> Self {
+        Self { content: Some(DiskContent::new()), ..Self::new(capacity_bytes) }
+    }
+
+    /// The checksum of what the disk holds, however its stream is packed; of a stream that has come whole. `None` if
+    /// the grains are not unpacked.
+    pub fn content_sha256(&self) -> Option<[u8; 32]> {
+        self.content.as_ref().map(DiskContent::sha256)
     }
 
     /// The address behind the newest grain: the progress, out of the disk's size.
@@ -132,6 +154,22 @@ impl StreamChecker {
                     let used = usize::try_from(rest).unwrap_or(usize::MAX).min(bytes.len());
                     let rest = rest - used as u64;
                     self.state = if rest == 0 { State::Marker } else { State::Skip(rest) };
+                    used
+                }
+                State::Data { rest, padding } => {
+                    let used = usize::try_from(rest).unwrap_or(usize::MAX).min(bytes.len());
+                    let rest = rest - used as u64;
+                    let content = self.content.as_mut();
+                    let unpacked = content.map_or(Ok(()), |content| {
+                        content.feed(&bytes[..used])?;
+                        if rest == 0 { content.end() } else { Ok(()) }
+                    });
+                    unpacked.map_err(|what| self.damage(self.offset, format!("a grain {what}")))?;
+                    self.state = match (rest, padding) {
+                        (0, 0) => State::Marker,
+                        (0, padding) => State::Skip(padding),
+                        (rest, padding) => State::Data { rest, padding },
+                    };
                     used
                 }
                 State::Ended => {
@@ -216,6 +254,18 @@ impl StreamChecker {
             // The marker has 12 bytes; 4 of the data were collected with it.
             let padded = (12 + size).div_ceil(SECTOR) * SECTOR;
             self.state = State::Skip(padded - 16);
+            if let Some(content) = &mut self.content {
+                // No zlib stream is as short as those 4 bytes: there is always a rest.
+                let rest = size.saturating_sub(4);
+                content.begin(
+                    value * SECTOR,
+                    usize::try_from(geometry.grain_sectors * SECTOR).unwrap_or_default(),
+                );
+                if rest == 0 || content.feed(&marker[12..]).is_err() {
+                    return Err(self.damage(start, "a grain cannot be unpacked"));
+                }
+                self.state = State::Data { rest, padding: padded - 16 - rest };
+            }
             return Ok(());
         }
         let rest_of_sector = SECTOR - 16;

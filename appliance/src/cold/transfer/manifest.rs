@@ -18,6 +18,8 @@ pub struct Passed {
     pub sha1: [u8; 20],
     /// SHA-256 of the stream.
     pub sha256: [u8; 32],
+    /// Checksum of what the disk holds, if it is to be read back.
+    pub content_sha256: Option<[u8; 32]>,
     /// Length of the stream.
     pub wire_bytes: u64,
 }
@@ -111,6 +113,7 @@ mod tests {
             import_key: "i".into(),
             sha1: [1; 20],
             sha256: [2; 32],
+            content_sha256: None,
             wire_bytes: 9,
         }
     }

@@ -15,15 +15,17 @@ pub mod cleanup;
 mod leases;
 mod manifest;
 mod pipes;
-mod plan;
+pub mod plan;
 
-use hdm_shared::migration::DiskProgress;
+use std::collections::BTreeMap;
+
+use hdm_shared::migration::{DiskProgress, Verify};
 use hdm_vsphere::VmDetails;
 
 use super::memo::Transfer;
 use super::target_spec::{self, Before, Wanted};
 use super::vm::{self, Seen};
-use super::{Cold, ColdCx, seal};
+use super::{Cold, ColdCx, held, seal};
 use crate::engine::StepError;
 use leases::Leases;
 use manifest::{Passed, Side, Strength};
@@ -72,7 +74,7 @@ async fn transfer(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
     let leases = leases::open(cold, cx, &source, &wanted, number).await?;
     let outcome = under(cold, cx, &leases).await;
     if let Err(StepError::Retry { message }) = &outcome
-        && let Some(vcenter) = leases::forgotten_by(&leases).await?
+        && let Some(vcenter) = held::forgotten_by(&leases.held).await?
     {
         // One that restarted has forgotten its lease, whatever it was asked last.
         return Err(StepError::Passing { what: vcenter, why: message.clone() });
@@ -85,6 +87,16 @@ async fn under(cold: &Cold, cx: &mut ColdCx<'_>, leases: &Leases) -> Result<(), 
     let passed = pipes::run(cold, cx, leases).await?;
     let strengths = verify(leases, &passed).await?;
     tell_checksums(cx, &passed, &strengths).await?;
+    let contents = passed.iter().filter_map(|f| Some((f.label.clone(), hex::encode(f.content_sha256?))));
+    let contents: BTreeMap<_, _> = contents.collect();
+    if !contents.is_empty() {
+        cx.save("what the disks hold", |m| {
+            if let Some(transfer) = &mut m.transfer {
+                transfer.contents = contents;
+            }
+        })
+        .await?;
+    }
     finish(cold, cx, leases).await
 }
 
@@ -102,12 +114,14 @@ pub fn wanted(cx: &ColdCx<'_>, source: &VmDetails, number: u32) -> Wanted {
 
 /// Shows the disks before the first byte.
 fn show(cx: &ColdCx<'_>, wanted: &Wanted) {
+    let reads_back = cx.input().options.verify == Verify::Readback;
     let disks = wanted
         .disks
         .iter()
         .map(|d| DiskProgress {
             label: d.label.clone(),
             capacity_bytes: d.capacity_bytes,
+            read_back_bytes: reads_back.then_some(0),
             ..DiskProgress::default()
         })
         .collect();

@@ -4,23 +4,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
-use hdm_vsphere::{Error, Pipe, PipeProgress, RateLimit};
+use hdm_shared::migration::Verify;
+use hdm_vsphere::{Export, Pipe, PipeProgress, RateLimit};
 use jiff::Timestamp;
 
-use super::super::{Cold, ColdCx, vm};
-use super::leases::{self, Leases};
+use super::super::held;
+use super::super::{Cold, ColdCx};
+use super::leases::Leases;
 use super::manifest::Passed;
 use super::plan::File;
 use crate::engine::{Clock, Progress, StepError};
 
 /// How many files are under way at once.
 const AT_ONCE: usize = 4;
-/// How often a file is sent under one pair of leases.
-const SENDINGS: u32 = 3;
-/// How long a host may be out of reach before that costs an attempt.
-const OUTAGE: Duration = Duration::from_secs(300);
-/// The pause before a host out of reach is tried again.
-const TRY_AGAIN: Duration = Duration::from_secs(5);
 /// How often progress is shown.
 const SHOWN: Duration = Duration::from_millis(500);
 
@@ -29,10 +25,12 @@ pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>, leases: &Leases) -> Result<Ve
     let meters: Vec<Arc<PipeProgress>> = leases.files.iter().map(|_| Arc::default()).collect();
     let notes = Mutex::new(Vec::new());
     let rates = cold.throttle.limits(cx.id()).await?;
+    // What will be read back is unpacked on its way, so that there is something to compare it with.
+    let unpacks = cx.input().options.verify == Verify::Readback;
     let outcome = {
         let mut sendings = Vec::new();
         for (file, meter) in leases.files.iter().zip(&meters) {
-            sendings.push(send(cold, leases, file, (meter, &rates), &notes).boxed());
+            sendings.push(send(cold, leases, file, (meter, &rates), unpacks, &notes).boxed());
         }
         let mut under_way = std::pin::pin!(futures_util::stream::iter(sendings).buffer_unordered(AT_ONCE));
         let all = async {
@@ -42,13 +40,10 @@ pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>, leases: &Leases) -> Result<Ve
             }
             Ok(passed)
         };
-        let cancel = cx.cancel().clone();
         let percent = || percent(&leases.files, &meters);
         tokio::select! {
-            outcome = all => outcome,
-            error = leases::keep_alive(leases, percent) => Err(error),
-            () = show(&leases.clock, cx.progress(), &leases.files, &meters) => Err(StepError::Cancelled),
-            () = cancel.cancelled() => Err(StepError::Cancelled),
+            outcome = held::during(&leases.held, cx, percent, all) => outcome,
+            () = show(cx.clock(), cx.progress(), &leases.files, &meters) => Err(StepError::Cancelled),
         }
     };
     for note in notes.into_inner().unwrap_or_else(PoisonError::into_inner) {
@@ -57,68 +52,37 @@ pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>, leases: &Leases) -> Result<Ve
     outcome
 }
 
-/// Sends one file, and again while both leases live: what has arrived of the others is kept.
+/// Sends one file.
 async fn send(
     cold: &Cold,
     leases: &Leases,
     file: &File,
     (meter, rates): (&Arc<PipeProgress>, &[Arc<RateLimit>]),
+    unpacks: bool,
     notes: &Mutex<Vec<String>>,
 ) -> Result<Passed, StepError> {
     let pipe = Pipe {
-        label: file.label.clone(),
-        from: file.from.clone(),
+        export: Export {
+            label: file.label.clone(),
+            from: file.from.clone(),
+            capacity_bytes: file.disk.map(|_| file.capacity_bytes),
+            unpacks,
+            limits: cold.settings.pipe,
+            rates: rates.to_vec(),
+        },
         to: file.to.clone(),
-        capacity_bytes: file.disk.map(|_| file.capacity_bytes),
-        limits: cold.settings.pipe,
-        rates: rates.to_vec(),
     };
-    let mut sending = 1;
-    let mut away: Option<Timestamp> = None;
-    loop {
-        let error = match pipe.run(meter).await {
-            Ok(piped) => {
-                return Ok(Passed {
-                    label: file.label.clone(),
-                    export_key: file.from.key.clone(),
-                    import_key: file.to.key.clone(),
-                    sha1: piped.sha1,
-                    sha256: piped.sha256,
-                    wire_bytes: piped.wire_bytes,
-                });
-            }
-            Err(error) => error,
-        };
-        if matches!(error, Error::Damaged { .. } | Error::Certificate { .. }) {
-            return Err(StepError::retry(format!("The transfer of {} broke: {error}.", file.label)));
-        }
-        // Why it broke matters: a vCenter that is away is waited for, a lease that ended is not.
-        if let Some(ended) = leases::ended(leases).await? {
-            return Err(ended.error(leases, &format!("The transfer of {} broke: {error}. ", file.label)));
-        }
-        // A host that cannot be reached has not been sent anything. It is waited for while the leases live.
-        if let Error::Nfc { reached: false, .. } = &error {
-            let since = *away.get_or_insert_with(|| leases.clock.now());
-            if leases.clock.now() < vm::later(since, OUTAGE) {
-                tracing::info!(file = %file.label, %error, "waiting for a host");
-                leases.clock.sleep(TRY_AGAIN).await;
-                continue;
-            }
-            return Err(StepError::retry(format!(
-                "The transfer of {} broke {} s ago and cannot go on: {error}.",
-                file.label,
-                OUTAGE.as_secs()
-            )));
-        }
-        away = None;
-        if sending >= SENDINGS {
-            return Err(StepError::retry(format!("The transfer of {} broke: {error}.", file.label)));
-        }
-        let note = format!("{} is sent again, because its transfer broke: {error}", file.label);
-        tracing::info!("{note}");
-        notes.lock().unwrap_or_else(PoisonError::into_inner).push(note);
-        sending += 1;
-    }
+    let words = ("The transfer of", "is sent again");
+    let piped = held::insist(&leases.held, &file.label, words, notes, || pipe.run(meter)).await?;
+    Ok(Passed {
+        label: file.label.clone(),
+        export_key: file.from.key.clone(),
+        import_key: file.to.key.clone(),
+        sha1: piped.sha1,
+        sha256: piped.sha256,
+        content_sha256: piped.content_sha256,
+        wire_bytes: piped.wire_bytes,
+    })
 }
 
 /// How much of all disks has passed.

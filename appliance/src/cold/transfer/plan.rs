@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 
 use hdm_vsphere::{FileItem, LeaseDevice, OvfFile};
 
+use super::super::target_spec::{Wanted, WantedDisk};
+
 /// One file on its way.
 #[derive(Clone, Debug)]
 pub struct File {
@@ -47,6 +49,18 @@ pub struct Disk {
     pub bus: i32,
     /// Its unit number there.
     pub unit: i32,
+}
+
+/// The disks that a copy is to have.
+pub fn disks(wanted: &Wanted) -> Vec<Disk> {
+    let disk = |disk: &WantedDisk| Disk {
+        label: disk.label.clone(),
+        capacity_bytes: disk.capacity_bytes,
+        controller: disk.controller.clone(),
+        bus: disk.bus,
+        unit: disk.unit,
+    };
+    wanted.disks.iter().map(disk).collect()
 }
 
 /// Names the exported files: `disk-0.vmdk`, `disk-1.vmdk` … by the VM's disks, others by their number.

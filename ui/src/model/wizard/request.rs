@@ -46,7 +46,7 @@ fn item(draft: &Draft, vm: &VmView) -> BatchItem {
             power_on: become_.power_on,
             shutdown: become_.shutdown,
             shutdown_timeout_seconds: become_.shutdown_timeout_seconds,
-            restart_guest: 0,
+            ..ColdOptions::default()
         },
     }
 }
