@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
+use hdm_shared::about::About;
 use tokio::sync::Semaphore;
 
 use crate::api::{Api, MAX_STREAMS, router};
 use crate::cold::Cold;
 use crate::config::{ConfigError, Folder};
 use crate::engine::{Clock, Engine, EngineError, SystemClock};
+use crate::recent_log::RecentLog;
 use crate::sampling::Sampler;
 use crate::secret::{Sealer, SecretError};
 use crate::sites::{SiteError, Sites};
@@ -42,8 +44,12 @@ pub enum RunError {
     Tls(std::io::Error),
 }
 
-/// Runs the appliance of a folder until `stop` is done.
-pub async fn run(folder: &Folder, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), RunError> {
+/// Runs the appliance of a folder until `stop` is done. What it logs is told from `log`.
+pub async fn run(
+    folder: &Folder,
+    log: RecentLog,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), RunError> {
     // Another part of the process may have chosen the same provider already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let _lock = folder.lock()?;
@@ -76,6 +82,14 @@ pub async fn run(folder: &Folder, stop: impl Future<Output = ()> + Send + 'stati
         usage_threshold_percent: config.usage_threshold_percent.clamp(0.0, 100.0),
         acting: std::sync::Mutex::default(),
         streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+        log,
+        about: About {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            id: owner.clone(),
+            started_at: clock.now(),
+            now: clock.now(),
+            configuration: config.without_secrets(),
+        },
     });
     let tls = RustlsConfig::from_pem_file(folder.file("tls/certificate.pem"), folder.file("tls/key.pem"))
         .await

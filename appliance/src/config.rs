@@ -124,6 +124,26 @@ impl Config {
         }
     }
 
+    /// As `hdm.toml` has it, without the password of the database.
+    pub fn without_secrets(&self) -> String {
+        let database = match url::Url::parse(&self.database) {
+            Ok(mut url) => {
+                if url.password().is_some() {
+                    let _ = url.set_password(Some("***"));
+                }
+                let query: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+                if query.iter().any(|(key, _)| key == "password") {
+                    let rest = query.iter().filter(|(key, _)| key != "password");
+                    url.query_pairs_mut().clear().extend_pairs(rest).append_pair("password", "***");
+                }
+                url.to_string()
+            }
+            Err(_) => "(not shown: it is no address)".into(),
+        };
+        let shown = Self { database, ..self.clone() };
+        toml::to_string(&shown).unwrap_or_else(|error| format!("# {error}"))
+    }
+
     /// The cold migration's numbers.
     pub fn cold(&self) -> cold::Settings {
         let idle = Duration::from_millis(self.transfer_idle_ms.max(100));

@@ -10,6 +10,7 @@
 //! | [`appliance`] | all of it as a process |
 //! | [`sampling`] | how much the clouds' clusters are used over time |
 //! | [`throttle`] | how much is sent |
+//! | [`recent_log`] | what it has logged last |
 //! | [`config`], [`secret`] | the appliance's folder and its secrets |
 //!
 //! Architecture invariant: only what drives a workflow under its lease writes to a vCenter for it.
@@ -23,6 +24,7 @@ pub mod events;
 pub mod extension;
 pub mod metrics;
 pub mod privileges;
+pub mod recent_log;
 pub mod sampling;
 pub mod secret;
 pub mod sites;

@@ -128,6 +128,9 @@ pub enum Command {
     /// Reports what was moved since a time and what was not: how long each phase took, how long each VM was down, what went
     /// over the wire.
     Report(Report),
+    /// Packs what somebody needs who looks for a fault: the appliance's log and configuration, migrations with their logs,
+    /// events, metrics, and how the vCenters are. Passwords and tokens are not in it; names of machines and users are.
+    SupportBundle(SupportBundle),
     /// Starts simulated sites.
     Lab {
         /// Says what.
@@ -476,6 +479,21 @@ fn pair(text: &str) -> Result<(String, String), String> {
         Some((from, to)) if !from.is_empty() && !to.is_empty() => Ok((from.to_owned(), to.to_owned())),
         _ => Err("write SOURCE=TARGET, such as \"VM Network=Cloud LAN\"".into()),
     }
+}
+
+/// What to pack.
+#[derive(Debug, Args)]
+pub struct SupportBundle {
+    /// Names the file to write, a gzipped tar archive; by default it is `hdm-support-TIME.tar.gz` here.
+    #[arg(long)]
+    pub file: Option<PathBuf>,
+    /// Says since when: how long ago, such as `12h` or `7d`, or a time such as `2026-11-25T22:00`. What has ended since
+    /// is packed, and all that has not ended.
+    #[arg(long, default_value = "7d", value_parser = crate::moment::past)]
+    pub since: Timestamp,
+    /// Packs this file, too, such as an older log; may be given several times.
+    #[arg(long = "with", value_name = "FILE")]
+    pub with: Vec<PathBuf>,
 }
 
 /// Which migrations to show.

@@ -75,6 +75,11 @@ impl Client {
         self.answer(request).await
     }
 
+    /// `GET` of what is no JSON, by its whole path.
+    pub async fn text(&self, path: &str) -> Result<String, Failure> {
+        self.send(self.request_to(Method::GET, path)).await
+    }
+
     /// `POST`.
     pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Failure> {
         self.call(Method::POST, path, Some(body)).await
@@ -111,13 +116,17 @@ impl Client {
     }
 
     fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.request_to(method, &format!("/api/v1{path}"))
+    }
+
+    fn request_to(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let user: String = std::env::var("USER")
             .unwrap_or_else(|_| "cli".into())
             .chars()
             .filter(char::is_ascii_graphic)
             .collect();
         self.http
-            .request(method, format!("{}/api/v1{path}", self.profile.url))
+            .request(method, format!("{}{path}", self.profile.url))
             .bearer_auth(&self.profile.token)
             .header("HDM-User", user)
     }

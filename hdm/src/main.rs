@@ -29,6 +29,7 @@ use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 
 use clap::Parser;
+use hdm_appliance::recent_log::RecentLog;
 use hdm_shared::plugin::registration::RegisterPlugin;
 
 use cli::{Cli, Command};
@@ -41,7 +42,8 @@ const STACK_BYTES: usize = 8 << 20;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    start_log(matches!(cli.command, Command::Appliance { .. } | Command::Server { .. }));
+    let log = RecentLog::default();
+    start_log(matches!(cli.command, Command::Appliance { .. } | Command::Server { .. }), log.clone());
     // Another part of the process may have chosen the same provider already.
     let runtime =
         tokio::runtime::Builder::new_multi_thread().thread_stack_size(STACK_BYTES).enable_all().build();
@@ -56,7 +58,7 @@ fn main() -> ExitCode {
             usual(panic);
         }
     }));
-    match std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(run(cli)))) {
+    match std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(run(cli, log)))) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(failure)) => failure.report(output),
         Err(panic) if nobody_reads(&*panic) => ExitCode::SUCCESS,
@@ -72,24 +74,25 @@ fn nobody_reads(panic: &(dyn Any + Send)) -> bool {
         .is_some_and(|text| text.starts_with("failed printing to stdout") && text.contains("Broken pipe"))
 }
 
-/// What stays logs to standard error; commands only what `RUST_LOG` asks for.
-fn start_log(stays: bool) {
+/// What stays logs to standard error, and keeps the newest of it; commands log only what `RUST_LOG` asks for.
+fn start_log(stays: bool, recent: RecentLog) {
     let default = if stays { "info" } else { "off" };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
     let filter = if stays { filter } else { tracing_subscriber::EnvFilter::new("off") };
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let writer = move || recent.beside(std::io::stderr());
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     if std::env::var("HDM_LOG").is_ok_and(|format| format == "json") { log.json().init() } else { log.init() }
 }
 
-async fn run(cli: Cli) -> Result<(), Failure> {
+async fn run(cli: Cli, log: RecentLog) -> Result<(), Failure> {
     let output = cli.output;
     if output == cli::Output::Csv && !matches!(cli.command, Command::Report(_)) {
         return Err(Failure::NotAdmitted("Only `hdm report` prints CSV; use -o table or -o json.".into()));
     }
     let client = || Client::open(cli.profile.clone());
     match cli.command {
-        Command::Appliance { command } => command::appliance::run(output, command).await,
+        Command::Appliance { command } => command::appliance::run(output, command, log).await,
         Command::Server { command } => command::server::run(command).await,
         // Asks no appliance; there may be none yet.
         Command::Vcenter { command: cli::Vcenter::Privileges { role } } => {
@@ -122,6 +125,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::Events(arguments) => command::events::run(&client()?, output, arguments).await,
         Command::Report(arguments) => command::report::run(&client()?, output, arguments).await,
+        Command::SupportBundle(arguments) => command::support::run(&client()?, output, arguments).await,
         Command::Lab { command: cli::Lab::Up(arguments) } => command::lab::up(arguments).await,
         Command::Demo(arguments) => command::demo::run(arguments).await,
         Command::Completions { shell } => {

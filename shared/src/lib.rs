@@ -7,6 +7,7 @@
 //! Sizes are bytes and named `*_bytes` (or `*_mib` where vSphere itself counts MiB), times are UTC
 //! [`jiff::Timestamp`]s, durations are whole seconds or milliseconds and say so in their name.
 
+pub mod about;
 pub mod admission;
 pub mod batch;
 pub mod batch_estimate;

@@ -23,6 +23,7 @@ mod query;
 mod report;
 mod samples;
 mod stream;
+mod support;
 #[cfg(test)]
 mod tests;
 mod vcenter_edit;
@@ -38,10 +39,12 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 
+use hdm_shared::about::About;
 use tokio::sync::Semaphore;
 
 use crate::cold::Cold;
 use crate::engine::{Clock, Engine};
+use crate::recent_log::RecentLog;
 use crate::sites::Sites;
 use crate::store::{Once, Store};
 
@@ -75,6 +78,10 @@ pub struct Api {
     pub acting: Mutex<HashSet<Once>>,
     /// How many more streams may be opened.
     pub streams: Arc<Semaphore>,
+    /// What the appliance has logged last.
+    pub log: RecentLog,
+    /// What the appliance is; without the time, which goes on.
+    pub about: About,
 }
 
 type Shared = State<Arc<Api>>;
@@ -118,6 +125,8 @@ pub fn router(api: Arc<Api>) -> Router {
             get(preferences::show).put(preferences::set).delete(preferences::forget),
         )
         .route("/api/v1/report", get(report::show))
+        .route("/api/v1/about", get(support::about))
+        .route("/api/v1/log", get(support::log))
         .route("/api/v1/sources/release", post(migrations::release))
         .route("/api/v1/events", get(events::list))
         .route("/api/v1/events/stream", get(stream::events))

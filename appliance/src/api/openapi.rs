@@ -6,7 +6,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use super::{
     actions, batches, changes, dashboard, events, inventory, limits, migrations, offers, plugin, preferences,
-    report, samples, stream, vcenter_edit, vcenters,
+    report, samples, stream, support, vcenter_edit, vcenters,
 };
 
 #[derive(OpenApi)]
@@ -24,7 +24,7 @@ use super::{
         migrations::list, migrations::start, migrations::plan, migrations::show, migrations::log,
         limits::show, limits::set, limits::set_for,
         migrations::cancel, migrations::pause, migrations::resume, migrations::retry, migrations::release,
-        report::show, events::list, stream::migration, stream::events,
+        report::show, support::about, support::log, events::list, stream::migration, stream::events,
     ),
     security(("token" = []))
 )]

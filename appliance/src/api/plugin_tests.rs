@@ -58,6 +58,8 @@ impl Server {
             usage_threshold_percent: 80.0,
             acting: std::sync::Mutex::default(),
             streams: Arc::new(Semaphore::new(1)),
+            log: crate::recent_log::RecentLog::default(),
+            about: super::support::tests::about(),
         };
         for (id, role) in [("onprem", VcenterRole::Source), ("cloud", VcenterRole::Cloud)] {
             let record = VcenterRecord {

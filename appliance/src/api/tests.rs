@@ -54,6 +54,8 @@ impl Stage {
             usage_threshold_percent: 80.0,
             acting: std::sync::Mutex::default(),
             streams: Arc::new(Semaphore::new(streams)),
+            log: crate::recent_log::RecentLog::default(),
+            about: super::support::tests::about(),
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use hdm_appliance::appliance;
 use hdm_appliance::config::{Config, Folder};
+use hdm_appliance::recent_log::RecentLog;
 
 use super::stopped;
 use crate::cli::{Appliance, Output};
@@ -12,7 +13,7 @@ use crate::failure::Failure;
 use crate::output;
 
 /// Makes or runs an appliance.
-pub async fn run(output: Output, command: Appliance) -> Result<(), Failure> {
+pub async fn run(output: Output, command: Appliance, log: RecentLog) -> Result<(), Failure> {
     match command {
         Appliance::Init { dir, listen, database } => {
             let path = folder(dir)?;
@@ -38,7 +39,7 @@ pub async fn run(output: Output, command: Appliance) -> Result<(), Failure> {
         }
         Appliance::Run { dir } => {
             let folder = Folder::at(folder(dir)?);
-            appliance::run(&folder, stopped()).await.map_err(|error| Failure::Other(format!("{error}.")))
+            appliance::run(&folder, log, stopped()).await.map_err(|error| Failure::Other(format!("{error}.")))
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use hdm_appliance::appliance;
 use hdm_appliance::config::{Config, Folder};
+use hdm_appliance::recent_log::RecentLog;
 use hdm_server::config::{ApplianceFile, Config as ServerConfig, Folder as ServerFolder};
 use hdm_shared::migration::{ColdOptions, ColdRequest, MigrationState, MigrationView, TargetChoice};
 use hdm_shared::plugin::registration::{RegisterPlugin, RegistrationView};
@@ -118,7 +119,7 @@ async fn start_appliance(dir: &Path) -> Result<(Client, std::path::PathBuf), Fai
     let profile = folder.file("client.toml");
     let running = folder.clone();
     tokio::spawn(async move {
-        if let Err(error) = appliance::run(&running, std::future::pending()).await {
+        if let Err(error) = appliance::run(&running, RecentLog::default(), std::future::pending()).await {
             eprintln!("hdm: the appliance ended: {error}.");
         }
     });

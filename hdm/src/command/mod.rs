@@ -14,6 +14,7 @@ pub mod retry;
 pub mod server;
 pub mod source;
 pub mod status;
+pub mod support;
 pub mod timing;
 pub mod vcenter;
 pub mod vms;
