@@ -1,14 +1,15 @@
 //! The appliance as a process: opens its folder, drives migrations, answers the API.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use hdm_shared::about::About;
 use tokio::sync::Semaphore;
 
-use crate::api::{Api, MAX_STREAMS, router};
+use crate::api::{Api, Door, HEADERS, MAX_STREAMS, Refusals, router};
 use crate::cold::Cold;
 use crate::config::{ConfigError, Folder};
 use crate::engine::{Clock, Engine, EngineError, SystemClock};
@@ -82,6 +83,7 @@ pub async fn run(
         usage_threshold_percent: config.usage_threshold_percent.clamp(0.0, 100.0),
         acting: std::sync::Mutex::default(),
         streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+        refusals: Refusals::default(),
         log,
         about: About {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -134,9 +136,11 @@ pub async fn run(
         }
     });
     tracing::info!(listen = %config.listen, "the appliance runs");
-    let served = axum_server::bind_rustls(config.listen, tls)
+    let mut listening = axum_server::bind(config.listen).acceptor(Door::new(RustlsAcceptor::new(tls)));
+    listening.http_builder().http1().header_read_timeout(HEADERS);
+    let served = listening
         .handle(handle)
-        .serve(router(api).into_make_service())
+        .serve(router(api).into_make_service_with_connect_info::<SocketAddr>())
         .await
         .map_err(|source| RunError::Listen { listen: config.listen, source });
     stopped.abort();

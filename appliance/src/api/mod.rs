@@ -8,6 +8,7 @@ mod batches;
 mod caller;
 mod changes;
 mod dashboard;
+mod doors;
 mod events;
 mod inventory;
 mod limits;
@@ -30,10 +31,11 @@ mod vcenter_edit;
 mod vcenters;
 
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::http::Method;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -49,12 +51,16 @@ use crate::sites::Sites;
 use crate::store::{Once, Store};
 
 pub use caller::{ACTING_USER, MAX_USER_CHARS};
+pub use doors::{Door, HEADERS, Refusals};
 pub use openapi::document;
 pub use problem::ApiError;
 pub use stream::MAX_STREAMS;
 
 /// The largest request body, in bytes: a thousand VMs, each with a target and options of its own.
 const MAX_BODY_BYTES: usize = 4 << 20;
+
+/// How much of a refused request's path is logged, in characters.
+const MAX_LOGGED_PATH_CHARS: usize = 200;
 
 /// What the handlers share.
 pub struct Api {
@@ -78,6 +84,8 @@ pub struct Api {
     pub acting: Mutex<HashSet<Once>>,
     /// How many more streams may be opened.
     pub streams: Arc<Semaphore>,
+    /// Logs who is refused.
+    pub refusals: Refusals,
     /// What the appliance has logged last.
     pub log: RecentLog,
     /// What the appliance is; without the time, which goes on.
@@ -147,13 +155,18 @@ pub fn router(api: Arc<Api>) -> Router {
 async fn check_token(State(api): Shared, mut request: Request, next: Next) -> Response {
     let caller = match caller::identify(&api, request.method(), request.headers()) {
         Ok(caller) => caller,
-        Err(error) => return error.into_response(),
+        Err(error) => {
+            let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+            let path: String = request.uri().path().chars().take(MAX_LOGGED_PATH_CHARS).collect();
+            api.refusals.log(peer, format!("{} {path}: {}", request.method(), error.0.detail));
+            return error.into_response();
+        }
     };
     if request.method() != Method::GET {
         tracing::info!(user = caller.user(), method = %request.method(), path = request.uri().path(), "asked");
     }
     request.extensions_mut().insert(caller);
-    next.run(request).await
+    next.run(request.map(|body| doors::within(body, doors::BODY))).await
 }
 
 /// Whether the appliance can work: its database answers.

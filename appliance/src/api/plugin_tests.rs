@@ -58,6 +58,7 @@ impl Server {
             usage_threshold_percent: 80.0,
             acting: std::sync::Mutex::default(),
             streams: Arc::new(Semaphore::new(1)),
+            refusals: super::Refusals::default(),
             log: crate::recent_log::RecentLog::default(),
             about: super::support::tests::about(),
         };

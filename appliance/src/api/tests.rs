@@ -54,6 +54,7 @@ impl Stage {
             usage_threshold_percent: 80.0,
             acting: std::sync::Mutex::default(),
             streams: Arc::new(Semaphore::new(streams)),
+            refusals: super::Refusals::default(),
             log: crate::recent_log::RecentLog::default(),
             about: super::support::tests::about(),
         });
