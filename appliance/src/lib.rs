@@ -21,6 +21,7 @@ pub mod config;
 pub mod engine;
 pub mod events;
 pub mod extension;
+mod failpoint;
 pub mod metrics;
 pub mod privileges;
 pub mod sampling;

@@ -12,7 +12,7 @@ use super::input::Named;
 use super::memo::Original;
 use super::vm::{self, Seen};
 use super::{Cold, ColdCx, facts};
-use crate::engine::StepError;
+use crate::engine::{StepError, over};
 
 const POLL: Duration = Duration::from_millis(500);
 
@@ -72,8 +72,8 @@ pub async fn undo(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
         return cx.log("The source is gone from the inventory; it cannot be powered on again.".into()).await;
     };
     if let Some(asked) = memo.shutdown_asked.filter(|_| !memo.powered_on_again) {
-        let until = asked + i64::from(cx.input().options.shutdown_timeout_seconds);
-        while source.power == PowerState::On && !memo.powered_off && cx.clock().now().as_second() < until {
+        let until = patience_ends(cx, asked);
+        while source.power == PowerState::On && !memo.powered_off && cx.clock().mark() < until {
             cx.clock().sleep(POLL).await;
             match vm::look_at_source(cold, cx).await? {
                 Seen::There(now) => source = now,
@@ -134,8 +134,8 @@ async fn ask_guest(cold: &Cold, cx: &mut ColdCx<'_>, source: &VmDetails) -> Resu
         Err(error) => return Err(error.into()),
     }
     let asked = cx.memo().shutdown_asked.unwrap_or(now);
-    let until = asked + i64::from(cx.input().options.shutdown_timeout_seconds);
-    while cx.clock().now().as_second() < until {
+    let until = patience_ends(cx, asked);
+    while cx.clock().mark() < until {
         let details = vm::source(cold, cx).await?;
         if details.power == PowerState::Off {
             return Ok(true);
@@ -145,6 +145,12 @@ async fn ask_guest(cold: &Cold, cx: &mut ColdCx<'_>, source: &VmDetails) -> Resu
         vm::pause(cx, POLL).await?;
     }
     Ok(false)
+}
+
+/// When a guest that was asked to shut down has had its time, by the clock's mark.
+fn patience_ends(cx: &ColdCx<'_>, asked: i64) -> Duration {
+    let time = Duration::from_secs(cx.input().options.shutdown_timeout_seconds.into());
+    over(&**cx.clock(), vm::at_second(asked), time)
 }
 
 /// A power-off would lose what a suspended VM has in its memory.

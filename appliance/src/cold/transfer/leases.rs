@@ -190,11 +190,11 @@ async fn open_export(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<Lease, StepErro
     let Some(snapshot) = cx.memo().snapshot.clone() else {
         return Err(StepError::refused("The source has no snapshot of this migration.".to_owned()));
     };
-    let give_up = cx.clock().now().as_second() + vm::as_seconds(cold.settings.lease_expiry);
+    let give_up = cx.clock().mark() + cold.settings.lease_expiry;
     let lease = loop {
         match session.export_snapshot(&snapshot).await {
             Ok(lease) => break lease,
-            Err(error) if is_blocked(&error) && cx.clock().now().as_second() < give_up => {
+            Err(error) if is_blocked(&error) && cx.clock().mark() < give_up => {
                 vm::pause(cx, Duration::from_secs(1)).await?;
             }
             Err(error) => return Err(error.into()),
@@ -234,7 +234,7 @@ async fn ready(cold: &Cold, cx: &ColdCx<'_>, lease: &Lease) -> Result<LeaseInfo,
 /// Four times within a timeout: one call may be lost, and the next comes well before the end.
 pub async fn keep_alive(leases: &Leases, percent: impl Fn() -> u8) -> StepError {
     let pause = (leases.timeout / 4).clamp(Duration::from_millis(200), Duration::from_secs(30));
-    let mut lives_until = vm::later(leases.clock.now(), leases.timeout);
+    let mut lives_until = leases.clock.mark() + leases.timeout;
     let mut shown = None;
     loop {
         let said = percent();
@@ -243,8 +243,8 @@ pub async fn keep_alive(leases: &Leases, percent: impl Fn() -> u8) -> StepError 
             leases.import.progress(said).await
         };
         match told.await {
-            Ok(()) => lives_until = vm::later(leases.clock.now(), leases.timeout),
-            Err(error) if error.is_passing() && leases.clock.now() < lives_until => {}
+            Ok(()) => lives_until = leases.clock.mark() + leases.timeout,
+            Err(error) if error.is_passing() && leases.clock.mark() < lives_until => {}
             Err(error) if error.is_passing() => return error.into(),
             Err(error) => {
                 let before = "A lease ended before the transfer. ";

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
 use hdm_vsphere::{Error, Pipe, PipeProgress, RateLimit};
-use jiff::Timestamp;
 
-use super::super::{Cold, ColdCx, vm};
+use super::super::{Cold, ColdCx};
 use super::leases::{self, Leases};
 use super::manifest::Passed;
 use super::plan::File;
@@ -74,7 +73,7 @@ async fn send(
         rates: rates.to_vec(),
     };
     let mut sending = 1;
-    let mut away: Option<Timestamp> = None;
+    let mut away: Option<Duration> = None;
     loop {
         let error = match pipe.run(meter).await {
             Ok(piped) => {
@@ -98,8 +97,8 @@ async fn send(
         }
         // A host that cannot be reached has not been sent anything. It is waited for while the leases live.
         if let Error::Nfc { reached: false, .. } = &error {
-            let since = *away.get_or_insert_with(|| leases.clock.now());
-            if leases.clock.now() < vm::later(since, OUTAGE) {
+            let since = *away.get_or_insert_with(|| leases.clock.mark());
+            if leases.clock.mark() < since + OUTAGE {
                 tracing::info!(file = %file.label, %error, "waiting for a host");
                 leases.clock.sleep(TRY_AGAIN).await;
                 continue;
@@ -130,7 +129,7 @@ fn percent(files: &[File], meters: &[Arc<PipeProgress>]) -> u8 {
 
 /// Shows the disks' progress for as long as it is polled.
 async fn show(clock: &Arc<dyn Clock>, progress: &Progress, files: &[File], meters: &[Arc<PipeProgress>]) {
-    let mut before: Vec<(Timestamp, u64)> = meters.iter().map(|_| (clock.now(), 0)).collect();
+    let mut before: Vec<(Duration, u64)> = meters.iter().map(|_| (clock.mark(), 0)).collect();
     loop {
         clock.sleep(SHOWN).await;
         progress.update(|disks| {
@@ -139,8 +138,8 @@ async fn show(clock: &Arc<dyn Clock>, progress: &Progress, files: &[File], meter
                 else {
                     continue;
                 };
-                let (now, wire) = (clock.now(), meter.wire_bytes());
-                let millis = now.duration_since(last.0).as_millis().max(1).unsigned_abs();
+                let (now, wire) = (clock.mark(), meter.wire_bytes());
+                let millis = now.saturating_sub(last.0).as_millis().max(1);
                 let since = u128::from(wire.saturating_sub(last.1));
                 disk.position_bytes = meter.position_bytes();
                 disk.wire_bytes = wire;
@@ -148,6 +147,6 @@ async fn show(clock: &Arc<dyn Clock>, progress: &Progress, files: &[File], meter
                 *last = (now, wire);
             }
         });
-        progress.observe(clock.now());
+        progress.observe(clock.mark());
     }
 }
