@@ -22,7 +22,7 @@ pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
     let source = vm::source(cold, cx).await?;
     remember(cold, cx, &source).await?;
     if source.power == PowerState::Off {
-        return Ok(());
+        return is_off(cx).await;
     }
     refuse_suspended(&source)?;
     refuse_question(&source)?;
@@ -35,7 +35,7 @@ pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
         }
         ShutdownMode::Guest if source.tools.running => {
             if ask_guest(cold, cx, &source).await? {
-                return Ok(());
+                return is_off(cx).await;
             }
             cx.log(format!("The guest of '{}' did not shut down in time; powering it off.", source.name))
                 .await?;
@@ -52,13 +52,21 @@ pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
     // A guest that did not obey may have been suspended meanwhile.
     let source = vm::source(cold, cx).await?;
     if source.power == PowerState::Off {
-        return Ok(());
+        return is_off(cx).await;
     }
     refuse_suspended(&source)?;
     cx.save("about to power off the source", |m| m.powered_off = true).await?;
     let task = session.power_off_task(&source.vm).await;
     vm::finish(&session, task, &cold.patience(cx)).await?;
     vm::expect_source(cold, cx, "be powered off", |v| v.power == PowerState::Off).await.map(|_| ())
+}
+
+/// Remembers that a guest that was asked to shut down has done so.
+async fn is_off(cx: &mut ColdCx<'_>) -> Result<(), StepError> {
+    if cx.memo().shutdown_asked.is_none() || cx.memo().shutdown_done {
+        return Ok(());
+    }
+    cx.save("the guest has shut down", |m| m.shutdown_done = true).await
 }
 
 /// Powers the source on again if it ran, once no copy at the target can run beside it.
@@ -71,7 +79,7 @@ pub async fn undo(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
     let Seen::There(mut source) = vm::look_at_source(cold, cx).await? else {
         return cx.log("The source is gone from the inventory; it cannot be powered on again.".into()).await;
     };
-    if let Some(asked) = memo.shutdown_asked.filter(|_| !memo.powered_on_again) {
+    if let Some(asked) = memo.shutdown_asked.filter(|_| !memo.shutdown_done && !memo.powered_on_again) {
         let until = patience_ends(cx, asked);
         while source.power == PowerState::On && !memo.powered_off && cx.clock().mark() < until {
             cx.clock().sleep(POLL).await;
