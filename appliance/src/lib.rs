@@ -22,6 +22,7 @@ pub mod config;
 pub mod engine;
 pub mod events;
 pub mod extension;
+mod failpoint;
 pub mod metrics;
 pub mod privileges;
 pub mod recent_log;

@@ -90,6 +90,10 @@ impl Clock for SetClock {
         *self.now.lock().unwrap()
     }
 
+    fn mark(&self) -> Duration {
+        Duration::from_secs(u64::try_from(self.now.lock().unwrap().as_second()).unwrap())
+    }
+
     fn sleep(&self, time: Duration) -> BoxFuture<'static, ()> {
         let mut now = self.now.lock().unwrap();
         *now = now.checked_add(SignedDuration::try_from(time).unwrap()).unwrap();

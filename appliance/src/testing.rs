@@ -1,6 +1,7 @@
 //! Databases for tests: a SQLite file, and one of a PostgreSQL server; and a clock that only the test moves.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -15,12 +16,19 @@ use crate::store::Store;
 #[derive(Debug)]
 pub struct ManualClock {
     now_ms: watch::Sender<i64>,
+    /// By how much somebody has put it forward.
+    ahead_s: AtomicI64,
 }
 
 impl ManualClock {
     /// At some time that no machine has.
     pub fn new() -> Self {
-        Self { now_ms: watch::Sender::new(1_000_000_000) }
+        Self { now_ms: watch::Sender::new(1_000_000_000), ahead_s: AtomicI64::new(0) }
+    }
+
+    /// Puts it forward, or back; no time passes.
+    pub fn jump(&self, seconds: i64) {
+        self.ahead_s.fetch_add(seconds, Ordering::SeqCst);
     }
 
     /// Moves it on.
@@ -31,7 +39,12 @@ impl ManualClock {
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millisecond(*self.now_ms.borrow()).unwrap()
+        let ahead_ms = self.ahead_s.load(Ordering::SeqCst) * 1_000;
+        Timestamp::from_millisecond(*self.now_ms.borrow() + ahead_ms).unwrap()
+    }
+
+    fn mark(&self) -> Duration {
+        Duration::from_millis(u64::try_from(*self.now_ms.borrow()).unwrap())
     }
 
     fn sleep(&self, time: Duration) -> BoxFuture<'static, ()> {

@@ -34,9 +34,9 @@ impl Answer {
     }
 }
 
-/// The plug-in's pages, where `cargo xtask ui` puts them.
-fn pages() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../ui/dist")
+/// The plug-in's pages, where `cargo xtask ui` puts them; a test that opens none needs none.
+fn pages() -> Option<PathBuf> {
+    Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("../ui/dist")).filter(|pages| pages.is_dir())
 }
 
 /// A plugin server while it runs.
@@ -57,7 +57,10 @@ impl PluginServer {
         let mut init = Command::new(binary());
         init.args(["server", "init", "--name", "127.0.0.1", "--listen", &listen, "--loopback", &loopback]);
         init.arg("--appliance").arg(appliance.directory().join("plugin-server.toml"));
-        init.arg("--dir").arg(&directory).arg("--ui-dir").arg(pages());
+        init.arg("--dir").arg(&directory);
+        if let Some(pages) = pages() {
+            init.arg("--ui-dir").arg(pages);
+        }
         if let Some(key) = key {
             init.arg("--signing-key").arg(key);
         }
@@ -145,6 +148,17 @@ impl PluginServer {
         headers: &[(&str, &str)],
         body: Option<&Value>,
     ) -> Answer {
+        self.try_send(method, path, headers, body).await.unwrap()
+    }
+
+    /// The same where no answer may come.
+    pub async fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Result<Answer, reqwest::Error> {
         let mut request = self.http.request(method, format!("{}/{path}", self.url));
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -152,20 +166,30 @@ impl PluginServer {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let response = request.send().await.unwrap();
+        let response = request.send().await?;
         let status = response.status().as_u16();
         for name in response.headers().keys() {
             let name = name.as_str();
             assert!(name != "set-cookie" && !name.starts_with("access-control-"), "{path} sets {name}");
         }
-        Answer { status, text: response.text().await.unwrap() }
+        Ok(Answer { status, text: response.text().await? })
     }
 
     /// Exchanges a token of the vSphere Client.
     pub async fn exchange(&self, token: &str, guid: &str, object: Option<(&str, &str)>) -> Answer {
+        self.try_exchange(token, guid, object).await.unwrap()
+    }
+
+    /// The same where no answer may come.
+    pub async fn try_exchange(
+        &self,
+        token: &str,
+        guid: &str,
+        object: Option<(&str, &str)>,
+    ) -> Result<Answer, reqwest::Error> {
         let object = object.map(|(kind, id)| json!({"kind": kind, "id": id}));
         let body = json!({"vc_guid": guid, "object": object, "page_version": "test"});
-        self.send(Method::POST, "api/session", &[("vmware-api-session-id", token)], Some(&body)).await
+        self.try_send(Method::POST, "api/session", &[("vmware-api-session-id", token)], Some(&body)).await
     }
 
     /// Reads as the user of a grant.
@@ -192,15 +216,22 @@ impl PluginServer {
 
 /// Logs a user in to the vSphere Client of a site; the token is what the Client gives to plug-ins.
 pub async fn log_in(site: &Site, user: &str, password: &str) -> String {
+    try_log_in(site, user, password).await.unwrap()
+}
+
+/// The same at a site that may not answer.
+pub async fn try_log_in(site: &Site, user: &str, password: &str) -> Result<String, String> {
     let ready = &site.ready;
     let http = hdm_vsphere::client(ready.sha256.parse().unwrap(), std::time::Duration::from_secs(5)).unwrap();
     let origin = ready.url.trim_end_matches("/sdk");
     let body = json!({"user": user, "password": password, "locale": "en-US"});
-    let answer = http.post(format!("{origin}/ui/api/login")).json(&body).send().await.unwrap();
-    assert!(answer.status().is_success(), "{user}: {}", answer.status());
+    let said = |error: reqwest::Error| error.to_string();
+    let answer = http.post(format!("{origin}/ui/api/login")).json(&body).send().await.map_err(said)?;
+    if !answer.status().is_success() {
+        return Err(format!("{user}: {}", answer.status()));
+    }
     let cookie = answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
-    let info =
-        http.get(format!("{origin}/ui/api/session-info")).header("cookie", cookie).send().await.unwrap();
-    let info: Value = info.json().await.unwrap();
-    info["sessionToken"].as_str().unwrap_or_else(|| panic!("no token in {info}")).to_owned()
+    let asked = http.get(format!("{origin}/ui/api/session-info")).header("cookie", cookie);
+    let info: Value = asked.send().await.map_err(said)?.json().await.map_err(said)?;
+    info["sessionToken"].as_str().map(str::to_owned).ok_or(format!("no token in {info}"))
 }

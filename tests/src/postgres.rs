@@ -1,5 +1,6 @@
 //! A PostgreSQL server of the test process's own. It ends with the process, however that ends.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -21,20 +22,57 @@ pub async fn database() -> String {
     format!("{base}/{name}")
 }
 
+/// How a server is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Connections are ended, then the server is, with everything in its files.
+    Fast,
+    /// As by a crash: the next start recovers from the log.
+    Immediate,
+}
+
+/// Stops the server of this process with all its databases, until [`start_again`].
+pub fn stop(how: Stop) {
+    tell(match how {
+        Stop::Fast => "fast",
+        Stop::Immediate => "immediate",
+    });
+}
+
+/// Starts it again, if it does not run. It answers a little later.
+pub fn start_again() {
+    tell("start");
+}
+
+fn tell(word: &str) {
+    let Some((_, child)) = SERVER.get() else { return };
+    let mut child = child.lock().unwrap();
+    writeln!(child.stdin.as_mut().unwrap(), "{word}").unwrap();
+}
+
 /// How many databases were made.
 static MADE: AtomicU32 = AtomicU32::new(0);
 static SERVER: OnceLock<(String, Mutex<Child>)> = OnceLock::new();
 
-/// Starts it. It ends when its standard input does, that is with this process.
+/// Starts it. It does what its standard input says, and ends when that does, that is with this process.
 fn server() -> (String, Mutex<Child>) {
     let bin = binaries();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = port();
     let script = format!(
-        "set -e; d=$(mktemp -d /tmp/hdm-pg-XXXXXX); exec 3<&0; \
-         {bin}/initdb -D $d/data -U postgres -A trust --no-sync >/dev/null; \
-         {bin}/postgres -D $d/data -p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=$d \
-         -c fsync=off -c max_connections=200 </dev/null >$d/log 2>&1 & p=$!; \
-         cat <&3 >/dev/null || true; kill -INT $p; wait $p || true; rm -rf $d",
+        "set -e; d=$(mktemp -d /tmp/hdm-pg-XXXXXX); \
+         {bin}/initdb -D $d/data -U postgres -A trust --no-sync </dev/null >/dev/null; \
+         start() {{ \
+           {bin}/postgres -D $d/data -p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=$d \
+           -c fsync=off -c max_connections=200 </dev/null >>$d/log 2>&1 & p=$!; \
+         }}; \
+         end() {{ kill -$1 $p 2>/dev/null || true; wait $p || true; }}; \
+         start; \
+         while read -r word; do case $word in \
+           fast) end INT;; \
+           immediate) end QUIT;; \
+           start) kill -0 $p 2>/dev/null || start;; \
+         esac; done; \
+         end INT; rm -rf $d",
         bin = bin.display(),
     );
     // PostgreSQL refuses to run as root.
@@ -45,6 +83,13 @@ fn server() -> (String, Mutex<Child>) {
     }
     let child = command.arg("-c").arg(script).current_dir("/tmp").stdin(Stdio::piped()).spawn().unwrap();
     (format!("postgres://postgres@127.0.0.1:{port}"), Mutex::new(child))
+}
+
+/// A port that is free, and stays so while the server is stopped: below those that Linux gives to whoever names none.
+fn port() -> u16 {
+    let first = 20_000 + u16::try_from(std::process::id() % 1_000).unwrap() * 10;
+    let free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    (first..32_000).find(free).expect("a port is free")
 }
 
 /// Debian keeps them outside of PATH.

@@ -50,6 +50,23 @@ async fn a_source_that_is_powered_on_before_the_transfer() {
     judge(&lab, &left, &[]).await;
 }
 
+/// Its guest has shut down as it was asked: nobody waits for it to do so again, which here it has five minutes for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_whose_guest_has_shut_down_and_that_is_powered_on() {
+    let lab = Lab::start(json!([busy_vm("db-01", &[3])])).await;
+    let before = Truth::of(&lab).await;
+    let appliance = Appliance::start(&lab).await;
+    let on = json!({"method": "ExportSnapshot", "user_agent": "HDM/"});
+    let held = lab.onprem.hold(&on).await;
+    let id = appliance.migrate("db-01", &["--power-on"]).await;
+    lab.onprem.meanwhile(&held, lab.onprem.post("/vms/db-01/act", json!({"do": "power_on"}))).await;
+
+    let end = appliance.settled(&id).await;
+
+    assert_eq!(end["state"], "failed", "{end}");
+    judge(&lab, &before, &[]).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_release_while_the_copy_runs_is_refused() {
     let lab = Lab::start(json!([vm("db-01", &[1])])).await;

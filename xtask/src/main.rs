@@ -26,9 +26,10 @@ Usage: cargo xtask <command>
   test [PART…]    Set up what is missing and run every test. Parts: fmt, tidy, lint, doc, ui, go, rust.
   ui              Set up what is missing and build the plug-in's pages into ui/dist, unless they are up to date.
   screens         Make pictures of every page and step in .hdm/screens, from a live lab.
-  storm [--seed N] [--minutes M]
+  storm [--kills] [--seed N] [--minutes M]
                   Let migrations run while everything that can go wrong does, for seed N, N+1 … (1) until M minutes (10)
-                  are over, and judge each. Failed seeds are named, and their traces kept in target/tmp.
+                  are over, and judge each. With --kills the appliance is killed all the while. Failed seeds are named,
+                  and their traces kept in target/tmp.
   bench server    Measure what the plugin server adds to a request: two minutes, after a release build.
   bench ui        Measure the pages in a browser: bytes, frames, clicks; some minutes.
   setup           Set up what is missing, and nothing else.

@@ -10,7 +10,7 @@ use hdm_vsphere::{Heartbeat, PowerState};
 
 use super::power_on_target::{power_on, show_question};
 use super::{Cold, ColdCx, vm};
-use crate::engine::StepError;
+use crate::engine::{StepError, spent};
 
 const POLL: Duration = Duration::from_secs(1);
 
@@ -40,7 +40,9 @@ async fn wait(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
     let allowed = cx.input().options.restart_guest;
     let total = vm::as_seconds(cold.settings.tools);
     let share = total / i64::from(allowed + 1);
-    let began = cx.memo().tools_since.unwrap_or_else(|| cx.clock().now().as_second());
+    let began = cx.memo().tools_since.map_or_else(|| cx.clock().now(), vm::at_second);
+    let before = spent(&**cx.clock(), began, cold.settings.tools);
+    let mark = cx.clock().mark();
     loop {
         let target = vm::target(cold, cx).await?;
         show_question(cx, Some(&target)).await?;
@@ -51,7 +53,7 @@ async fn wait(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
             cx.save("the guest has shown a sign of life", |m| m.guest_alive = true).await?;
         }
         let alive = cx.memo().guest_alive;
-        let elapsed = cx.clock().now().as_second() - began;
+        let elapsed = vm::as_seconds(before + cx.clock().mark().saturating_sub(mark));
         let restarts = cx.memo().guest_restarts;
         let off = target.power == PowerState::Off;
         if elapsed >= total || (off && restarts >= allowed) {

@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hdm_vsphere::{Error, Lease, LeaseInfo, LeaseState, MoRef, Session};
-use jiff::Timestamp;
 
 use super::{Cold, ColdCx, vm};
 use crate::engine::{Clock, StepError};
@@ -58,11 +57,11 @@ pub async fn open<F: Future<Output = Result<Lease, Error>>>(
     cx: &ColdCx<'_>,
     export: impl Fn() -> F,
 ) -> Result<Lease, StepError> {
-    let give_up = vm::later(cx.clock().now(), cold.settings.lease_expiry);
+    let give_up = cx.clock().mark() + cold.settings.lease_expiry;
     loop {
         match export().await {
             Ok(lease) => return Ok(lease),
-            Err(error) if is_blocked(&error) && cx.clock().now() < give_up => {
+            Err(error) if is_blocked(&error) && cx.clock().mark() < give_up => {
                 vm::pause(cx, Duration::from_secs(1)).await?;
             }
             Err(error) => return Err(error.into()),
@@ -123,7 +122,7 @@ pub async fn insist<T, F: Future<Output = Result<T, Error>>>(
     run: impl Fn() -> F,
 ) -> Result<T, StepError> {
     let mut tries = 1;
-    let mut away: Option<Timestamp> = None;
+    let mut away: Option<Duration> = None;
     loop {
         let error = match run().await {
             Ok(done) => return Ok(done),
@@ -138,8 +137,8 @@ pub async fn insist<T, F: Future<Output = Result<T, Error>>>(
         }
         // A host that cannot be reached has not been sent anything. It is waited for while the leases live.
         if let Error::Nfc { reached: false, .. } = &error {
-            let since = *away.get_or_insert_with(|| held.clock.now());
-            if held.clock.now() < vm::later(since, OUTAGE) {
+            let since = *away.get_or_insert_with(|| held.clock.mark());
+            if held.clock.mark() < since + OUTAGE {
                 tracing::info!(file, %error, "waiting for a host");
                 held.clock.sleep(TRY_AGAIN).await;
                 continue;
@@ -166,7 +165,7 @@ pub async fn insist<T, F: Future<Output = Result<T, Error>>>(
 /// Four times within a timeout: one call may be lost, and the next comes well before the end.
 async fn keep_alive(held: &Held, percent: impl Fn() -> u8) -> StepError {
     let pause = (held.timeout / 4).clamp(Duration::from_millis(200), Duration::from_secs(30));
-    let mut lives_until = vm::later(held.clock.now(), held.timeout);
+    let mut lives_until = held.clock.mark() + held.timeout;
     let mut shown = None;
     loop {
         let said = percent();
@@ -177,8 +176,8 @@ async fn keep_alive(held: &Held, percent: impl Fn() -> u8) -> StepError {
             Ok::<(), Error>(())
         };
         match told.await {
-            Ok(()) => lives_until = vm::later(held.clock.now(), held.timeout),
-            Err(error) if error.is_passing() && held.clock.now() < lives_until => {}
+            Ok(()) => lives_until = held.clock.mark() + held.timeout,
+            Err(error) if error.is_passing() && held.clock.mark() < lives_until => {}
             Err(error) if error.is_passing() => return error.into(),
             Err(error) => {
                 let before = "A lease ended before the transfer. ";

@@ -31,6 +31,8 @@ pub struct ColdMemo {
     pub answered_cancels: Vec<MoRef>,
     /// The guest was asked to shut down, by the appliance's clock, in Unix seconds.
     pub shutdown_asked: Option<i64>,
+    /// It was off then: whatever runs later was powered on by somebody, and is not a guest that has yet to obey.
+    pub shutdown_done: bool,
     /// The source was, or may have been, powered off by us.
     pub powered_off: bool,
     /// The source was, or may have been, powered on again by us: that it runs does not mean that a guest has

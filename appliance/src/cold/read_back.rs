@@ -211,20 +211,20 @@ fn percent(disks: &[Disk]) -> u8 {
 
 /// Shows the progress for as long as it is polled.
 async fn show(clock: &Arc<dyn Clock>, progress: &Progress, disks: &[Disk]) {
-    let mut before: Vec<_> = disks.iter().map(|_| (clock.now(), 0)).collect();
+    let mut before: Vec<_> = disks.iter().map(|_| (clock.mark(), 0)).collect();
     loop {
         clock.sleep(SHOWN).await;
         progress.update(|shown| {
             for (disk, last) in disks.iter().zip(&mut before) {
                 let Some(line) = shown.iter_mut().find(|line| line.label == disk.label) else { continue };
-                let (now, wire) = (clock.now(), disk.meter.wire_bytes());
-                let millis = now.duration_since(last.0).as_millis().max(1).unsigned_abs();
+                let (now, wire) = (clock.mark(), disk.meter.wire_bytes());
+                let millis = now.saturating_sub(last.0).as_millis().max(1);
                 let since = u128::from(wire.saturating_sub(last.1));
                 line.read_back_bytes = Some(disk.meter.position_bytes());
                 line.rate_bytes_per_second = u64::try_from(since * 1_000 / millis).unwrap_or(u64::MAX);
                 *last = (now, wire);
             }
         });
-        progress.observe(clock.now());
+        progress.observe(clock.mark());
     }
 }

@@ -12,7 +12,7 @@ use super::input::Named;
 use super::memo::Original;
 use super::vm::{self, Seen};
 use super::{Cold, ColdCx, facts};
-use crate::engine::StepError;
+use crate::engine::{StepError, over};
 
 const POLL: Duration = Duration::from_millis(500);
 
@@ -22,7 +22,7 @@ pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
     let source = vm::source(cold, cx).await?;
     remember(cold, cx, &source).await?;
     if source.power == PowerState::Off {
-        return Ok(());
+        return is_off(cx).await;
     }
     refuse_suspended(&source)?;
     refuse_question(&source)?;
@@ -35,7 +35,7 @@ pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
         }
         ShutdownMode::Guest if source.tools.running => {
             if ask_guest(cold, cx, &source).await? {
-                return Ok(());
+                return is_off(cx).await;
             }
             cx.log(format!("The guest of '{}' did not shut down in time; powering it off.", source.name))
                 .await?;
@@ -52,13 +52,21 @@ pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
     // A guest that did not obey may have been suspended meanwhile.
     let source = vm::source(cold, cx).await?;
     if source.power == PowerState::Off {
-        return Ok(());
+        return is_off(cx).await;
     }
     refuse_suspended(&source)?;
     cx.save("about to power off the source", |m| m.powered_off = true).await?;
     let task = session.power_off_task(&source.vm).await;
     vm::finish(&session, task, &cold.patience(cx)).await?;
     vm::expect_source(cold, cx, "be powered off", |v| v.power == PowerState::Off).await.map(|_| ())
+}
+
+/// Remembers that a guest that was asked to shut down has done so.
+async fn is_off(cx: &mut ColdCx<'_>) -> Result<(), StepError> {
+    if cx.memo().shutdown_asked.is_none() || cx.memo().shutdown_done {
+        return Ok(());
+    }
+    cx.save("the guest has shut down", |m| m.shutdown_done = true).await
 }
 
 /// Powers the source on again if it ran, once no copy at the target can run beside it.
@@ -71,9 +79,9 @@ pub async fn undo(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
     let Seen::There(mut source) = vm::look_at_source(cold, cx).await? else {
         return cx.log("The source is gone from the inventory; it cannot be powered on again.".into()).await;
     };
-    if let Some(asked) = memo.shutdown_asked.filter(|_| !memo.powered_on_again) {
-        let until = asked + i64::from(cx.input().options.shutdown_timeout_seconds);
-        while source.power == PowerState::On && !memo.powered_off && cx.clock().now().as_second() < until {
+    if let Some(asked) = memo.shutdown_asked.filter(|_| !memo.shutdown_done && !memo.powered_on_again) {
+        let until = patience_ends(cx, asked);
+        while source.power == PowerState::On && !memo.powered_off && cx.clock().mark() < until {
             cx.clock().sleep(POLL).await;
             match vm::look_at_source(cold, cx).await? {
                 Seen::There(now) => source = now,
@@ -134,8 +142,8 @@ async fn ask_guest(cold: &Cold, cx: &mut ColdCx<'_>, source: &VmDetails) -> Resu
         Err(error) => return Err(error.into()),
     }
     let asked = cx.memo().shutdown_asked.unwrap_or(now);
-    let until = asked + i64::from(cx.input().options.shutdown_timeout_seconds);
-    while cx.clock().now().as_second() < until {
+    let until = patience_ends(cx, asked);
+    while cx.clock().mark() < until {
         let details = vm::source(cold, cx).await?;
         if details.power == PowerState::Off {
             return Ok(true);
@@ -145,6 +153,12 @@ async fn ask_guest(cold: &Cold, cx: &mut ColdCx<'_>, source: &VmDetails) -> Resu
         vm::pause(cx, POLL).await?;
     }
     Ok(false)
+}
+
+/// When a guest that was asked to shut down has had its time, by the clock's mark.
+fn patience_ends(cx: &ColdCx<'_>, asked: i64) -> Duration {
+    let time = Duration::from_secs(cx.input().options.shutdown_timeout_seconds.into());
+    over(&**cx.clock(), vm::at_second(asked), time)
 }
 
 /// A power-off would lose what a suspended VM has in its memory.

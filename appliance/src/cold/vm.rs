@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use hdm_shared::VcenterId;
 use hdm_vsphere::{Error, InventoryView, MoRef, PowerState, Session, VmDetails};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::{Cold, ColdCx, marker};
 use crate::engine::{Clock, StepError};
@@ -27,14 +27,14 @@ impl Patience {
         Self { clock: clock.clone(), limit }
     }
 
-    /// When it is over, if it begins now.
-    pub fn end(&self) -> Timestamp {
-        later(self.clock.now(), self.limit)
+    /// When it is over, if it begins now, by the clock's mark.
+    pub fn end(&self) -> Duration {
+        self.clock.mark().saturating_add(self.limit)
     }
 
-    /// Whether a time has come.
-    pub fn is_over(&self, end: Timestamp) -> bool {
-        self.clock.now() >= end
+    /// Whether a mark has come.
+    pub fn is_over(&self, end: Duration) -> bool {
+        self.clock.mark() >= end
     }
 
     /// Waits a moment.
@@ -50,12 +50,6 @@ impl Patience {
             () = self.clock.sleep(self.limit) => None,
         }
     }
-}
-
-/// A time by so much later.
-pub fn later(time: Timestamp, by: Duration) -> Timestamp {
-    let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
-    time.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
 /// A deadline for what is bounded by a [`Patience`] around it.
@@ -316,7 +310,12 @@ pub async fn finish(
     }
 }
 
-/// Whole seconds of a duration, for deadlines by the injected clock.
+/// A time in Unix seconds, as memos have them.
+pub fn at_second(seconds: i64) -> Timestamp {
+    Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// Whole seconds of a duration.
 pub fn as_seconds(time: Duration) -> i64 {
     i64::try_from(time.as_secs()).unwrap_or(i64::MAX / 4)
 }

@@ -131,7 +131,8 @@ impl<W: Workflow> Engine<W> {
     async fn go_on(&self, id: MigrationId, go: Go, by: &str) -> Result<(), EngineError> {
         let _held = Held::take(&self.shared, id)?;
         let shared = &self.shared;
-        let claimed = shared.store.hold(id, &shared.owner, shared.until(), shared.clock.now()).await?;
+        let claimed =
+            shared.store.hold(id, &shared.owner, shared.until().stored, shared.lease_time()).await?;
         let Some(mut record) = claimed else { return Err(EngineError::Driven(id)) };
         let went = self.let_go_on(&mut record, go, by).await;
         shared.store.release(id, record.fence).await?;
@@ -179,7 +180,8 @@ impl<W: Workflow> Engine<W> {
     ) -> Result<T, EngineError> {
         let _held = Held::take(&self.shared, id)?;
         let shared = &self.shared;
-        let claimed = shared.store.hold(id, &shared.owner, shared.until(), shared.clock.now()).await?;
+        let claimed =
+            shared.store.hold(id, &shared.owner, shared.until().stored, shared.lease_time()).await?;
         let Some(record) = claimed else { return Err(EngineError::Driven(id)) };
         let fence = record.fence;
         let input: W::Input = serde_json::from_str(&record.input).map_err(StoreError::from)?;
@@ -206,7 +208,7 @@ impl<W: Workflow> Engine<W> {
         let keep = async {
             loop {
                 shared.clock.sleep(shared.settings.lease / 3).await;
-                if !matches!(shared.store.renew(id, fence, shared.until()).await, Ok(Some(_))) {
+                if !matches!(shared.store.renew(id, fence, shared.until().stored).await, Ok(Some(_))) {
                     return;
                 }
             }

@@ -12,6 +12,7 @@
 //! ```
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use hdm_shared::migration::MigrationState;
@@ -20,12 +21,12 @@ use tokio_util::sync::CancellationToken;
 use super::books::Books;
 use super::context::{Cell, Cx};
 use super::error::{StepError, caught};
-use super::failpoint;
 use super::last_look::LastLook;
 use super::live::Live;
 use super::scheduler::Shared;
 use super::waiting::{Heed, see_alive};
 use super::workflow::{AttemptOutcome, Interrupt, Milestone, Workflow};
+use crate::failpoint;
 use crate::store::{Line, Record, Verdict};
 
 /// How the driving ended.
@@ -62,6 +63,8 @@ pub(super) struct Driver<W: Workflow> {
     pub(super) books: Books,
     /// Whether a person is waited for, rather than an outage.
     pub(super) locked: bool,
+    /// Since when it waits for what it waits for, by the clock's mark, as far as this process knows.
+    pub(super) waits_since: Option<Duration>,
 }
 
 impl<W: Workflow> Driver<W> {

@@ -1,10 +1,10 @@
 //! What of a workflow being driven is shared with those who watch or stop it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use hdm_shared::estimate::Estimator;
 use hdm_shared::migration::{DiskProgress, Estimate};
-use jiff::Timestamp;
 use tokio::sync::watch;
 
 /// The progress of a workflow's disks. Clones share it.
@@ -25,12 +25,12 @@ impl Progress {
         change(&mut guard(&self.disks));
     }
 
-    /// Takes note of how far the disks have come, for [`Progress::estimate`].
-    pub fn observe(&self, now: Timestamp) {
+    /// Takes note of how far the disks have come by a clock's mark, for [`Progress::estimate`].
+    pub fn observe(&self, mark: Duration) {
         let done = sum(&guard(&self.disks), |disk| {
             disk.position_bytes.saturating_add(disk.read_back_bytes.unwrap_or_default())
         });
-        guard(&self.estimator).observe(now.as_millisecond(), done);
+        guard(&self.estimator).observe(i64::try_from(mark.as_millis()).unwrap_or(i64::MAX), done);
     }
 
     /// How long the disks will still take, once that can be said.

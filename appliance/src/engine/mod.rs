@@ -36,7 +36,6 @@ mod control;
 mod counts;
 mod driver;
 mod error;
-mod failpoint;
 mod follow;
 mod last_look;
 mod leases;
@@ -50,7 +49,7 @@ mod unwinding;
 mod waiting;
 mod workflow;
 
-pub use clock::{Clock, SystemClock};
+pub use clock::{Clock, SystemClock, over, spent};
 pub use context::Cx;
 pub use counts::Counts;
 pub use error::StepError;

@@ -1,6 +1,8 @@
 //! Shows events in the vCenters, apart from everything else: a vCenter that does not answer delays nothing but
 //! its own events.
 
+use std::time::Duration;
+
 use futures_util::StreamExt as _;
 use hdm_shared::MigrationId;
 use hdm_shared::event::EventView;
@@ -22,7 +24,8 @@ const AT_ONCE: usize = 16;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Failed {
     failures: u32,
-    again: Timestamp,
+    /// By the clock's mark.
+    again: Duration,
 }
 
 impl<W: Workflow> Engine<W> {
@@ -45,7 +48,7 @@ impl<W: Workflow> Engine<W> {
     async fn has_duty(&self) -> Result<bool, StoreError> {
         let shared = &self.shared;
         let lease = SignedDuration::try_from(shared.settings.post + shared.settings.lease);
-        let now = shared.clock.now();
+        let now = shared.lease_time();
         let until = now.checked_add(lease.unwrap_or(SignedDuration::MAX)).unwrap_or(Timestamp::MAX);
         shared.store.take_duty(DUTY, &shared.owner, until, now).await
     }
@@ -60,7 +63,7 @@ impl<W: Workflow> Engine<W> {
             let page = self.shared.store.unposted(after).await?;
             let Some((_, last)) = page.last() else { return Ok(()) };
             after = *last;
-            let now = self.shared.clock.now();
+            let now = self.shared.clock.mark();
             let due = page.into_iter().map(|(id, _)| id).filter(|id| self.is_due(*id, now));
             futures_util::stream::iter(due.collect::<Vec<_>>())
                 .for_each_concurrent(AT_ONCE, |id| self.post_of(id))
@@ -68,7 +71,7 @@ impl<W: Workflow> Engine<W> {
         }
     }
 
-    fn is_due(&self, id: MigrationId, now: Timestamp) -> bool {
+    fn is_due(&self, id: MigrationId, now: Duration) -> bool {
         guard(&self.shared.unposted).get(&id).is_none_or(|failed| failed.again <= now)
     }
 
@@ -81,9 +84,8 @@ impl<W: Workflow> Engine<W> {
             return;
         };
         let failures = unposted.get(&id).map_or(0, |failed| failed.failures).saturating_add(1);
-        let pause = SignedDuration::try_from(shared.settings.retry.pause(failures, rand::random()));
-        let again = shared.clock.now().checked_add(pause.unwrap_or(SignedDuration::MAX));
-        unposted.insert(id, Failed { failures, again: again.unwrap_or(Timestamp::MAX) });
+        let pause = shared.settings.retry.pause(failures, rand::random());
+        unposted.insert(id, Failed { failures, again: shared.clock.mark().saturating_add(pause) });
         tracing::warn!(migration = %id, %error, "an event could not be posted; it will be later");
     }
 

@@ -22,9 +22,10 @@ use super::clock::Clock;
 use super::counts::Counts;
 use super::driver::{Driver, End};
 use super::error::{StepError, panic_words};
+use super::leases::LeaseEnd;
 use super::live::{Live, Progress, guard};
 use super::posting::Failed;
-use super::settings::{EngineError, Settings};
+use super::settings::Settings;
 use super::workflow::Workflow;
 use crate::store::{Line, NewEvent, Record, Store, StoreError};
 
@@ -33,7 +34,7 @@ pub(super) struct Driven<M> {
     pub(super) live: Arc<Live<M>>,
     pub(super) task: JoinHandle<()>,
     /// When its lease is over, by what was last written.
-    pub(super) until: Timestamp,
+    pub(super) until: LeaseEnd,
 }
 
 /// What the engine's tasks share.
@@ -49,13 +50,16 @@ pub(super) struct Shared<W: Workflow> {
     pub(super) held: Mutex<HashSet<MigrationId>>,
     /// Events that could not be posted, and when they are tried again.
     pub(super) unposted: Mutex<HashMap<MigrationId, Failed>>,
+    /// A lease time, and the clock's mark at that time.
+    pub(super) lease_time: Mutex<(Timestamp, Duration)>,
     /// Nothing is claimed while this machine's clock is wrong.
-    clock_is_off: AtomicBool,
+    pub(super) clock_is_off: AtomicBool,
     /// Held while the store is looked at: what is claimed then is not driven yet.
     #[cfg(test)]
     looking: tokio::sync::Mutex<()>,
     wake: Notify,
     pub(super) to_post: Notify,
+    pub(super) to_renew: Notify,
     changes: watch::Sender<u64>,
     stopping: CancellationToken,
 }
@@ -89,11 +93,6 @@ impl<W: Workflow> Shared<W> {
         self.settings.poll.pause(failures, rand::random())
     }
 
-    pub(super) fn until(&self) -> Timestamp {
-        let lease = SignedDuration::try_from(self.settings.lease).unwrap_or(SignedDuration::MAX);
-        self.clock.now().checked_add(lease).unwrap_or(Timestamp::MAX)
-    }
-
     /// Writes a record and a line, again and again while the database is away: without it nothing may go on.
     pub(super) async fn write(
         &self,
@@ -124,10 +123,12 @@ impl<W: Workflow> Shared<W> {
 impl<W: Workflow> Engine<W> {
     /// Makes an engine that does nothing yet. `owner` names this appliance for ever.
     pub fn new(store: Store, workflow: W, clock: Arc<dyn Clock>, settings: Settings, owner: String) -> Self {
+        let lease_time = Mutex::new((clock.now(), clock.mark()));
         let shared = Shared {
             store,
             workflow,
             clock,
+            lease_time,
             settings,
             owner,
             driven: Mutex::default(),
@@ -139,6 +140,7 @@ impl<W: Workflow> Engine<W> {
             looking: tokio::sync::Mutex::default(),
             wake: Notify::new(),
             to_post: Notify::new(),
+            to_renew: Notify::new(),
             changes: watch::Sender::new(0),
             stopping: CancellationToken::new(),
         };
@@ -203,28 +205,6 @@ impl<W: Workflow> Engine<W> {
         }
     }
 
-    /// Compares this machine's clock with the database's, by which appliances that share it must agree on
-    /// leases. While they differ by more than a third of a lease nothing is claimed, so that two appliances
-    /// do not take a migration from each other for ever.
-    pub async fn check_clock(&self) -> Result<(), EngineError> {
-        let shared = &self.shared;
-        let before = shared.clock.now();
-        let Some(server) = shared.store.server_time().await? else { return Ok(()) };
-        let after = shared.clock.now();
-        // The server looked at its clock at some moment between.
-        let off = if server < before {
-            before.duration_since(server)
-        } else if server > after {
-            server.duration_since(after)
-        } else {
-            SignedDuration::ZERO
-        };
-        let (off, allowed) = (off.unsigned_abs(), shared.settings.lease / 3);
-        let is_off = off > allowed;
-        shared.clock_is_off.store(is_off, Ordering::Relaxed);
-        if is_off { Err(EngineError::Clock(off, allowed)) } else { Ok(()) }
-    }
-
     /// Ends [`Engine::run`] and all drivers, and gives their leases back. Steps are resumed by whoever claims
     /// them next.
     pub async fn stop(&self) {
@@ -258,7 +238,7 @@ impl<W: Workflow> Engine<W> {
     #[cfg(test)]
     pub(super) fn shortest_lease(&self) -> Duration {
         let now = self.shared.clock.now();
-        let left = guard(&self.shared.driven).values().map(|d| d.until.duration_since(now)).min();
+        let left = guard(&self.shared.driven).values().map(|d| d.until.clock.duration_since(now)).min();
         left.map_or(Duration::MAX, |left| left.try_into().unwrap_or(Duration::ZERO))
     }
 
@@ -282,12 +262,12 @@ impl<W: Workflow> Engine<W> {
         if shared.clock_is_off.load(Ordering::Relaxed) {
             return Ok(());
         }
-        for id in shared.store.claimable(&shared.owner, shared.clock.now()).await? {
+        for id in shared.store.claimable(&shared.owner, shared.lease_time()).await? {
             if guard(&shared.driven).contains_key(&id) || guard(&shared.held).contains(&id) {
                 continue;
             }
             let until = shared.until();
-            match shared.store.claim(id, &shared.owner, until, shared.clock.now()).await {
+            match shared.store.claim(id, &shared.owner, until.stored, shared.lease_time()).await {
                 Ok(Some(record)) => self.start(record, until).await,
                 Ok(None) => {}
                 // One row that cannot be understood must not keep the others from being driven.
@@ -330,7 +310,7 @@ impl<W: Workflow> Engine<W> {
             }
             let Some(id) = self.turns(&open).await?.into_iter().next() else { return Ok(()) };
             let (until, now) = (shared.until(), shared.clock.now());
-            let Some(record) = shared.store.start_queued(id, &shared.owner, until, now).await? else {
+            let Some(record) = shared.store.start_queued(id, &shared.owner, until.stored, now).await? else {
                 // Somebody else was faster; whatever changed is seen at the next look.
                 return Ok(());
             };
@@ -353,7 +333,7 @@ impl<W: Workflow> Engine<W> {
     }
 
     /// Drives a claimed workflow in a task of its own. `until` is the end of its lease, as it was claimed.
-    async fn start(&self, record: Record, until: Timestamp) {
+    async fn start(&self, record: Record, until: LeaseEnd) {
         let id = record.id;
         let read = serde_json::from_str(&record.input)
             .and_then(|input: W::Input| Ok((input, serde_json::from_str::<W::Memo>(&record.memo)?)));
@@ -363,7 +343,7 @@ impl<W: Workflow> Engine<W> {
         }
     }
 
-    fn drive(&self, record: Record, input: W::Input, memo: W::Memo, until: Timestamp) {
+    fn drive(&self, record: Record, input: W::Input, memo: W::Memo, until: LeaseEnd) {
         let (id, fence) = (record.id, record.fence);
         let progress = Progress::default();
         progress.set(record.progress.clone());
@@ -381,6 +361,7 @@ impl<W: Workflow> Engine<W> {
             record,
             books: Books::default(),
             locked: false,
+            waits_since: None,
         };
         let engine = self.clone();
         let mut driven = guard(&self.shared.driven);

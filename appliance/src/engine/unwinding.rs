@@ -5,9 +5,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::driver::{Ask, Driver, Next};
 use super::error::StepError;
-use super::failpoint;
 use super::waiting::Heed;
 use super::workflow::{AttemptOutcome, Milestone, Workflow};
+use crate::failpoint;
 use crate::store::Verdict;
 
 impl<W: Workflow> Driver<W> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hdm_shared::migration::{DiskProgress, MigrationState};
 
+use super::clock::spent;
 use super::context::Cell;
 use super::driver::Driver;
 use super::error::StepError;
@@ -37,6 +38,7 @@ impl<W: Workflow> Driver<W> {
         let locked = matches!(error, StepError::Locked { .. });
         let another = std::mem::replace(&mut self.locked, locked) != locked;
         if another || self.record.waiting_for.as_ref() != Some(&what) {
+            self.waits_since = Some(self.shared.clock.mark());
             let now = self.shared.clock.now();
             let why = error.to_string();
             self.milestone(
@@ -68,13 +70,15 @@ impl<W: Workflow> Driver<W> {
     }
 
     /// An outage that lasts longer than one may is not passing any more.
-    pub(super) fn waited_too_long(&self, error: &StepError) -> Option<StepError> {
+    pub(super) fn waited_too_long(&mut self, error: &StepError) -> Option<StepError> {
         let StepError::Passing { what, why } = error else { return None };
         let since = self.record.waiting_since.filter(|_| self.record.waiting_for.as_ref() == Some(what))?;
-        let waited = self.shared.clock.now().duration_since(since);
-        let limit = self.shared.settings.outage;
-        (waited.unsigned_abs() >= limit)
-            .then(|| StepError::retry(format!("Waited {} s for {what}: {why}", limit.as_secs())))
+        let (clock, limit) = (&self.shared.clock, self.shared.settings.outage);
+        let mark = clock.mark();
+        // Another process may have begun to wait.
+        let before = || mark.saturating_sub(spent(&**clock, since, limit));
+        let waited = mark.saturating_sub(*self.waits_since.get_or_insert_with(before));
+        (waited >= limit).then(|| StepError::retry(format!("Waited {} s for {what}: {why}", limit.as_secs())))
     }
 
     pub(super) async fn pause(&mut self, time: Duration, heed: Heed) {
@@ -108,12 +112,12 @@ pub(super) async fn see_alive<W: Workflow>(
     cell: &Cell,
 ) -> Infallible {
     if cell.record().lock().await.waiting_for.is_some() {
-        let begun = shared.clock.now();
+        let begun = shared.clock.mark();
         let mut seen = wire_bytes(&live.progress.get());
         loop {
             shared.clock.sleep(shared.settings.poll.base).await;
             let now = wire_bytes(&live.progress.get());
-            let undisturbed = shared.clock.now().duration_since(begun).unsigned_abs();
+            let undisturbed = shared.clock.mark().saturating_sub(begun);
             if now > seen || undisturbed >= shared.settings.undisturbed {
                 break;
             }

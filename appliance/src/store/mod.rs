@@ -36,6 +36,8 @@ use jiff::Timestamp;
 use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::{AnyPool, Connection as _, Row as _};
 
+use crate::failpoint;
+
 pub use change::{Changes, Since};
 pub use event::{EventFilter, NewEvent};
 pub use history::{HistoryFilter, MAX_HISTORY};
@@ -185,7 +187,9 @@ impl Store {
     }
 
     async fn commit(&self, tx: Tx) -> Result<(), StoreError> {
+        failpoint::at("before", "commit");
         tx.commit().await?;
+        failpoint::at("after", "commit");
         #[cfg(test)]
         self.lose_answer()?;
         Ok(())

@@ -6,9 +6,7 @@ use std::time::Duration;
 use reqwest::{Certificate, Method, RequestBuilder};
 use serde_json::Value;
 
-/// How long an answer is waited for; whoever gets none asks again.
-const PATIENCE: Duration = Duration::from_secs(15);
-/// The same where only something is read.
+/// How long an answer is waited for where only something is read.
 const READING: Duration = Duration::from_secs(3);
 
 /// Calls to one appliance.
@@ -43,7 +41,7 @@ impl Api {
         };
         let pem = std::fs::read(folder.join("tls/certificate.pem")).unwrap();
         let certificate = Certificate::from_pem(&pem).unwrap();
-        let http = reqwest::Client::builder().tls_certs_only([certificate]).no_proxy().timeout(PATIENCE);
+        let http = reqwest::Client::builder().tls_certs_only([certificate]).no_proxy();
         Self { http: http.build().unwrap(), url: value("url"), token: value("token") }
     }
 
@@ -53,8 +51,14 @@ impl Api {
     }
 
     /// Asks for something under a key, so that it can be asked for again; `None` if no answer came.
-    pub async fn post(&self, path: &str, key: Option<&str>, body: &Value) -> Option<Answer> {
-        let mut request = self.ask(Method::POST, path).json(body);
+    pub async fn post(
+        &self,
+        path: &str,
+        key: Option<&str>,
+        body: &Value,
+        patience: Duration,
+    ) -> Option<Answer> {
+        let mut request = self.ask(Method::POST, path).json(body).timeout(patience);
         if let Some(key) = key {
             request = request.header("Idempotency-Key", key);
         }

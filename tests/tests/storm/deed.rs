@@ -4,8 +4,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::api::Answer;
 use crate::player::{Player, site};
 use crate::trouble::Deed;
+
+/// How often something is asked through the plugin server under one key.
+const ACTED: u32 = 2;
 
 impl Player {
     /// Does something now.
@@ -36,6 +40,17 @@ impl Player {
                 self.crew.fill_disks(true);
                 self.later(ms, Deed::DiskAgain);
             }
+            Deed::Database { crash, ms } => {
+                self.crew.stop_database(crash);
+                self.later(ms, Deed::DatabaseAgain);
+            }
+            Deed::DatabaseAgain => self.crew.start_database(),
+            Deed::KillPlugin => self.crew.client.kill_server().await,
+            Deed::Clock { member, seconds, ms } => {
+                self.crew.set_clock(self.crew.which(member), seconds);
+                self.later(ms, Deed::ClocksRight);
+            }
+            Deed::ClocksRight => self.crew.set_clocks_right(),
             Deed::DiskAgain => self.crew.fill_disks(false),
             Deed::Sleep { member, ms } => {
                 self.crew.sleep(self.crew.which(member), Duration::from_millis(ms)).await;
@@ -60,8 +75,31 @@ impl Player {
 
     async fn act_on(&mut self, vm: &str, what: &'static str) {
         let id = self.newest(vm).and_then(|view| view["id"].as_str()).map(str::to_owned);
-        if let Some(id) = id {
+        let Some(id) = id else { return };
+        if self.rng.bool() {
             self.post(&format!("/migrations/{id}/{what}"), what, json!({})).await;
+        } else {
+            self.act_through_plugin(&id, what).await;
+        }
+    }
+
+    /// The answer is lost on its way, and it is asked again under the same key: then the answer must be the same.
+    async fn act_through_plugin(&mut self, id: &str, what: &'static str) {
+        let key = format!("{what}-{id}-{}", self.rng.u32(..));
+        let body = json!({"action": what, "migrations": [id]});
+        let mut reports: Vec<Value> = Vec::new();
+        for _ in 0..ACTED {
+            let answer = self.crew.post_through_plugin("api/migrations/actions", &key, &body).await;
+            reports.extend(answer.filter(Answer::well).map(|answer| answer.body));
+        }
+        self.trace.note(format!("asked to {what} {id} through the plugin server: {reports:?}"));
+        let Some(report) = reports.first() else { return };
+        if reports.iter().any(|other| other != report) {
+            self.faults.push(format!("asked to {what} under one key, it answered {reports:?}"));
+        }
+        if report["outcomes"][0]["problem"].is_null() {
+            self.trace.count(what);
+            self.trace.count("acts through the plugin server");
         }
     }
 

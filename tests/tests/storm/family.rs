@@ -26,6 +26,9 @@ pub const ALL: &[(u32, Family)] = &[
     (2, link),
     (1, full_disk),
     (1, asleep),
+    (2, database),
+    (1, plugin_server),
+    (2, clock),
 ];
 
 /// The calls that change something, by site, with about how often a migration makes each.
@@ -68,7 +71,7 @@ const WRITES: [&[(&str, u32)]; 2] = [
     ],
 ];
 
-/// The calls that only look, at either site.
+/// The calls that only look, or change nothing of a VM, at either site.
 const READS: &[(&str, u32)] = &[
     ("RetrievePropertiesEx", 20),
     ("RetrieveServiceContent", 1),
@@ -93,6 +96,8 @@ const READS: &[(&str, u32)] = &[
     ("CurrentTime", 1),
     ("FindExtension", 1),
     ("RegisterExtension", 1),
+    ("UpdateExtension", 1),
+    ("HasPrivilegeOnEntities", 1),
     ("Logout", 1),
     ("RetrieveEntityPermissions", 1),
     ("PbmRetrieveServiceContent", 1),
@@ -175,7 +180,8 @@ fn deed(rng: &mut Rng, family: &'static str, deed: Deed) -> Trouble {
     Trouble { family, cloud, on, effect: json!({held: rng.u32(50..600)}), member: 0, then: Some(deed) }
 }
 
-fn kill(rng: &mut Rng, _: &[String]) -> Trouble {
+/// A trouble that kills.
+pub fn kill(rng: &mut Rng, _: &[String]) -> Trouble {
     let (family, at, effect) = match rng.u8(..5) {
         0 => ("kill in a transfer", transfer(rng), json!({"kill_pid": 1})),
         1 => {
@@ -344,6 +350,15 @@ fn link(rng: &mut Rng, _: &[String]) -> Trouble {
     deed(rng, family, link)
 }
 
+/// A link that is cut or thin for up to a minute and a half, as long as nothing else of the storm lasts.
+pub fn long_link(rng: &mut Rng) -> Trouble {
+    let thin = json!({"bandwidth_mbit": 5, "delay_ms": 200});
+    let (family, shape) =
+        if rng.u8(..3) > 0 { ("long cut of a link", json!({"cut": true})) } else { ("long thin link", thin) };
+    let link = Deed::Link { cloud: rng.u8(..4) > 0, shape, ms: rng.u64(10_000..=90_000) };
+    deed(rng, family, link)
+}
+
 fn full_disk(rng: &mut Rng, _: &[String]) -> Trouble {
     let full = Deed::FullDisk { ms: rng.u64(200..5_000) };
     deed(rng, "full own disk", full)
@@ -353,4 +368,22 @@ fn full_disk(rng: &mut Rng, _: &[String]) -> Trouble {
 fn asleep(rng: &mut Rng, _: &[String]) -> Trouble {
     let sleep = Deed::Sleep { member: rng.usize(..2), ms: rng.u64(500..6_000) };
     deed(rng, "sleep of an appliance", sleep)
+}
+
+fn database(rng: &mut Rng, _: &[String]) -> Trouble {
+    let crash = rng.bool();
+    let longest = one(rng, &[6_000, 6_000, 6_000, 20_000]);
+    let stop = Deed::Database { crash, ms: rng.u64(1_000..longest) };
+    deed(rng, if crash { "crash of PostgreSQL" } else { "restart of PostgreSQL" }, stop)
+}
+
+fn plugin_server(rng: &mut Rng, _: &[String]) -> Trouble {
+    deed(rng, "kill of the plugin server", Deed::KillPlugin)
+}
+
+fn clock(rng: &mut Rng, _: &[String]) -> Trouble {
+    let seconds = one(rng, &[3_600, -3_600, 3_600, -3_600, 20, -20, 86_400]);
+    let ms = rng.u64(500..12_000);
+    let clock = Deed::Clock { member: rng.usize(..2), seconds, ms };
+    deed(rng, "jump of the clock", clock)
 }

@@ -9,6 +9,7 @@
 
 mod api;
 mod ask;
+mod client;
 mod crew;
 mod deed;
 mod family;
@@ -29,7 +30,7 @@ use hdm_tests::Lab;
 use hdm_tests::judge::Truth;
 use serde_json::json;
 
-use plan::Plan;
+use plan::{Kind, Plan};
 use player::Player;
 use tally::Report;
 
@@ -41,10 +42,10 @@ const LONG: usize = 6;
 const FIXED: [u64; 3] = [1, 2, 3];
 
 /// Runs one storm to its verdict.
-async fn storm(seed: u64, rounds: usize) -> Report {
-    let plan = Plan::draw(seed, rounds);
+async fn storm(seed: u64, rounds: usize, kind: Kind) -> Report {
+    let plan = Plan::draw(seed, rounds, kind);
     let vms: Vec<_> = plan.vms.iter().map(|vm| vm.config.clone()).collect();
-    let lab = Arc::new(Lab::start_with(json!(vms), json!({"link": {}})).await);
+    let lab = Arc::new(Lab::start_with(json!(vms), extra()).await);
     let before = Truth::of(&lab).await;
     let mut player = Player::start(lab.clone(), &plan).await;
     let twice = Arc::new(Mutex::new(BTreeSet::new()));
@@ -72,6 +73,12 @@ async fn storm(seed: u64, rounds: usize) -> Report {
     result
 }
 
+/// What both sites have beside their VMs: a link, and a vSphere Client.
+fn extra() -> serde_json::Value {
+    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../lab/client");
+    json!({"link": {}, "client": {"dir": dir}})
+}
+
 /// Where the traces of storms are kept that were not survived.
 fn kept(seed: u64) -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("storm-{seed}"))
@@ -94,10 +101,10 @@ fn keep(plan: &Plan, player: &Player, result: &Report) {
 }
 
 /// Runs one that may end by a panic of the harness, which is a fault like any other.
-async fn run(seed: u64, rounds: usize) -> Report {
+async fn run(seed: u64, rounds: usize, kind: Kind) -> Report {
     let begun = Instant::now();
     let apart = tokio::task::LocalSet::new();
-    let result = apart.run_until(async { tokio::task::spawn_local(storm(seed, rounds)).await }).await;
+    let result = apart.run_until(async { tokio::task::spawn_local(storm(seed, rounds, kind)).await }).await;
     let result = result.unwrap_or_else(|panic| {
         let faults = vec![format!("the storm itself has ended: {panic}")];
         Report { seed, seconds: begun.elapsed().as_secs(), counts: BTreeMap::new(), faults }
@@ -127,11 +134,11 @@ fn all_survived(results: &[Report]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn short_ones_are_survived() {
-    let pairs = FIXED.map(|seed| Plan::draw(seed, SHORT).pair);
+    let pairs = FIXED.map(|seed| Plan::draw(seed, SHORT, Kind::Mixed).pair);
     assert!(pairs.contains(&true) && pairs.contains(&false), "one appliance and two: {pairs:?}");
     let mut results = Vec::new();
     for seed in FIXED {
-        results.push(run(seed, SHORT).await);
+        results.push(run(seed, SHORT, Kind::Mixed).await);
     }
     all_survived(&results);
 }
@@ -144,10 +151,15 @@ async fn one_after_the_other() {
         std::env::var(name).map_or(or, |value| value.parse().unwrap_or_else(|_| panic!("{name}={value}")))
     };
     let (first, minutes) = (number("HDM_STORM_SEED", 1), number("HDM_STORM_MINUTES", 1));
+    let kind = match std::env::var("HDM_STORM_KIND").as_deref() {
+        Ok("kills") => Kind::Kills,
+        Ok("mixed") | Err(_) => Kind::Mixed,
+        Ok(other) => panic!("HDM_STORM_KIND={other}"),
+    };
     let end = Instant::now() + Duration::from_secs(minutes * 60);
     let mut results = Vec::new();
     for seed in first.. {
-        results.push(run(seed, LONG).await);
+        results.push(run(seed, LONG, kind).await);
         if Instant::now() >= end {
             break;
         }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::player::{Player, is_final};
+use crate::trouble::Deed;
 
 /// How often the operator acts on one migration before they give it up.
 const TRIES: u32 = 4;
@@ -49,6 +50,11 @@ impl Player {
     /// Lifts everything and waits until all that was accepted has ended, with a person who helps where one is
     /// asked for.
     pub async fn settle(&mut self) {
+        // A link's trouble lasts as long as it was drawn to, whatever else is over.
+        while self.due.iter().any(|(_, deed)| matches!(deed, Deed::LinkAgain { .. })) {
+            self.tick().await;
+            self.operate(1).await;
+        }
         self.lift().await;
         let begun = Instant::now();
         let (mut seen, mut changed) = (Vec::new(), Instant::now());

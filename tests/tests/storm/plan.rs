@@ -5,6 +5,7 @@ use fastrand::Rng;
 use hdm_tests::lab::{busy_vm, vm};
 use serde_json::{Value, json};
 
+use crate::family;
 use crate::trouble::Trouble;
 
 /// The plan of one storm.
@@ -12,12 +13,23 @@ use crate::trouble::Trouble;
 pub struct Plan {
     /// What it was drawn from.
     pub seed: u64,
+    /// What there is most of.
+    pub kind: Kind,
     /// Whether two appliances share a PostgreSQL, or else one has a file of its own.
     pub pair: bool,
     /// The VMs that are there, `vm-00`, `vm-01` and so on.
     pub vms: Vec<Machine>,
     /// What happens, in order.
     pub rounds: Vec<Round>,
+}
+
+/// Of what a storm has most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A little of everything.
+    Mixed,
+    /// Kills: whoever is back is killed again after a few commits, a step or a call.
+    Kills,
 }
 
 /// A VM.
@@ -49,8 +61,10 @@ pub enum Ask {
     New {
         /// By number.
         vms: Vec<usize>,
-        /// Whether through the command line, or else the API.
-        cli: bool,
+        /// By which way.
+        way: Way,
+        /// How many answers are lost on their way, where it is asked for under a key.
+        lost: u32,
         /// Whether the copies are powered on.
         power_on: bool,
         /// Whether a VM that runs is powered off at once.
@@ -61,6 +75,17 @@ pub enum Ask {
         /// Which, modulo their number.
         pick: usize,
     },
+}
+
+/// How HDM is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// The appliance's API, under a key.
+    Api,
+    /// The command line.
+    Cli,
+    /// The plugin server, under a key.
+    Plugin,
 }
 
 /// The steps of a migration, and whether they can be undone.
@@ -81,17 +106,45 @@ const STEPS: [(&str, bool); 14] = [
     ("close-tasks", false),
 ];
 
+/// How many kills a round of a storm of kills has in addition, of each kind.
+const KILLS: usize = 12;
+/// A storm of more rounds than this may have a link that is cut or thin for long.
+const LONG_LINKS_FROM: usize = 3;
+
 impl Plan {
     /// Draws a plan.
-    pub fn draw(seed: u64, rounds: usize) -> Self {
+    pub fn draw(seed: u64, rounds: usize, kind: Kind) -> Self {
         let mut rng = Rng::with_seed(seed);
         let (mut vms, mut all) = (Vec::new(), Vec::new());
         for _ in 0..rounds {
             all.push(round(&mut rng, &mut vms));
         }
         // The last, so that the rest of the plan is the same with one and with two.
-        Self { seed, pair: rng.u8(..3) == 0, vms, rounds: all }
+        let pair = rng.u8(..3) == 0;
+        if kind == Kind::Kills {
+            for round in &mut all {
+                more_kills(&mut rng, round);
+            }
+        } else if rounds > LONG_LINKS_FROM && rng.u8(..3) == 0 {
+            // It lasts longer than the rounds do.
+            let at = rng.usize(..all.len());
+            all[at].troubles.push(family::long_link(&mut rng));
+        }
+        Self { seed, kind, pair, vms, rounds: all }
     }
+}
+
+/// What a round of a storm of kills has beside the rest.
+fn more_kills(rng: &mut Rng, round: &mut Round) {
+    round.troubles.extend((0..KILLS).map(|_| family::kill(rng, &[])));
+    let (mut counted, mut steps) = (Vec::new(), Vec::new());
+    for _ in 0..KILLS {
+        let when = ["before", "after"][rng.usize(..2)];
+        counted.push(format!("{when}:commit#{}", rng.u32(1..=30)));
+        steps.push(moment(rng));
+    }
+    round.moments.extend(counted.into_iter().chain(steps));
+    rng.shuffle(&mut round.moments);
 }
 
 fn round(rng: &mut Rng, vms: &mut Vec<Machine>) -> Round {
@@ -107,7 +160,9 @@ fn round(rng: &mut Rng, vms: &mut Vec<Machine>) -> Round {
             vms.len() - 1
         });
         let vms = named.collect();
-        asks.push(Ask::New { vms, cli: rng.u8(..3) == 0, power_on: rng.bool(), hard: rng.u8(..3) == 0 });
+        let way = [Way::Api, Way::Cli, Way::Plugin][rng.usize(..3)];
+        let lost = [0, 0, 1, 2][rng.usize(..4)];
+        asks.push(Ask::New { vms, way, lost, power_on: rng.bool(), hard: rng.u8(..3) == 0 });
         left -= count;
     }
     for _ in 0..rng.usize(..=2) {
@@ -122,14 +177,20 @@ fn round(rng: &mut Rng, vms: &mut Vec<Machine>) -> Round {
     Round { asks, troubles, moments }
 }
 
+/// A moment at which the appliance dies, or now and then is frozen: then it has made sure that a migration is its own, and
+/// what it does next is done late.
 fn moment(rng: &mut Rng) -> String {
+    let what = if rng.u8(..6) == 0 { "freeze " } else { "" };
+    if rng.u8(..3) == 0 {
+        return format!("{what}{}:commit#{}", ["before", "after"][rng.usize(..2)], rng.u32(1..=40));
+    }
     let (step, undone) = STEPS[rng.usize(..STEPS.len())];
     let kinds: &[&str] = if undone {
         &["before", "after", "before", "after", "before-undo", "after-undo"]
     } else {
         &["before", "after"]
     };
-    format!("{}:{step}", kinds[rng.usize(..kinds.len())])
+    format!("{what}{}:{step}", kinds[rng.usize(..kinds.len())])
 }
 
 fn machine(rng: &mut Rng, number: usize, cluster: &'static str) -> Machine {
@@ -148,7 +209,7 @@ fn machine(rng: &mut Rng, number: usize, cluster: &'static str) -> Machine {
 
 #[test]
 fn a_seed_draws_the_same_plan_again_and_another_one_another() {
-    let plan = |seed| format!("{:?}", Plan::draw(seed, 2));
+    let plan = |seed| format!("{:?}", Plan::draw(seed, 2, Kind::Kills));
     assert_eq!(plan(7), plan(7));
     assert_ne!(plan(7), plan(8));
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::ask::Asked;
 use crate::crew::Crew;
-use crate::plan::{Machine, Plan, Round};
+use crate::plan::{Kind, Machine, Plan, Round};
 use crate::tally::Trace;
 use crate::trouble::{Deed, Trouble};
 
@@ -18,6 +18,8 @@ use crate::trouble::{Deed, Trouble};
 const TICK: Duration = Duration::from_millis(100);
 /// How long a round lasts at most; what it has begun goes on in the next.
 const ROUND: Duration = Duration::from_secs(8);
+/// The same where there are many kills, of which each costs the time to start again.
+const DENSE_ROUND: Duration = Duration::from_secs(25);
 
 /// A trouble that lies in wait.
 struct Armed {
@@ -30,6 +32,8 @@ pub struct Player {
     pub lab: Arc<Lab>,
     pub crew: Crew,
     pair: bool,
+    /// Whether kills follow each other closely.
+    dense: bool,
     pub trace: Trace,
     pub machines: Vec<Machine>,
     /// What was asked for and not answered for good.
@@ -54,12 +58,14 @@ pub struct Player {
     pub looked: Option<Instant>,
     /// What is done at some time.
     pub due: Vec<(Instant, Deed)>,
-    /// How long those stay away who die.
-    rng: Rng,
+    /// What is drawn on the way: how long those stay away who die, and how somebody asks.
+    pub rng: Rng,
     armed: Vec<Armed>,
     /// Kills of those who are dead at the moment.
     put_off: Vec<Trouble>,
     moments: VecDeque<String>,
+    /// How many moments were drawn.
+    drawn: u32,
 }
 
 impl Player {
@@ -70,6 +76,7 @@ impl Player {
             lab,
             crew,
             pair: plan.pair,
+            dense: plan.kind == Kind::Kills,
             rng: Rng::with_seed(plan.seed),
             trace: Trace::new(),
             machines: plan.vms.clone(),
@@ -87,6 +94,7 @@ impl Player {
             armed: Vec::new(),
             put_off: Vec::new(),
             moments: VecDeque::new(),
+            drawn: 0,
         }
     }
 
@@ -95,7 +103,7 @@ impl Player {
         for (n, round) in plan.rounds.iter().enumerate() {
             self.trace.note(format!("round {n} begins"));
             self.begin(round).await;
-            let end = Instant::now() + ROUND;
+            let end = Instant::now() + if plan.kind == Kind::Kills { DENSE_ROUND } else { ROUND };
             while Instant::now() < end && !(self.is_quiet() && self.asked.is_empty()) {
                 self.tick().await;
                 self.operate(1).await;
@@ -104,11 +112,17 @@ impl Player {
     }
 
     async fn begin(&mut self, round: &Round) {
-        for trouble in &round.troubles {
+        let pair = self.pair;
+        for trouble in round.troubles.iter().filter(|trouble| pair || !trouble.needs_a_pair()) {
             self.arm(trouble.clone()).await;
         }
-        self.moments.extend(round.moments.iter().cloned());
-        self.next_moment();
+        for moment in &round.moments {
+            self.drawn += 1;
+            // Two alike are two moments.
+            let nth = if moment.contains('#') { "" } else { "#1" };
+            self.moments.push_back(format!("{moment}{nth} {}", self.drawn));
+        }
+        self.set_moments();
         for ask in &round.asks {
             self.ask(ask);
         }
@@ -156,22 +170,38 @@ impl Player {
 
     /// Sees who has died, and starts again whoever was away for long enough.
     async fn look_at_crew(&mut self) {
-        let away = self.rng.u64(..if self.pair { 6_000 } else { 1_500 });
+        let away = match (self.dense, self.pair) {
+            (true, _) => 200,
+            (false, true) => 6_000,
+            (false, false) => 1_500,
+        };
+        let away = self.rng.u64(..away);
         for (member, status) in self.crew.died(|| Duration::from_millis(away)) {
             self.trace.note(format!("appliance {member} has died: {status}"));
             match std::os::unix::process::ExitStatusExt::signal(&status) {
-                Some(9) => self.trace.count("kills"),
-                Some(6) => {
-                    let moment = self.moments.pop_front().unwrap_or_default();
-                    self.trace.note(format!("it died at {moment}"));
-                    self.trace.count("kills");
+                Some(6 | 9) => self.trace.count("kills"),
+                _ if self.crew.could_not_begin(member) => {
+                    self.trace.note("it could not begin");
+                    self.trace.count("starts without a database or the right time");
                 }
                 _ => self.faults.push(format!("an appliance has ended by itself: {status}")),
             }
-            self.next_moment();
+            self.moment_has_come(member, "died");
             self.disarm_kills_of(member).await;
         }
+        let asleep = self.rng.u64(500..8_000);
+        for member in self.crew.froze(Duration::from_millis(asleep)) {
+            self.moment_has_come(member, "froze");
+            self.trace.count("freezes");
+        }
         self.come_back(false).await;
+    }
+
+    fn moment_has_come(&mut self, member: usize, what: &str) {
+        let Some(come) = self.crew.moment_of(member) else { return };
+        self.trace.note(format!("appliance {member} {what} at {come}"));
+        self.moments.retain(|moment| *moment != come);
+        self.set_moments();
     }
 
     /// Its number may become another process's.
@@ -197,8 +227,12 @@ impl Player {
         }
     }
 
-    fn next_moment(&self) {
-        self.crew.die_at(self.moments.front().map_or("never", String::as_str));
+    /// Of those that are counted by commits one stands at a time: the first would be the only one that comes.
+    fn set_moments(&self) {
+        let (counted, others): (Vec<&str>, Vec<&str>) =
+            self.moments.iter().map(String::as_str).partition(|moment| moment.contains(":commit"));
+        let standing: Vec<&str> = counted.into_iter().take(1).chain(others).collect();
+        self.crew.die_at(&standing.join("\n"));
     }
 
     async fn arm(&mut self, trouble: Trouble) {
@@ -255,11 +289,12 @@ impl Player {
         self.armed.clear();
         self.put_off.clear();
         self.moments.clear();
-        self.next_moment();
+        self.set_moments();
         for cloud in [false, true] {
             site(&self.lab, cloud).delete("/faults").await;
         }
         self.do_what_is_due(true).await;
+        self.crew.thaw().await;
         self.come_back(true).await;
     }
 }

@@ -49,6 +49,16 @@ pub enum Deed {
     FullDisk { ms: u64 },
     /// It has room again.
     DiskAgain,
+    /// The PostgreSQL that two appliances share is stopped, as by a crash or not, for so many milliseconds.
+    Database { crash: bool, ms: u64 },
+    /// It is started again.
+    DatabaseAgain,
+    /// The plugin server is killed, and starts again.
+    KillPlugin,
+    /// The clock of an appliance's machine is wrong by so many seconds for so many milliseconds.
+    Clock { member: usize, seconds: i64, ms: u64 },
+    /// All clocks are right again.
+    ClocksRight,
     /// An appliance sleeps for so many milliseconds, as a machine that is moved or suspended does.
     Sleep { member: usize, ms: u64 },
 }
@@ -70,6 +80,11 @@ impl Trouble {
     /// Whether the appliance dies of it.
     pub fn kills(&self) -> bool {
         !self.effect["kill_pid"].is_null()
+    }
+
+    /// Whether it can happen to appliances of which each has a database of its own, or else only to two that share one.
+    pub fn needs_a_pair(&self) -> bool {
+        matches!(self.then, Some(Deed::Database { .. }))
     }
 
     /// The fault as the lab is told of it.

@@ -21,7 +21,7 @@ use hdm_vsphere::{LeaseState, MoRef, PowerState, Session, VmDetails};
 use super::super::memo::Transfer;
 use super::super::vm::{self, Seen};
 use super::super::{Cold, ColdCx, marker};
-use crate::engine::StepError;
+use crate::engine::{StepError, over};
 
 /// How often what must go is looked for.
 const POLL: Duration = Duration::from_secs(1);
@@ -128,8 +128,8 @@ async fn remove_copies(cold: &Cold, cx: &ColdCx<'_>, transfer: &Transfer) -> Res
     let give_up = patience.end();
     // While the outcome of the import is unknown, absence proves nothing: the call may still be at work.
     let unknown_until = match (&transfer.import, transfer.import_asked) {
-        (None, Some(asked)) => vm::later(asked, cold.settings.import_unknown),
-        _ => jiff::Timestamp::MIN,
+        (None, Some(asked)) => over(&**cx.clock(), asked, cold.settings.import_unknown),
+        _ => Duration::ZERO,
     };
     let (mut everywhere, mut shown) = (true, false);
     loop {

@@ -94,7 +94,7 @@ fn percent(files: &[File], meters: &[Arc<PipeProgress>]) -> u8 {
 
 /// Shows the disks' progress for as long as it is polled.
 async fn show(clock: &Arc<dyn Clock>, progress: &Progress, files: &[File], meters: &[Arc<PipeProgress>]) {
-    let mut before: Vec<(Timestamp, u64)> = meters.iter().map(|_| (clock.now(), 0)).collect();
+    let mut before: Vec<(Duration, u64)> = meters.iter().map(|_| (clock.mark(), 0)).collect();
     loop {
         clock.sleep(SHOWN).await;
         progress.update(|disks| {
@@ -103,8 +103,8 @@ async fn show(clock: &Arc<dyn Clock>, progress: &Progress, files: &[File], meter
                 else {
                     continue;
                 };
-                let (now, wire) = (clock.now(), meter.wire_bytes());
-                let millis = now.duration_since(last.0).as_millis().max(1).unsigned_abs();
+                let (now, wire) = (clock.mark(), meter.wire_bytes());
+                let millis = now.saturating_sub(last.0).as_millis().max(1);
                 let since = u128::from(wire.saturating_sub(last.1));
                 disk.position_bytes = meter.position_bytes();
                 disk.wire_bytes = wire;
@@ -112,6 +112,6 @@ async fn show(clock: &Arc<dyn Clock>, progress: &Progress, files: &[File], meter
                 *last = (now, wire);
             }
         });
-        progress.observe(clock.now());
+        progress.observe(clock.mark());
     }
 }

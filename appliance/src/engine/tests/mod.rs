@@ -5,6 +5,7 @@
 //! there, or every thing is gone.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod clock;
 mod database;
 mod posting;
 mod queue;
