@@ -10,6 +10,7 @@
 //! | [`appliance`] | all of it as a process |
 //! | [`sampling`] | how much the clouds' clusters are used over time |
 //! | [`throttle`] | how much is sent |
+//! | [`nfc_streams`] | how many files a host serves at once |
 //! | [`config`], [`secret`] | the appliance's folder and its secrets |
 //!
 //! Architecture invariant: only what drives a workflow under its lease writes to a vCenter for it.
@@ -22,6 +23,7 @@ pub mod engine;
 pub mod events;
 pub mod extension;
 pub mod metrics;
+pub mod nfc_streams;
 pub mod privileges;
 pub mod sampling;
 pub mod secret;

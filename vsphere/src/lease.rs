@@ -71,6 +71,14 @@ pub struct LeaseDevice {
     pub file_size: Option<u64>,
 }
 
+impl LeaseDevice {
+    /// The host that has it, as `host:port`.
+    pub fn host(&self) -> String {
+        let url = &self.url;
+        format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(443))
+    }
+}
+
 /// What a host says of a file it sent or received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ManifestEntry {

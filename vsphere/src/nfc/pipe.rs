@@ -100,7 +100,7 @@ impl Pipe {
     pub async fn run(&self, progress: &Arc<PipeProgress>) -> Result<Piped, Error> {
         match self.pass(progress, None).await {
             Err(Error::LengthRequired { .. }) => {
-                tracing::info!(host = %host(&self.to), "the host wants lengths: measuring first");
+                tracing::info!(host = %self.to.host(), "the host wants lengths: measuring first");
                 let measured = self.measure().await?;
                 let sent = self.pass(progress, Some(measured.wire_bytes)).await?;
                 if sent == measured {
@@ -202,7 +202,7 @@ impl Pipe {
         match response.status() {
             status if status.is_success() => Ok(taken.load(Ordering::Relaxed)),
             StatusCode::LENGTH_REQUIRED if length.is_none() => {
-                Err(Error::LengthRequired { host: host(&self.to), device: self.label.clone() })
+                Err(Error::LengthRequired { host: self.to.host(), device: self.label.clone() })
             }
             status => {
                 let detail = format!("the host answered the import with HTTP status {status}");
@@ -223,13 +223,13 @@ impl Pipe {
     }
 
     fn http(&self, device: &LeaseDevice, error: &reqwest::Error) -> Error {
-        certificate_error(&host(device), error).unwrap_or_else(|| {
+        certificate_error(&device.host(), error).unwrap_or_else(|| {
             let mut cause: &dyn std::error::Error = error;
             while let Some(inner) = cause.source() {
                 cause = inner;
             }
             Error::Nfc {
-                host: host(device),
+                host: device.host(),
                 device: self.label.clone(),
                 detail: cause.to_string(),
                 status: None,
@@ -240,7 +240,7 @@ impl Pipe {
 
     fn nfc(&self, device: &LeaseDevice, detail: &str, status: Option<u16>) -> Error {
         Error::Nfc {
-            host: host(device),
+            host: device.host(),
             device: self.label.clone(),
             detail: detail.to_owned(),
             status,
@@ -256,12 +256,6 @@ impl Pipe {
     fn damaged(&self, detail: String) -> Error {
         Error::Damaged { device: self.label.clone(), detail }
     }
-}
-
-/// `host:port` of a device's address.
-fn host(device: &LeaseDevice) -> String {
-    let url = &device.url;
-    format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(443))
 }
 
 /// What the reader passes on.

@@ -11,6 +11,7 @@ use super::super::target_spec::Wanted;
 use super::super::{Cold, ColdCx, adapters, facts, place, vm};
 use super::plan::{self, File};
 use crate::engine::{Clock, StepError};
+use crate::nfc_streams::Placed;
 
 /// Both leases, ready, and the files to send.
 pub struct Leases {
@@ -56,14 +57,15 @@ const LOOKS: u32 = 10;
 /// How many transfers one attempt may begin because a vCenter restarted: more than that is no accident.
 const TRANSFERS_PER_ATTEMPT: u32 = 5;
 
-/// Opens both leases. Each intent and each lease is saved before the next call.
+/// Opens both leases. Each intent and each lease is saved before the next call. What counts the import at its host is
+/// kept for as long as that works.
 pub async fn open(
     cold: &Cold,
     cx: &mut ColdCx<'_>,
     source: &VmDetails,
     wanted: &Wanted,
     number: u32,
-) -> Result<Leases, StepError> {
+) -> Result<(Leases, Placed), StepError> {
     let (from, to) = (cold.source(cx)?.session, cold.cloud(cx)?.session);
     let export = open_export(cold, cx).await?;
     let export_info = ready(cold, cx, &export).await?;
@@ -87,7 +89,7 @@ pub async fn open(
     };
     let descriptor = from.create_descriptor(&source.vm, &params).await?;
 
-    let host = place::host(cold, cx, facts::hardware_version(&wanted.hw_version)).await?;
+    let (host, placed) = place::host(cold, cx, facts::hardware_version(&wanted.hw_version)).await?;
     let input = cx.input().clone();
     let nics = adapters::in_order(cx, source);
     let params = ImportSpecParams {
@@ -171,7 +173,7 @@ pub async fn open(
         }
     }
     let tasks = [(from, cx.memo().source_task.clone()), (to, cx.memo().cloud_task.clone())];
-    Ok(Leases {
+    let leases = Leases {
         export,
         import,
         import_info,
@@ -180,7 +182,8 @@ pub async fn open(
         tasks: tasks.into_iter().filter_map(|(session, task)| Some((session, task?))).collect(),
         forgiving: number < TRANSFERS_PER_ATTEMPT * cx.attempt(),
         clock: cx.clock().clone(),
-    })
+    };
+    Ok((leases, placed))
 }
 
 /// Exports our snapshot. A lease of ours whose answer was lost blocks a second one until it expires, so a

@@ -1,9 +1,12 @@
-//! The bytes: every file from host to host, up to four at once, while both leases are told of progress.
+//! The bytes: every file from host to host, as many at once as the hosts may serve, while both leases are told of
+//! progress.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
+use hdm_shared::MigrationId;
 use hdm_vsphere::{Error, Pipe, PipeProgress, RateLimit};
 use jiff::Timestamp;
 
@@ -13,8 +16,6 @@ use super::manifest::Passed;
 use super::plan::File;
 use crate::engine::{Clock, Progress, StepError};
 
-/// How many files are under way at once.
-const AT_ONCE: usize = 4;
 /// How often a file is sent under one pair of leases.
 const SENDINGS: u32 = 3;
 /// How long a host may be out of reach before that costs an attempt.
@@ -32,9 +33,9 @@ pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>, leases: &Leases) -> Result<Ve
     let outcome = {
         let mut sendings = Vec::new();
         for (file, meter) in leases.files.iter().zip(&meters) {
-            sendings.push(send(cold, leases, file, (meter, &rates), &notes).boxed());
+            sendings.push(send((cold, cx.id()), leases, file, (meter, &rates), &notes).boxed());
         }
-        let mut under_way = std::pin::pin!(futures_util::stream::iter(sendings).buffer_unordered(AT_ONCE));
+        let mut under_way: FuturesUnordered<_> = sendings.into_iter().collect();
         let all = async {
             let mut passed = Vec::new();
             while let Some(sent) = under_way.next().await {
@@ -59,7 +60,7 @@ pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>, leases: &Leases) -> Result<Ve
 
 /// Sends one file, and again while both leases live: what has arrived of the others is kept.
 async fn send(
-    cold: &Cold,
+    (cold, id): (&Cold, MigrationId),
     leases: &Leases,
     file: &File,
     (meter, rates): (&Arc<PipeProgress>, &[Arc<RateLimit>]),
@@ -76,7 +77,11 @@ async fn send(
     let mut sending = 1;
     let mut away: Option<Timestamp> = None;
     loop {
-        let error = match pipe.run(meter).await {
+        // Given back before the file is tried again: a host that is away must not hold places at the other.
+        let place = cold.streams.enter(id, pipe.from.host(), pipe.to.host()).await;
+        let sent = pipe.run(meter).await;
+        drop(place);
+        let error = match sent {
             Ok(piped) => {
                 return Ok(Passed {
                     label: file.label.clone(),
