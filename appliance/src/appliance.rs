@@ -13,6 +13,7 @@ use crate::api::{Api, Door, HEADERS, MAX_STREAMS, Refusals, router};
 use crate::cold::Cold;
 use crate::config::{ConfigError, Folder};
 use crate::engine::{Clock, Engine, EngineError, SystemClock};
+use crate::nfc_streams::NfcStreams;
 use crate::recent_log::RecentLog;
 use crate::sampling::Sampler;
 use crate::secret::{Sealer, SecretError};
@@ -61,7 +62,9 @@ pub async fn run(
     let sealer = Sealer::open(&folder.file("secret.key"))?;
     let sites = Arc::new(Sites::new(store.clone(), sealer, &owner));
     let throttle = Throttle::new(store.clone(), owner.clone());
-    let cold = Cold { sites: sites.clone(), store: store.clone(), throttle, settings: config.cold() };
+    let streams = NfcStreams::new(config.nfc_streams_per_host());
+    let settings = config.cold();
+    let cold = Cold { sites: sites.clone(), store: store.clone(), throttle, streams, settings };
     let engine = Engine::new(store.clone(), cold, clock.clone(), config.engine(), owner.clone());
     engine.check_clock().await?;
     // Before each login: what this process has lost is ended first, so that a session that its new owner has

@@ -72,6 +72,8 @@ pub struct Config {
     /// How long nothing may move in a transfer before its connection counts as broken. After the last byte
     /// the importing host has five times as long for its answer.
     pub transfer_idle_ms: u64,
+    /// How many files a host reads or writes at once for this appliance, all migrations together; 1 to 64.
+    pub nfc_streams_per_host: u32,
     /// How long VMware Tools are waited for after a power-on.
     pub tools_seconds: u64,
     /// How long migrations that have ended, their logs and events are kept. A VM whose migration is forgotten
@@ -97,6 +99,7 @@ impl Default for Config {
             lease_ms: 30_000,
             task_seconds: 900,
             transfer_idle_ms: 60_000,
+            nfc_streams_per_host: 4,
             tools_seconds: 1_800,
             keep_days: 400,
             import_unknown_seconds: 90,
@@ -142,6 +145,11 @@ impl Config {
         };
         let shown = Self { database, ..self.clone() };
         toml::to_string(&shown).unwrap_or_else(|error| format!("# {error}"))
+    }
+
+    /// How many files a host serves at once.
+    pub fn nfc_streams_per_host(&self) -> usize {
+        self.nfc_streams_per_host.clamp(1, 64) as usize
     }
 
     /// The cold migration's numbers.

@@ -11,6 +11,7 @@
 //! | [`sampling`] | how much the clouds' clusters are used over time |
 //! | [`throttle`] | how much is sent |
 //! | [`recent_log`] | what it has logged last |
+//! | [`nfc_streams`] | how many files a host serves at once |
 //! | [`config`], [`secret`] | the appliance's folder and its secrets |
 //!
 //! Architecture invariant: only what drives a workflow under its lease writes to a vCenter for it.
@@ -24,6 +25,7 @@ pub mod events;
 pub mod extension;
 mod failpoint;
 pub mod metrics;
+pub mod nfc_streams;
 pub mod privileges;
 pub mod recent_log;
 pub mod sampling;

@@ -1,4 +1,4 @@
-//! How much is sent, over real connections.
+//! How much is sent, and how many disks at once, over real connections.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -104,4 +104,45 @@ async fn a_limit_below_the_links_rate_leaves_room_for_what_keeps_the_leases_aliv
     }
     let moved: Vec<_> = names.iter().map(|name| Moved::off(name)).collect();
     judge(&lab, &before, &moved).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_disks_of_a_vm_go_at_once_and_no_host_serves_more_than_it_may() {
+    // The lab places VMs on its two hosts in turn, and HDM its imports.
+    let names = ["vm-00", "vm-01"];
+    let lab = Lab::start(json!(names.map(|name| vm(name, &[1, 2, 1, 2])))).await;
+    let before = Truth::of(&lab).await;
+    let mut appliance = Appliance::start(&lab).await;
+    appliance.stop().await;
+    appliance.set(&[("nfc_streams_per_host", 2)]);
+    appliance.start_process(&[]).await;
+    let on = json!({"nfc": "import", "after_bytes": 1_000, "times": 99});
+    let held = lab.cloud.arm(json!({"on": on, "do": {"stall_ms": 60_000}})).await;
+    let mut ids = Vec::new();
+    for name in names {
+        ids.push(appliance.migrate(name, &[]).await);
+    }
+
+    // Two at each of two hosts.
+    wait::until("four disks are on their way", async || {
+        let fired = lab.cloud.fired(&held).await;
+        if fired == 4 { Ok(()) } else { Err(fired) }
+    })
+    .await;
+    for name in names {
+        let begun = lab.onprem.transfers(&before.onprem.vm(name).moid).await;
+        assert_eq!(begun.len(), 2, "the other disks of {name} wait: {begun:?}");
+    }
+    lab.cloud.delete(&format!("/faults/{held}")).await;
+
+    for id in &ids {
+        let end = appliance.settled(id).await;
+        assert_eq!((end["state"].as_str(), end["attempt"].as_u64()), (Some("done"), Some(1)), "{end:#}");
+    }
+    let after = lab.cloud.glance().await;
+    for name in names {
+        let sent = lab.cloud.transfers(&after.vm(name).moid).await;
+        assert!(sent.len() == 4 && sent.values().all(|times| *times == 1), "each went once: {sent:?}");
+    }
+    judge(&lab, &before, &names.map(Moved::off)).await;
 }

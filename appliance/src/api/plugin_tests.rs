@@ -44,7 +44,8 @@ impl Server {
         let sites = Arc::new(Sites::new(store.clone(), Sealer::open(&key).unwrap(), "test"));
         let throttle = crate::throttle::Throttle::new(store.clone(), "here".into());
         let settings = cold::Settings::default();
-        let cold = Cold { sites: sites.clone(), store: store.clone(), throttle, settings };
+        let nfc = crate::nfc_streams::NfcStreams::new(4);
+        let cold = Cold { sites: sites.clone(), store: store.clone(), throttle, streams: nfc, settings };
         let clock = Arc::new(SystemClock);
         let engine = Engine::new(store.clone(), cold, clock.clone(), Settings::default(), "test".into());
         let api = Api {

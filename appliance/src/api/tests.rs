@@ -39,7 +39,8 @@ impl Stage {
         let clock = Arc::new(ManualClock::new());
         let throttle = crate::throttle::Throttle::new(store.clone(), "here".into());
         let settings = cold::Settings::default();
-        let cold = Cold { sites: sites.clone(), store: store.clone(), throttle, settings };
+        let nfc = crate::nfc_streams::NfcStreams::new(4);
+        let cold = Cold { sites: sites.clone(), store: store.clone(), throttle, streams: nfc, settings };
         let shared_clock: Arc<dyn Clock> = clock.clone();
         let engine =
             Engine::new(store.clone(), cold, shared_clock.clone(), Settings::default(), "test".into());

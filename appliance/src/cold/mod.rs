@@ -67,6 +67,7 @@ use hdm_shared::event::EventView;
 use hdm_vsphere::{Limits, PipeLimits};
 
 use crate::engine::{AttemptOutcome, Cx, Interrupt, Milestone, StepError, Workflow};
+use crate::nfc_streams::NfcStreams;
 use crate::sites::{Site, Sites};
 use crate::store::{NewEvent, Store};
 use crate::throttle::Throttle;
@@ -125,6 +126,8 @@ pub struct Cold {
     pub store: Store,
     /// How much may be sent.
     pub throttle: Throttle,
+    /// How many files a host serves at once.
+    pub streams: Arc<NfcStreams>,
     /// Numbers.
     pub settings: Settings,
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use hdm_shared::admission::target::{HostFacts, choose_host, max_hardware_version};
+use hdm_shared::admission::target::{HostFacts, fit_hosts, max_hardware_version};
 use hdm_shared::migration::TargetChoice;
 use hdm_shared::problem::Finding;
 use hdm_vsphere::{ClusterSummary, HostSummary, InventoryView, MoRef};
@@ -15,6 +15,7 @@ use super::input::{Named, Place};
 use super::resolve::{Candidate, Sought, only, pick};
 use super::{Cold, ColdCx, adapters, vm};
 use crate::engine::StepError;
+use crate::nfc_streams::Placed;
 
 /// What became of a request's target.
 pub struct Resolved {
@@ -288,18 +289,22 @@ pub fn hosts(view: &InventoryView, place: &Place) -> Vec<HostFacts> {
         .collect()
 }
 
-/// The host for the import of a VM with this hardware version: the one asked for, else the first by name that is
-/// fit.
-pub async fn host(cold: &Cold, cx: &ColdCx<'_>, hardware_version: Option<u32>) -> Result<Named, StepError> {
+/// The host for the import of a VM with this hardware version: the one asked for, else of those that are fit the
+/// one with the fewest imports of this appliance, the first by name among equals.
+pub async fn host(
+    cold: &Cold,
+    cx: &ColdCx<'_>,
+    hardware_version: Option<u32>,
+) -> Result<(Named, Placed), StepError> {
     let view = vm::inventory(cx, &cold.cloud(cx)?).await?;
     let place = &cx.input().place;
     let facts = hosts(&view, place);
-    let chosen = choose_host(&facts, hardware_version).and_then(|fit| {
-        let cluster = view.clusters.get(&place.cluster.object)?;
-        let host = cluster.hosts.iter().filter_map(|h| view.hosts.get(h)).find(|h| h.name == fit.name)?;
-        Some(Named { object: host.host.clone(), name: host.name.clone() })
+    let of_cluster = view.clusters.get(&place.cluster.object).map_or(&[][..], |cluster| &cluster.hosts);
+    let fit = fit_hosts(&facts, hardware_version).into_iter().filter_map(|fit| {
+        let host = of_cluster.iter().filter_map(|h| view.hosts.get(h)).find(|h| h.name == fit.name)?;
+        Some((host.host.clone(), Named { object: host.host.clone(), name: host.name.clone() }))
     });
-    chosen.ok_or_else(|| {
+    cold.streams.place(&cx.input().cloud, fit).ok_or_else(|| {
         StepError::retry(format!(
             "No host of '{}' can take '{}' now: each is disconnected, in maintenance, too old for its hardware, or does not see '{}' and the networks.",
             place.cluster.name,

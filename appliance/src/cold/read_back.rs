@@ -12,7 +12,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
+use hdm_shared::MigrationId;
 use hdm_shared::migration::Verify;
 use hdm_vsphere::{Export, LeaseInfo, PipeProgress};
 
@@ -21,8 +23,6 @@ use super::{Cold, ColdCx, held, vm};
 use crate::engine::{Clock, Progress, StepError};
 use held::Held;
 
-/// How many disks are read at once.
-const AT_ONCE: usize = 4;
 /// How often progress is shown.
 const SHOWN: Duration = Duration::from_millis(500);
 /// How many leases one attempt may open because a vCenter restarted: more than that is no accident.
@@ -64,7 +64,7 @@ pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
             clock: cx.clock().clone(),
         };
         let disks = offered(cold, cx, &info, &disks).await?;
-        let found = read(cx, &held, &disks).await?;
+        let found = read(cold, cx, &held, &disks).await?;
         // Nothing depends on how it ends; a lease that cannot be ended now is ended below, or ends by itself.
         if let Err(error) = lease.complete().await {
             cx.log(format!("The lease of the read-back could not be completed: {error}")).await?;
@@ -127,6 +127,7 @@ async fn offered(
 
 /// Reads every disk; of each, the checksum of what it holds.
 async fn read(
+    cold: &Cold,
     cx: &mut ColdCx<'_>,
     held: &Held,
     disks: &[Disk],
@@ -135,9 +136,9 @@ async fn read(
     let outcome = {
         let mut readings = Vec::new();
         for disk in disks {
-            readings.push(read_one(held, disk, &notes).boxed());
+            readings.push(read_one((cold, cx.id()), held, disk, &notes).boxed());
         }
-        let mut under_way = std::pin::pin!(futures_util::stream::iter(readings).buffer_unordered(AT_ONCE));
+        let mut under_way: FuturesUnordered<_> = readings.into_iter().collect();
         let all = async {
             let mut found = BTreeMap::new();
             while let Some(read) = under_way.next().await {
@@ -158,12 +159,18 @@ async fn read(
 }
 
 async fn read_one(
+    (cold, id): (&Cold, MigrationId),
     held: &Held,
     disk: &Disk,
     notes: &Mutex<Vec<String>>,
 ) -> Result<(String, String), StepError> {
     let words = ("Reading back", "is read back again");
-    let piped = held::insist(held, &disk.label, words, notes, || disk.export.read(&disk.meter)).await?;
+    let run = || async {
+        let host = disk.export.from.host();
+        let _place = cold.streams.enter(id, host.clone(), host).await;
+        disk.export.read(&disk.meter).await
+    };
+    let piped = held::insist(held, &disk.label, words, notes, run).await?;
     Ok((disk.label.clone(), piped.content_sha256.map(hex::encode).unwrap_or_default()))
 }
 

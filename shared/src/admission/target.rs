@@ -121,11 +121,11 @@ pub fn check(vm: &SourceVm, target: &TargetFacts, reservations: &Reservations) -
     found
 }
 
-/// The host HDM chooses for a VM of this hardware version: the first usable one by name that runs it, so that
-/// the choice can be foretold.
-pub fn choose_host(hosts: &[HostFacts], hardware_version: Option<u32>) -> Option<&HostFacts> {
-    let fit = hosts.iter().filter(|h| h.usable() && h.runs(hardware_version));
-    fit.min_by(|a, b| a.name.cmp(&b.name))
+/// The hosts HDM can choose from for a VM of this hardware version: the usable ones that run it, by name.
+pub fn fit_hosts(hosts: &[HostFacts], hardware_version: Option<u32>) -> Vec<&HostFacts> {
+    let mut fit: Vec<_> = hosts.iter().filter(|h| h.usable() && h.runs(hardware_version)).collect();
+    fit.sort_by(|a, b| a.name.cmp(&b.name));
+    fit
 }
 
 /// The newest hardware version a host of this ESXi version runs (VMware KB 1003746); absent for versions
@@ -320,7 +320,7 @@ fn hardware(vm: &SourceVm, target: &TargetFacts, found: &mut Vec<Finding>) {
     let usable = || target.hosts.iter().filter(|h| h.usable());
     if let Some(has) = vm.hardware_version
         && let Some(max) = usable().filter_map(|h| h.max_hardware_version).max()
-        && choose_host(&target.hosts, Some(has)).is_none()
+        && fit_hosts(&target.hosts, Some(has)).is_empty()
     {
         found.push(Finding::blocker(
             "hardware-version-unsupported",
@@ -401,13 +401,17 @@ mod tests {
         assert_eq!(only(|_, t| t.hosts[0].unseen_networks = vec!["LAN".into()]), "host-sees-no-network");
     }
 
+    fn names<'a>(hosts: &[&'a HostFacts]) -> Vec<&'a str> {
+        hosts.iter().map(|host| host.name.as_str()).collect()
+    }
+
     #[test]
-    fn the_first_usable_host_by_name_is_chosen() {
+    fn usable_hosts_fit_in_the_order_of_their_names() {
         let usable = target().hosts.remove(0);
         let named = |name: &str, maintenance| HostFacts { name: name.into(), maintenance, ..usable.clone() };
         let hosts = [named("c", false), named("a", true), named("b", false)];
-        assert_eq!(choose_host(&hosts, None).map(|h| h.name.as_str()), Some("b"));
-        assert_eq!(choose_host(&hosts[1..2], None), None);
+        assert_eq!(names(&fit_hosts(&hosts, None)), ["b", "c"]);
+        assert!(fit_hosts(&hosts[1..2], None).is_empty());
         assert_eq!(only(|_, t| t.hosts = hosts.to_vec()), "", "one usable host is enough");
     }
 
@@ -449,8 +453,8 @@ mod tests {
         let old = target().hosts.remove(0);
         let new = HostFacts { name: "esx-2".into(), max_hardware_version: Some(22), ..old.clone() };
         let both = [old.clone(), new.clone()];
-        assert_eq!(choose_host(&both, Some(21)).map(|h| h.name.as_str()), Some("esx-1"));
-        assert_eq!(choose_host(&both, Some(22)).map(|h| h.name.as_str()), Some("esx-2"));
+        assert_eq!(names(&fit_hosts(&both, Some(21))), ["esx-1", "esx-2"]);
+        assert_eq!(names(&fit_hosts(&both, Some(22))), ["esx-2"]);
         let mixed =
             |hosts: &[HostFacts]| only(|v, t| (v.hardware_version, t.hosts) = (Some(22), hosts.to_vec()));
         assert_eq!(mixed(&both), "");

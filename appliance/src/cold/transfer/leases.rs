@@ -7,6 +7,7 @@ use super::super::target_spec::Wanted;
 use super::super::{Cold, ColdCx, adapters, facts, place};
 use super::plan::{self, File};
 use crate::engine::StepError;
+use crate::nfc_streams::Placed;
 
 /// Both leases, ready, and the files to send.
 pub struct Leases {
@@ -25,14 +26,15 @@ pub struct Leases {
 /// How many transfers one attempt may begin because a vCenter restarted: more than that is no accident.
 const TRANSFERS_PER_ATTEMPT: u32 = 5;
 
-/// Opens both leases. Each intent and each lease is saved before the next call.
+/// Opens both leases. Each intent and each lease is saved before the next call. What counts the import at its host is
+/// kept for as long as that works.
 pub async fn open(
     cold: &Cold,
     cx: &mut ColdCx<'_>,
     source: &VmDetails,
     wanted: &Wanted,
     number: u32,
-) -> Result<Leases, StepError> {
+) -> Result<(Leases, Placed), StepError> {
     let (from, to) = (cold.source(cx)?.session, cold.cloud(cx)?.session);
     let export = export(cold, cx).await?;
     let export_info = held::ready(cold, cx, &export).await?;
@@ -46,7 +48,7 @@ pub async fn open(
     };
     let descriptor = from.create_descriptor(&source.vm, &params).await?;
 
-    let host = place::host(cold, cx, facts::hardware_version(&wanted.hw_version)).await?;
+    let (host, placed) = place::host(cold, cx, facts::hardware_version(&wanted.hw_version)).await?;
     let input = cx.input().clone();
     let nics = adapters::in_order(cx, source);
     let params = ImportSpecParams {
@@ -129,7 +131,7 @@ pub async fn open(
             cx.save("what the copy lacks", |m| m.notes.push(note)).await?;
         }
     }
-    Ok(Leases {
+    let leases = Leases {
         held: Held {
             leases: vec![("export", export.clone()), ("import", import.clone())],
             timeout,
@@ -141,7 +143,8 @@ pub async fn open(
         import,
         import_info,
         files,
-    })
+    };
+    Ok((leases, placed))
 }
 
 /// Exports our snapshot.

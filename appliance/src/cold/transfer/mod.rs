@@ -3,7 +3,7 @@
 //! ```text
 //! clean up what an earlier try left
 //!   └► export lease ─► descriptor ─► import spec, completed ─► import lease
-//!        └► pipes, up to four disks at once, while both leases are told of progress
+//!        └► pipes, several disks at once, while both leases are told of progress
 //!             └► both manifests against what passed ─► import completed ─► export completed
 //! ```
 //!
@@ -71,7 +71,7 @@ async fn transfer(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
         m.transfer = Some(Transfer { number, ..Transfer::default() });
     })
     .await?;
-    let leases = leases::open(cold, cx, &source, &wanted, number).await?;
+    let (leases, _placed) = leases::open(cold, cx, &source, &wanted, number).await?;
     let outcome = under(cold, cx, &leases).await;
     if let Err(StepError::Retry { message }) = &outcome
         && let Some(vcenter) = held::forgotten_by(&leases.held).await?

@@ -1,12 +1,14 @@
-//! The bytes: every file from host to host, up to four at once, while both leases are told of progress.
+//! The bytes: every file from host to host, as many at once as the hosts may serve, while both leases are told of
+//! progress.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
+use hdm_shared::MigrationId;
 use hdm_shared::migration::Verify;
 use hdm_vsphere::{Export, Pipe, PipeProgress, RateLimit};
-use jiff::Timestamp;
 
 use super::super::held;
 use super::super::{Cold, ColdCx};
@@ -15,8 +17,6 @@ use super::manifest::Passed;
 use super::plan::File;
 use crate::engine::{Clock, Progress, StepError};
 
-/// How many files are under way at once.
-const AT_ONCE: usize = 4;
 /// How often progress is shown.
 const SHOWN: Duration = Duration::from_millis(500);
 
@@ -30,9 +30,9 @@ pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>, leases: &Leases) -> Result<Ve
     let outcome = {
         let mut sendings = Vec::new();
         for (file, meter) in leases.files.iter().zip(&meters) {
-            sendings.push(send(cold, leases, file, (meter, &rates), unpacks, &notes).boxed());
+            sendings.push(send((cold, cx.id()), leases, file, (meter, &rates), unpacks, &notes).boxed());
         }
-        let mut under_way = std::pin::pin!(futures_util::stream::iter(sendings).buffer_unordered(AT_ONCE));
+        let mut under_way: FuturesUnordered<_> = sendings.into_iter().collect();
         let all = async {
             let mut passed = Vec::new();
             while let Some(sent) = under_way.next().await {
@@ -54,7 +54,7 @@ pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>, leases: &Leases) -> Result<Ve
 
 /// Sends one file.
 async fn send(
-    cold: &Cold,
+    (cold, id): (&Cold, MigrationId),
     leases: &Leases,
     file: &File,
     (meter, rates): (&Arc<PipeProgress>, &[Arc<RateLimit>]),
@@ -73,7 +73,12 @@ async fn send(
         to: file.to.clone(),
     };
     let words = ("The transfer of", "is sent again");
-    let piped = held::insist(&leases.held, &file.label, words, notes, || pipe.run(meter)).await?;
+    let run = || async {
+        // Given back before the file is tried again: a host that is away must not hold places at the other.
+        let _place = cold.streams.enter(id, file.from.host(), file.to.host()).await;
+        pipe.run(meter).await
+    };
+    let piped = held::insist(&leases.held, &file.label, words, notes, run).await?;
     Ok(Passed {
         label: file.label.clone(),
         export_key: file.from.key.clone(),
