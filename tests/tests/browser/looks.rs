@@ -107,6 +107,7 @@ async fn wizard(s: &Setting, browser: &Browser, vm: &str, look: &impl AsyncFn(&s
 async fn every_page_is_accessible_in_light_and_dark() {
     let s = Setting::new(json!([vm("light", &[1]), vm("dark", &[1]), vm("first", &[1])])).await;
     let browser = s.browser(ADMINISTRATOR).await;
+    browser.keep_still().await;
     // Nothing has happened yet: what an empty page says.
     s.open_cluster(&browser).await;
     browser.read("No migration is in progress").await;
@@ -116,6 +117,7 @@ async fn every_page_is_accessible_in_light_and_dark() {
     for theme in ["light", "dark"] {
         browser.choose("theme", theme).await;
         let look = async |page: &str| {
+            browser.loaded().await;
             browser.picture(&format!("{page}-{theme}")).await;
             browser.is_accessible(&format!("{page}, {theme}"), 40).await;
         };
@@ -170,11 +172,15 @@ async fn screens() {
     }
     let mut browser = s.browser(ADMINISTRATOR).await;
     browser.expect(&["Failed to load resource"]);
+    browser.keep_still().await;
     for theme in ["light", "dark"] {
         browser.choose("theme", theme).await;
         for (width, height) in [(1280, 720), (1920, 1080)] {
             browser.driver().set_window_rect(0, 0, width, height).await.unwrap();
-            let look = async |page: &str| browser.picture(&format!("{page}-{theme}-{width}")).await;
+            let look = async |page: &str| {
+                browser.loaded().await;
+                browser.picture(&format!("{page}-{theme}-{width}")).await;
+            };
             pages(&s, &browser, "shop-13", &look).await;
             wizard(&s, &browser, &format!("{theme}-{width}"), &look).await;
         }

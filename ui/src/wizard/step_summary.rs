@@ -106,7 +106,7 @@ pub fn Summary(wizard: Wizard) -> impl IntoView {
 
 fn columns() -> Vec<Column<Line>> {
     vec![
-        Column::text("name", t::summary_step::name(), "minmax(8rem, 1.5fr)", |l: &Line| {
+        Column::text("name", t::summary_step::name(), "minmax(8rem, 1.2fr)", |l: &Line| {
             if l.vm.name == l.become_.name {
                 l.vm.name.clone()
             } else {
@@ -114,14 +114,14 @@ fn columns() -> Vec<Column<Line>> {
             }
         })
         .sorted(|l| SortKey::text(&l.vm.name)),
-        Column::text("type", t::summary_step::kind(), "minmax(3.5rem, .6fr)", |_: &Line| {
+        Column::text("type", t::summary_step::kind(), "minmax(3.5rem, .5fr)", |_: &Line| {
             kind_words(hdm_shared::display::MigrationKind::Cold).to_owned()
         }),
-        Column::text("cpu", t::summary_step::cpu(), "minmax(5rem, .8fr)", |l: &Line| {
+        Column::text("cpu", t::summary_step::cpu(), "minmax(5rem, .9fr)", |l: &Line| {
             format::integer(l.become_.cpus.into())
         })
         .numeric(),
-        Column::text("memory", t::summary_step::memory(), "minmax(6rem, .9fr)", |l: &Line| {
+        Column::text("memory", t::summary_step::memory(), "minmax(6rem, 1.1fr)", |l: &Line| {
             format::memory(l.become_.memory_mib)
         })
         .numeric(),

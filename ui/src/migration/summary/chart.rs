@@ -109,9 +109,9 @@ pub(super) fn Chart(history: History) -> impl IntoView {
                 <Show
                     when=move || history.series.with(|series| !series.samples.is_empty())
                     fallback=move || {
-                        if history.loading.get() {
+                        if history.sampling.get() {
                             view! { <Loading/> }.into_any()
-                        } else if !history.loaded.get() {
+                        } else if !history.sampled.get() {
                             view! { <Unknown/> }.into_any()
                         } else {
                             view! { <p class="hdm-quiet">{t::history::no_samples()}</p> }.into_any()
