@@ -22,6 +22,10 @@ async fn pages(s: &Setting, browser: &Browser, vm: &str, look: &impl AsyncFn(&st
     browser.press("Copy").await;
     browser.read("Copied.").await;
     look("in-progress-export").await;
+    let fits = "const w = document.querySelector('dialog'), t = w.querySelector('textarea'); \
+        return w.scrollHeight <= w.clientHeight && t.clientHeight >= 80;";
+    let fits = browser.driver().execute(fits, vec![]).await.unwrap();
+    assert_eq!(fits.json(), &json!(true), "the text and the buttons below it are seen without scrolling");
     browser.keys(&[thirtyfour::Key::Escape]).await;
     browser.gone("The text is selected").await;
     browser.press(vm).await;
@@ -114,7 +118,8 @@ async fn every_page_is_accessible_in_light_and_dark() {
     browser.is_accessible("in progress, empty", 60).await;
     let first = s.appliance.migrate("first", &[]).await;
     s.appliance.settled(&first).await;
-    for theme in ["light", "dark"] {
+    for (theme, height) in [("light", 900), ("dark", 720)] {
+        browser.driver().set_window_rect(0, 0, 1280, height).await.unwrap();
         browser.choose("theme", theme).await;
         let look = async |page: &str| {
             browser.loaded().await;
