@@ -53,6 +53,13 @@ impl Setting {
         Self::before(Lab::start_sites(onprem, site("cloud", json!([]), &extra)).await).await
     }
 
+    /// The same with VMs in the cloud.
+    async fn with_cloud(vms: Value, in_cloud: Value) -> Self {
+        let extra = extra("8.0.3");
+        Self::before(Lab::start_sites(site("onprem", vms, &extra), site("cloud", in_cloud, &extra)).await)
+            .await
+    }
+
     async fn before(lab: Lab) -> Self {
         let appliance = Appliance::start(&lab).await;
         let server = PluginServer::start("server", &appliance, None).await;
