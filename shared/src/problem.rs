@@ -23,6 +23,9 @@ pub struct Finding {
     pub severity: Severity,
     /// The object it is about, by name.
     pub object: String,
+    /// Which part of it, where that matters, such as a network adapter's label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
     /// What was found, as a sentence.
     pub message: String,
     /// What to do about it, as a sentence.
@@ -52,9 +55,17 @@ impl Finding {
             code: code.into(),
             severity,
             object: object.into(),
+            part: None,
             message: message.into(),
             remedy: remedy.into(),
         }
+    }
+
+    /// About a part of the object.
+    #[must_use]
+    pub fn of_part(mut self, part: &str) -> Self {
+        self.part = Some(part.into());
+        self
     }
 
     /// Whether it stands in the way.

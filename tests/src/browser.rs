@@ -196,6 +196,21 @@ impl Browser {
         .await;
     }
 
+    /// Waits until the page that is looked at is reading nothing any more.
+    pub async fn loaded(&self) {
+        wait::until("the page has read everything", async || match self.shown(&By::Css(".spinner")).await {
+            Ok(_) => Err("it is reading"),
+            Err(_) => Ok(()),
+        })
+        .await;
+    }
+
+    /// Lets nothing move from now on, as for people who asked their system for that: a picture is of no instant.
+    pub async fn keep_still(&self) {
+        let reduce = json!({"features": [{"name": "prefers-reduced-motion", "value": "reduce"}]});
+        self.driver.cdp().send_raw("Emulation.setEmulatedMedia", reduce).await.unwrap();
+    }
+
     /// Whether a text is shown now.
     pub async fn reads(&self, text: &str) -> bool {
         self.shown(&By::XPath(containing(text))).await.is_ok()

@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use hdm_tests::lab::vm;
+use hdm_tests::lab::{Account, vm};
 use hdm_tests::plugin::{PluginServer, log_in};
-use hdm_tests::product::Outcome;
+use hdm_tests::product::{Outcome, privileges};
 use hdm_tests::{Appliance, Lab, wait};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -18,8 +18,16 @@ struct Setting {
 
 impl Setting {
     async fn at_version(version: &str) -> Self {
-        let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../lab/client");
-        let extra = json!({"version": version, "client": {"dir": dir}});
+        Self::with(json!({"version": version})).await
+    }
+
+    /// With one more role.
+    async fn with_role(role: Value) -> Self {
+        Self::with(json!({"roles": [role]})).await
+    }
+
+    async fn with(mut extra: Value) -> Self {
+        extra["client"] = json!({"dir": concat!(env!("CARGO_MANIFEST_DIR"), "/../lab/client")});
         let lab = Lab::start_with(json!([vm("vm-0", &[1])]), extra).await;
         let appliance = Appliance::start(&lab).await;
         let server = PluginServer::start("server", &appliance, None).await;
@@ -139,5 +147,31 @@ async fn a_certificate_for_another_name_is_refused_where_vcenter_compares_names(
             refused(&outcome, &["elsewhere.example.org", "nothing was changed"]);
             assert_eq!(s.status().await.ok().json()["manifest_url"], Value::Null);
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_may_not_register_is_told_what_it_lacks() {
+    for lacking in ["Extension.Register", "Extension.Update"] {
+        let mut almost = privileges("onprem").await;
+        almost.as_array_mut().unwrap().retain(|privilege| privilege != lacking);
+        let s = Setting::with_role(json!({"name": "Almost", "privileges": almost})).await;
+        let role = async |name: &str| {
+            let permission =
+                json!({"path": "/", "principal": Account::USER, "role": name, "propagate": true});
+            s.lab.onprem.put("/permissions", permission).await;
+        };
+        let thumbprint = s.server.thumbprint().to_string();
+        role("Almost").await;
+        let outcome = s.register(Some(&thumbprint)).await;
+        refused(&outcome, &[&format!("lacks {lacking}."), "on the vCenter itself", "nothing was changed"]);
+        let status = s.status().await.json();
+        assert_eq!(
+            (&status["manifest_url"], status["findings"].to_string().contains(lacking)),
+            (&Value::Null, true),
+            "{status}"
+        );
+        role("HDM account").await;
+        s.register(Some(&thumbprint)).await.ok();
     }
 }

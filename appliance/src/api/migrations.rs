@@ -48,7 +48,7 @@ impl ListQuery {
 }
 
 /// How many migrations one page shows, unless it looks back to a given time.
-const MAX_PAGE: u32 = 1_000;
+pub(super) const MAX_PAGE: u32 = 1_000;
 /// How many migrations can be named at once.
 const MAX_NAMED: usize = 500;
 /// How many states there are to choose from.
@@ -108,10 +108,13 @@ pub async fn list(State(api): Shared, uri: Uri) -> Result<Json<Vec<MigrationView
     let most = if ended_since.is_some() { MAX_HISTORY } else { MAX_PAGE };
     let limit = query.limit.unwrap_or(100).min(most);
     let ids = query.ids.as_deref().map(ids).transpose()?;
-    // What only the migration itself tells is filtered here, so that more are looked at than shown.
+    // What only the migration itself tells is filtered here, so that more are looked at than shown. A VM's own are few
+    // among all: those of others are left out by the store already, or the newest would be all that is looked at.
     let by_itself = query.vcenter.is_some() || query.cluster_id.is_some() || query.vm.is_some();
     let looked_at = if by_itself { most } else { limit };
-    let filter = HistoryFilter { ended_since, states, ids, limit: looked_at, ..HistoryFilter::default() };
+    let input_holds = query.vm.as_ref().map(|moid| format!("\"moid\":{}", serde_json::json!(moid)));
+    let filter =
+        HistoryFilter { ended_since, states, ids, input_holds, limit: looked_at, ..HistoryFilter::default() };
     let mut shown = views(&api, &api.engine.history(&filter).await?);
     shown.retain(|view| query.is_about(view));
     shown.truncate(limit as usize);

@@ -339,6 +339,18 @@ async fn a_cloud_is_released_whole_until_somebody_says_otherwise() {
     assert_eq!(events["events"].as_array().unwrap().len(), 1);
 }
 
+#[tokio::test]
+async fn a_vms_history_is_found_below_that_of_many_others() {
+    let server = Server::start().await;
+    server.queue(&["web"]).await;
+    let others: Vec<String> = (0..=super::migrations::MAX_PAGE).map(|n| format!("other-{n}")).collect();
+    server.queue(&others.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    for (asked, found) in [("web", json!("web")), ("we_", json!(null)), ("eb", json!(null))] {
+        let (status, views) = answer(server.ann(Method::GET, &format!("/migrations?vm={asked}"))).await;
+        assert_eq!((status, &views[0]["vm_name"]), (StatusCode::OK, &found), "{asked}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn history_and_events_are_filtered() {
     let server = Server::start().await;

@@ -33,6 +33,9 @@ pub struct HistoryFilter {
     pub states: Vec<MigrationState>,
     /// Only these, if any are named.
     pub ids: Option<Vec<MigrationId>>,
+    /// Only those whose input holds this text, letters large or small. It may let more through: `%` and `_` stand for
+    /// anything.
+    pub input_holds: Option<String>,
     /// The newest so many.
     pub limit: u32,
 }
@@ -63,11 +66,17 @@ impl Store {
                 format!("id IN ({})", words.join(", "))
             });
         }
+        if filter.input_holds.is_some() {
+            terms.push("input LIKE $2".into());
+        }
         let sql = format!(
             "SELECT {COLUMNS} FROM workflow WHERE {} ORDER BY queue_number DESC LIMIT $1",
             terms.join(" AND ")
         );
-        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(i64::from(filter.limit.min(MAX_HISTORY)));
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(i64::from(filter.limit.min(MAX_HISTORY)));
+        if let Some(text) = &filter.input_holds {
+            query = query.bind(format!("%{text}%"));
+        }
         bounded(async { Ok(understood(&query.fetch_all(&self.pool).await?, read)) }).await
     }
 

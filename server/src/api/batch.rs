@@ -17,7 +17,7 @@ use hdm_shared::vcenter::VcenterRole;
 use hdm_vsphere::MoRef;
 
 use super::scrub::Scrub;
-use super::{Caller, clouds, reply, vm};
+use super::{Caller, clouds, reply, vm, vms};
 use crate::problem::Failure;
 use crate::upstream::Call;
 
@@ -107,8 +107,7 @@ async fn permitted(caller: &Caller, mut request: BatchRequest) -> Result<(BatchR
             findings.push(Finding::blocker("vm-unknown", text, message, "Leave it out."));
         } else if !movable.contains(object) {
             let message = format!("You lack the privilege {} on {}.", Privilege::Migrate.id(), object.id);
-            let remedy = "Leave it out, or ask the vCenter's administrator for a role that has it.";
-            findings.push(Finding::blocker("not-permitted", text, message, remedy));
+            findings.push(Finding::blocker("not-permitted", text, message, vms::ASK_FOR_IT));
         }
     }
     if !findings.is_empty() {

@@ -114,6 +114,11 @@ async fn what_may_be_looked_at_only_is_told_apart() {
     let grant = s.grant("vera", Some(&vm(1))).await;
     let page = s.get(&grant, "/api/changes?since=0").await.json();
     assert_eq!((names(&page).len(), &page["view_only"]), (2, &json!([id(1)])));
+    let asked = session.asked().len();
+    let page = s.get(&grant, "/api/vms?vm=vm-1&vm=vm-2&vm=vm-3").await.json();
+    let told = |n: usize| page["vms"][n]["findings"].as_array().unwrap().first().map(|f| f["code"].clone());
+    assert_eq!((page["total"].as_u64(), told(0), told(1)), (Some(2), Some(json!("not-permitted")), None));
+    assert!(session.asked().len() <= asked + 1, "both privileges of all are one question at most");
 }
 
 #[tokio::test]

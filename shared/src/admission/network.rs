@@ -55,21 +55,27 @@ fn networks(vm: &SourceVm, target: &TargetFacts) -> Vec<Finding> {
             continue;
         }
         match own.or_else(|| target.networks.get(network)) {
-            None => found.push(Finding::blocker(
-                "network-unmapped",
-                name,
-                format!(
-                    "No target network was named for '{network}', which '{}' of '{name}' uses.",
-                    nic.label
-                ),
-                "Say which network of the target takes its place.",
-            )),
-            Some(choice) if !choice.seen => found.push(Finding::blocker(
-                "network-not-seen",
-                name,
-                format!("No host of '{}' is connected to the network '{}'.", target.cluster, choice.name),
-                format!("Choose a network of '{}' for '{subject}', or another cluster.", target.cluster),
-            )),
+            None => found.push(
+                Finding::blocker(
+                    "network-unmapped",
+                    name,
+                    format!(
+                        "No target network was named for '{network}', which '{}' of '{name}' uses.",
+                        nic.label
+                    ),
+                    "Say which network of the target takes its place.",
+                )
+                .of_part(&nic.label),
+            ),
+            Some(choice) if !choice.seen => found.push(
+                Finding::blocker(
+                    "network-not-seen",
+                    name,
+                    format!("No host of '{}' is connected to the network '{}'.", target.cluster, choice.name),
+                    format!("Choose a network of '{}' for '{subject}', or another cluster.", target.cluster),
+                )
+                .of_part(&nic.label),
+            ),
             Some(_) => {}
         }
     }

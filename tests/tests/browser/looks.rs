@@ -22,6 +22,10 @@ async fn pages(s: &Setting, browser: &Browser, vm: &str, look: &impl AsyncFn(&st
     browser.press("Copy").await;
     browser.read("Copied.").await;
     look("in-progress-export").await;
+    let fits = "const w = document.querySelector('dialog'), t = w.querySelector('textarea'); \
+        return w.scrollHeight <= w.clientHeight && t.clientHeight >= 80;";
+    let fits = browser.driver().execute(fits, vec![]).await.unwrap();
+    assert_eq!(fits.json(), &json!(true), "the text and the buttons below it are seen without scrolling");
     browser.keys(&[thirtyfour::Key::Escape]).await;
     browser.gone("The text is selected").await;
     browser.press(vm).await;
@@ -107,15 +111,18 @@ async fn wizard(s: &Setting, browser: &Browser, vm: &str, look: &impl AsyncFn(&s
 async fn every_page_is_accessible_in_light_and_dark() {
     let s = Setting::new(json!([vm("light", &[1]), vm("dark", &[1]), vm("first", &[1])])).await;
     let browser = s.browser(ADMINISTRATOR).await;
+    browser.keep_still().await;
     // Nothing has happened yet: what an empty page says.
     s.open_cluster(&browser).await;
     browser.read("No migration is in progress").await;
     browser.is_accessible("in progress, empty", 60).await;
     let first = s.appliance.migrate("first", &[]).await;
     s.appliance.settled(&first).await;
-    for theme in ["light", "dark"] {
+    for (theme, height) in [("light", 900), ("dark", 720)] {
+        browser.driver().set_window_rect(0, 0, 1280, height).await.unwrap();
         browser.choose("theme", theme).await;
         let look = async |page: &str| {
+            browser.loaded().await;
             browser.picture(&format!("{page}-{theme}")).await;
             browser.is_accessible(&format!("{page}, {theme}"), 40).await;
         };
@@ -170,11 +177,15 @@ async fn screens() {
     }
     let mut browser = s.browser(ADMINISTRATOR).await;
     browser.expect(&["Failed to load resource"]);
+    browser.keep_still().await;
     for theme in ["light", "dark"] {
         browser.choose("theme", theme).await;
         for (width, height) in [(1280, 720), (1920, 1080)] {
             browser.driver().set_window_rect(0, 0, width, height).await.unwrap();
-            let look = async |page: &str| browser.picture(&format!("{page}-{theme}-{width}")).await;
+            let look = async |page: &str| {
+                browser.loaded().await;
+                browser.picture(&format!("{page}-{theme}-{width}")).await;
+            };
             pages(&s, &browser, "shop-13", &look).await;
             wizard(&s, &browser, &format!("{theme}-{width}"), &look).await;
         }

@@ -22,6 +22,8 @@ const ADMINISTRATOR: &str = "administrator@vsphere.local";
 const OLGA: &str = "olga@vsphere.local";
 /// May look at everything, and move nothing.
 const VERA: &str = "vera@vsphere.local";
+/// May look at everything, and move what is in the folder Prod.
+const PAULA: &str = "paula@vsphere.local";
 const PASSWORD: &str = "lab-Passw0rd";
 
 /// Everything a browser meets.
@@ -49,6 +51,13 @@ impl Setting {
         let mut onprem = site("onprem", vms, &extra);
         onprem["inventory"]["generated_vms"] = json!({"count": count});
         Self::before(Lab::start_sites(onprem, site("cloud", json!([]), &extra)).await).await
+    }
+
+    /// The same with VMs in the cloud.
+    async fn with_cloud(vms: Value, in_cloud: Value) -> Self {
+        let extra = extra("8.0.3");
+        Self::before(Lab::start_sites(site("onprem", vms, &extra), site("cloud", in_cloud, &extra)).await)
+            .await
     }
 
     async fn before(lab: Lab) -> Self {
@@ -116,13 +125,15 @@ fn extra(version: &str) -> Value {
         "version": version,
         "client": {"dir": concat!(env!("CARGO_MANIFEST_DIR"), "/../lab/client")},
         "link": {},
-        "users": [user(OLGA), user(VERA)],
+        "users": [user(OLGA), user(VERA), user(PAULA)],
         "roles": [
             {"name": "HDM user", "privileges": ["HDM.View", "HDM.Migrate"]},
             {"name": "HDM viewer", "privileges": ["HDM.View"]}
         ],
         "permissions": [
             {"path": "/DC0/vm/Prod", "principal": OLGA, "role": "HDM user", "propagate": true},
+            {"path": "/DC0/vm/Prod", "principal": PAULA, "role": "HDM user", "propagate": true},
+            {"path": "/", "principal": PAULA, "role": "HDM viewer", "propagate": true},
             {"path": "/", "principal": VERA, "role": "HDM viewer", "propagate": true}
         ]
     })

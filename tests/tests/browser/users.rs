@@ -6,7 +6,7 @@ use hdm_tests::wait;
 use serde_json::{Value, json};
 use thirtyfour::{By, Key};
 
-use crate::{ADMINISTRATOR, OLGA, Setting, VERA, node_of};
+use crate::{ADMINISTRATOR, OLGA, PAULA, Setting, VERA, node_of};
 
 /// In every name that Olga must not see.
 const HIDDEN: &str = "secret";
@@ -77,6 +77,29 @@ async fn one_who_sees_a_folder_learns_of_nothing_else() {
     for page in said {
         assert!(!page.contains(HIDDEN), "{page}");
     }
+    browser.clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_may_not_move_says_so_and_cannot_be_selected() {
+    let s = Setting::new(two_folders()).await;
+    let browser = s.browser(PAULA).await;
+    s.open_tree(&browser, "Prod").await;
+    browser.act_on(&node_of("shown-2"), "vm-migrate").await;
+    browser.dialog().await;
+    for _ in 0..3 {
+        browser.press("Next").await;
+    }
+    browser.read("1 of 3 selected").await;
+    browser
+        .read_in(
+            "//*[@role='row'][.//*[normalize-space(.)='secret-1']]",
+            "You lack the privilege HDM.Migrate",
+        )
+        .await;
+    browser.read("1 VM cannot be selected").await;
+    browser.click("[aria-label='Select all that the filter shows']").await;
+    browser.read("2 of 3 selected").await;
     browser.clean().await;
 }
 

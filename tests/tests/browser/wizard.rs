@@ -197,6 +197,53 @@ async fn keeps_its_draft_and_says_what_stands_in_the_way() {
     assert!(!browser.can_press("Migrate").await);
     browser.press("Go to step 5").await;
     browser.read(STEPS[4]).await;
+    is_told_at(&browser, "hdm-target-all-datastore", "are free and").await;
     assert!(s.migrations().await.is_empty());
+    browser.clean().await;
+}
+
+/// Waits until a field has the focus, is marked as wrong, and says why to a screen reader.
+async fn is_told_at(browser: &Browser, field: &str, why: &str) {
+    let said = "const e = document.activeElement; return [e.id, e.getAttribute('aria-invalid'), \
+        document.getElementById(e.getAttribute('aria-describedby') ?? '')?.innerText ?? ''];";
+    hdm_tests::wait::until(field, async || {
+        let now = browser.driver().execute(said, vec![]).await.unwrap().json().clone();
+        let is = now[0] == field && now[1] == "true" && now[2].as_str().unwrap().contains(why);
+        if is { Ok(()) } else { Err(now) }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_in_the_way_is_told_at_the_field_that_mends_it() {
+    // The cloud has a VM with the same MAC address.
+    let s = Setting::with_cloud(json!([vm("one", &[1])]), json!([vm("one", &[1])])).await;
+    let mut browser = s.browser(ADMINISTRATOR).await;
+    browser.expect(&["status of 422"]);
+    s.open_tree(&browser, "Prod").await;
+    browser.act_on(&node_of("one"), "vm-migrate").await;
+    browser.dialog().await;
+    for step in 2..=6 {
+        next_to(&browser, step).await;
+    }
+    browser.pick("#hdm-network-1", "VM Network").await;
+    next_to(&browser, 7).await;
+    browser.press("Go to step 4").await;
+    is_told_at(&browser, "hdm-vm-mac", "is used by another virtual machine").await;
+    browser.is_accessible("wizard, a field to mend", 40).await;
+    browser.picture("wizard-4-mend").await;
+    browser.pick("#hdm-vm-mac", "Let the cloud").await;
+    browser.press("Apply").await;
+    for step in [5, 6, 7] {
+        next_to(&browser, step).await;
+    }
+    browser.read("Admitted").await;
+    // Somebody else is faster.
+    s.appliance.migrate("one", &["--mac", "new", "--at", "2030-01-01T00:00"]).await;
+    browser.press("Migrate").await;
+    browser.read("is being moved already").await;
+    browser.press("Go to step 4").await;
+    browser.read_in("//section[contains(@class, 'hdm-details')]", "is being moved already").await;
+    assert_eq!(s.migrations().await.len(), 1);
     browser.clean().await;
 }

@@ -8,6 +8,7 @@ use hdm_tests::lab::{Lab, Site, vm};
 use hdm_tests::plugin::{PluginServer, log_in};
 use hdm_tests::product::Appliance;
 use hdm_tests::wait;
+use hdm_vsphere::{ClientSessions, Endpoint, Error, Limits, Secret};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -254,6 +255,30 @@ async fn sessions_end_with_the_clients_and_are_unknown_elsewhere() {
     for secret in [&token, &late] {
         assert!(!s.server.log().contains(secret.as_str()), "a token is in the log");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clone_ticket_opens_one_session_and_no_other() {
+    let s = Setting::new().await;
+    let ready = &s.lab.onprem.ready;
+    let endpoint = Endpoint {
+        name: "onprem".into(),
+        url: ready.url.parse().unwrap(),
+        thumbprint: ready.sha256.parse().unwrap(),
+    };
+    let sessions = ClientSessions::new(endpoint, Limits::default(), "HDM-test".into()).unwrap();
+    let token = Secret::new(s.token(OLGA).await);
+    let ticket = sessions.ticket(&token, &s.guid).await.unwrap();
+    let (session, user) = sessions.open(&ticket).await.unwrap();
+    assert!(user.eq_ignore_ascii_case(OLGA), "{user}");
+    for after in ["its session lives", "its session has ended"] {
+        let again = sessions.open(&ticket).await.map(|(_, user)| user);
+        assert!(matches!(again, Err(Error::TokenRefused { .. })), "{after}: {again:?}");
+        session.logout().await.unwrap();
+    }
+    // The Client's own session is still there, and gives the next.
+    let next = sessions.ticket(&token, &s.guid).await.unwrap();
+    sessions.open(&next).await.unwrap().0.logout().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! Why a request brought nothing.
 
 use hdm_shared::plugin::{APPLIANCE_AWAY, FORBIDDEN, SESSION_UNKNOWN, VCENTER_UNKNOWN};
-use hdm_shared::problem::Problem;
+use hdm_shared::problem::{Finding, Problem};
 
 use crate::i18n::t;
 use crate::json;
@@ -38,7 +38,10 @@ impl Failure {
             Some(problem) if problem.kind == SESSION_UNKNOWN => Self::SessionUnknown,
             Some(problem) if problem.kind == APPLIANCE_AWAY => Self::ApplianceAway(detail(&problem)),
             Some(problem) if problem.kind == VCENTER_UNKNOWN => Self::VcenterUnknown(detail(&problem)),
-            Some(problem) if problem.kind == FORBIDDEN => Self::Forbidden(detail(&problem)),
+            // Where it is told object by object, that is not to be lost.
+            Some(problem) if problem.kind == FORBIDDEN && problem.findings.is_empty() => {
+                Self::Forbidden(detail(&problem))
+            }
             // The exchange itself was refused: there is no session in the Client any more.
             Some(problem) if problem.status == 401 => Self::SessionEnded,
             Some(problem) => Self::Refused(problem),
@@ -60,6 +63,19 @@ impl Failure {
             Self::Refused(problem) => problem.status < 500,
             Self::Forbidden(_) => true,
             _ => false,
+        }
+    }
+
+    /// Whether something stands in the way of what was asked for, which a check tells as well.
+    pub fn is_not_admitted(&self) -> bool {
+        matches!(self, Self::Refused(problem) if problem.kind == "urn:hdm:problem:not-admitted")
+    }
+
+    /// What was found, object by object.
+    pub fn findings(&self) -> &[Finding] {
+        match self {
+            Self::Refused(problem) => &problem.findings,
+            _ => &[],
         }
     }
 

@@ -12,6 +12,9 @@ use crate::model::table::SortKey;
 /// else `-1`. Whatever takes it carries the attribute `data-focus`, and gets the focus in its cell's stead.
 pub type Tab = Signal<&'static str>;
 
+/// What makes a cell's text of its row.
+type Text<R> = fn(&R) -> String;
+
 pub(super) type Draw<R> = Arc<dyn Fn(Signal<Arc<R>>, Tab) -> AnyView + Send + Sync>;
 
 /// A column.
@@ -30,6 +33,8 @@ pub struct Column<R: Row> {
     pub sort: Option<fn(&R) -> SortKey>,
     /// Its cells as text, for CSV and search; `None` if they have none.
     pub text: Option<fn(&R) -> String>,
+    /// Header and cells in CSV, where they are others than on the page: a program reads one unit in all rows.
+    pub(super) csv: Option<(&'static str, Text<R>)>,
     /// What draws its cells; `None` if they are its text.
     pub(super) draw: Option<Draw<R>>,
     pub(super) lasting: bool,
@@ -45,6 +50,7 @@ impl<R: Row> Clone for Column<R> {
             interactive: self.interactive,
             sort: self.sort,
             text: self.text,
+            csv: self.csv,
             draw: self.draw.clone(),
             lasting: self.lasting,
         }
@@ -67,6 +73,7 @@ impl<R: Row> Column<R> {
             interactive: false,
             sort: None,
             text: Some(text),
+            csv: None,
             draw: None,
             lasting: true,
         }
@@ -87,6 +94,7 @@ impl<R: Row> Column<R> {
             interactive: false,
             sort: None,
             text: None,
+            csv: None,
             draw: Some(Arc::new(move |row, tab| draw(row, tab).into_any())),
             lasting: false,
         }
@@ -122,11 +130,17 @@ impl<R: Row> Column<R> {
         self.text = Some(text);
         self
     }
+
+    /// With another header and other cells in CSV.
+    pub fn in_csv(mut self, title: &'static str, text: fn(&R) -> String) -> Self {
+        self.csv = Some((title, text));
+        self
+    }
 }
 
 /// Rows as CSV: every column that has a text.
 pub fn as_csv<R: Row>(columns: &[Column<R>], rows: &[Arc<R>]) -> String {
-    let shown: Vec<_> = columns.iter().filter_map(|column| Some((column, column.text?))).collect();
-    let header: Vec<&str> = shown.iter().map(|(column, _)| column.title.as_str()).collect();
-    csv(&header, rows.iter().map(|row| shown.iter().map(|(_, text)| text(row)).collect()))
+    let shown = columns.iter().filter_map(|c| c.csv.or(c.text.map(|text| (c.title.as_str(), text))));
+    let (header, shown): (Vec<&str>, Vec<Text<R>>) = shown.unzip();
+    csv(&header, rows.iter().map(|row| shown.iter().map(|text| text(row)).collect()))
 }

@@ -126,6 +126,23 @@ pub fn on_cloud(series: &SampleSeries) -> Option<u64> {
     series.samples.last().map(|sample| sample.cold_vms.into())
 }
 
+const DAY_MS: i64 = 86_400_000;
+/// Time zones are so many milliseconds apart.
+const QUARTER_MS: i64 = 900_000;
+
+/// What the time that people are shown is ahead of UTC, in milliseconds from 0 up to a day. The Client formats times and
+/// tells nobody its time zone: midnight is when the date becomes another.
+pub fn ahead_ms(near_ms: i64, date: impl Fn(i64) -> String) -> i64 {
+    let start = near_ms - near_ms.rem_euclid(DAY_MS) - DAY_MS;
+    let today = date(start);
+    let (mut before, mut after) = (0, DAY_MS / QUARTER_MS);
+    while after - before > 1 {
+        let middle = i64::midpoint(before, after);
+        if date(start + middle * QUARTER_MS) == today { before = middle } else { after = middle }
+    }
+    DAY_MS - after * QUARTER_MS
+}
+
 /// The sample nearest to a time; its index.
 pub fn nearest(series: &SampleSeries, at_ms: i64) -> Option<usize> {
     let after = series.samples.partition_point(|sample| sample.at_ms < at_ms);
@@ -180,6 +197,23 @@ mod tests {
         assert_eq!(nearest(&series, 900), Some(2));
         assert_eq!(nearest(&SampleSeries::default(), 5), None);
         assert_eq!(on_cloud(&series), Some(4));
+    }
+
+    #[test]
+    fn the_time_zone_is_found_by_its_midnight() {
+        const HOUR_MS: i64 = 3_600_000;
+        for (ahead, found) in [
+            (0, 0),
+            (HOUR_MS, HOUR_MS),
+            (5 * HOUR_MS + 2 * QUARTER_MS, 5 * HOUR_MS + 2 * QUARTER_MS),
+            (14 * HOUR_MS, 14 * HOUR_MS),
+            (-8 * HOUR_MS, 16 * HOUR_MS),
+        ] {
+            for near_ms in [1_764_000_000_000, 1_764_028_799_999, 1_764_028_800_000] {
+                let date = |at_ms: i64| (at_ms + ahead).div_euclid(DAY_MS).to_string();
+                assert_eq!(ahead_ms(near_ms, date), found, "{ahead} at {near_ms}");
+            }
+        }
     }
 
     #[test]

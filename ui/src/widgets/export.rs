@@ -82,8 +82,8 @@ fn Shown(offered: RwSignal<Option<Export>>, export: Export) -> impl IntoView {
                 wrap="off"
                 prop:value=shown
             ></textarea>
-            <p class="hdm-quiet" role="status">{said}</p>
             <div class="hdm-buttons">
+                <span class="hdm-quiet hdm-said" role="status">{said}</span>
                 <button type="button" class="btn btn-outline" on:click=move |_| close()>
                     {t::common::close()}
                 </button>

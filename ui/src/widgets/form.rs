@@ -29,15 +29,15 @@ pub fn Input(
     #[prop(optional, into)] placeholder: String,
     #[prop(optional)] numeric: bool,
     #[prop(optional, into)] kind: Option<&'static str>,
-    /// Whether what is in it cannot be.
+    /// Why what is in it cannot be; empty if it can.
     #[prop(into)]
-    wrong: Signal<bool>,
-    #[prop(into)] error: String,
+    wrong: Signal<String>,
 ) -> impl IntoView {
+    let is_wrong = move || wrong.with(|wrong| !wrong.is_empty());
     let error_id = format!("{id}-error");
     let described = error_id.clone();
     view! {
-        <div class="hdm-field" class:clr-error=wrong>
+        <div class="hdm-field" class:clr-error=is_wrong>
             <label for=id.clone() class="clr-control-label">{label}</label>
             <input
                 id=id
@@ -46,14 +46,12 @@ pub fn Input(
                 inputmode=numeric.then_some("numeric")
                 autocomplete="off"
                 placeholder=placeholder
-                aria-invalid=move || wrong.get().then_some("true")
-                aria-describedby=move || wrong.get().then(|| described.clone())
+                aria-invalid=move || is_wrong().then_some("true")
+                aria-describedby=move || is_wrong().then(|| described.clone())
                 prop:value=value
                 on:input=move |event| value.set(event_target_value(&event))
             />
-            {move || {
-                wrong.get().then(|| view! { <span id=error_id.clone() class="hdm-short">{error.clone()}</span> })
-            }}
+            {move || is_wrong().then(|| view! { <span id=error_id.clone() class="hdm-short">{wrong}</span> })}
         </div>
     }
 }

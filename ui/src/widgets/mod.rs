@@ -37,6 +37,10 @@ pub fn focus_wrong() {
             && let Ok(field) = field.dyn_into::<web_sys::HtmlElement>()
         {
             let _ = field.focus();
+            // What is said below it is to be seen, too.
+            let options = web_sys::ScrollIntoViewOptions::new();
+            options.set_block(web_sys::ScrollLogicalPosition::Center);
+            field.scroll_into_view_with_scroll_into_view_options(&options);
         }
     });
 }

@@ -1,6 +1,7 @@
 //! The Migrate wizard: eight steps in a dialog whose title and X the Client draws.
 
 mod load;
+mod mended;
 mod nav;
 mod state;
 mod step_cloud;

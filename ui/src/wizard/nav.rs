@@ -71,11 +71,15 @@ pub fn Footer(wizard: Wizard) -> impl IntoView {
     let live = expect_context::<Live>();
     let next = NodeRef::<html::Button>::new();
     let step = Memo::new(move |_| wizard.step());
-    // The step's heading gets the focus, so that a screen reader reads where one is.
+    // The step's heading gets the focus, so that a screen reader reads where one is; or the field that is to be mended.
     Effect::new(move |before: Option<Step>| {
         let now = step.get();
         if before.is_some_and(|before| before != now) {
-            request_animation_frame(|| crate::widgets::focus("hdm-step-title"));
+            if wizard.mend.with_untracked(Option::is_some) {
+                crate::widgets::focus_wrong();
+            } else {
+                request_animation_frame(|| crate::widgets::focus("hdm-step-title"));
+            }
         }
         now
     });

@@ -8,6 +8,7 @@ use hdm_shared::batch::BatchRequest;
 use hdm_shared::cloud::CloudOffer;
 use hdm_shared::migration::{MigrationView, Plan};
 use hdm_shared::plugin::Preferences;
+use hdm_shared::problem::Finding;
 use hdm_shared::vm::VmView;
 use leptos::prelude::*;
 use serde::Serialize;
@@ -17,6 +18,7 @@ use crate::format;
 use crate::i18n::t;
 use crate::model::sorted::places;
 use crate::model::table::natural;
+use crate::model::wizard::finding::{Spot, spot};
 use crate::model::wizard::request::request;
 use crate::model::wizard::validate::{Issue, issues};
 use crate::model::wizard::{Draft, Step, choices};
@@ -40,6 +42,24 @@ pub enum Check {
     Answered(Arc<Plan>),
     /// There was none.
     Failed(Failure),
+}
+
+/// What stands in a virtual machine's way, at the field where it can be mended.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Mend {
+    /// The virtual machine.
+    pub moid: String,
+    /// Its field.
+    pub spot: Spot,
+    /// What is wrong, and what to do.
+    pub words: String,
+}
+
+impl Mend {
+    /// What is told at a field; nothing at any other.
+    pub fn at(&self, field: &str) -> String {
+        if self.spot.field == field { self.words.clone() } else { String::new() }
+    }
 }
 
 /// What is said of the networks of one cloud alone.
@@ -77,6 +97,8 @@ pub struct Wizard {
     pub was_under_way: RwSignal<bool>,
     /// Whether the step's issues are shown: only after somebody tried to go on.
     pub tried: RwSignal<bool>,
+    /// What the step shown was opened for.
+    pub mend: RwSignal<Option<Mend>>,
     /// How often the appliance was asked: only the newest answer counts.
     asked: StoredValue<u64>,
     /// The request whose outcome is not known, and the key under which it was sent.
@@ -102,6 +124,7 @@ impl Wizard {
             migrations: RwSignal::default(),
             was_under_way: RwSignal::new(false),
             tried: RwSignal::new(false),
+            mend: RwSignal::new(None),
             asked: StoredValue::new(0),
             unanswered: StoredValue::new(None),
         }
@@ -137,6 +160,7 @@ impl Wizard {
     /// Goes to a step. Choices that follow from earlier ones are made on the way.
     pub fn go(self, step: Step) {
         self.tried.set(false);
+        self.mend.set(None);
         self.forget_check();
         let chosen = untrack(|| self.chosen());
         self.draft.update(|draft| {
@@ -159,6 +183,25 @@ impl Wizard {
         if step == Step::Summary {
             self.ask_for_check();
         }
+    }
+
+    /// Where a finding about a virtual machine is mended; the first such step, if it is not known.
+    pub fn mend_of(self, moid: &str, finding: &Finding) -> Mend {
+        let spot = self.vms.with_untracked(|vms| {
+            let vm = vms.get(moid)?;
+            Some(self.draft.with_untracked(|draft| spot(finding, vm, draft)))
+        });
+        Mend {
+            moid: moid.to_owned(),
+            spot: spot.unwrap_or(Spot { step: Step::Vms, ..Spot::default() }),
+            words: format!("{} {}", finding.message, finding.remedy),
+        }
+    }
+
+    /// Goes to where something is mended.
+    pub fn go_and_mend(self, mend: Mend) {
+        self.go(mend.spot.step);
+        self.mend.set(Some(mend));
     }
 
     /// Goes on if the step is complete, else shows what is missing.
@@ -237,6 +280,10 @@ impl Wizard {
                 Err(failure) => {
                     if failure.is_final() {
                         self.unanswered.set_value(None);
+                    }
+                    if failure.is_not_admitted() {
+                        // What stands in the way is told by virtual machine, where it always is.
+                        self.ask_for_check();
                     }
                     self.refused.set(Some(failure));
                 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hdm_shared::vm::VmView;
 use leptos::prelude::*;
 
+use super::mended::Mended;
 use super::state::Wizard;
 use crate::grid::{Column, Grid, Row, Rows};
 use crate::i18n::t;
@@ -39,7 +40,20 @@ impl Row for Nic {
 #[component]
 pub fn Networks(wizard: Wizard) -> impl IntoView {
     let order = RwSignal::new(None::<Order>);
-    let selection = RwSignal::new(Selection::<(String, String)>::default());
+    // An adapter that is to be mended is selected already.
+    let own = wizard.mend.get_untracked().filter(|mend| mend.spot.field == "selected");
+    let own = own.into_iter().map(|mend| (mend.moid, mend.spot.part));
+    let selection = RwSignal::new(own.collect::<Selection<(String, String)>>());
+    let wrong_at = move |field: &'static str, part: Option<String>| {
+        Signal::derive(move || {
+            let mend = wizard.mend.get().unwrap_or_default();
+            if part.as_ref().is_none_or(|part| *part == mend.spot.part) {
+                mend.at(field)
+            } else {
+                String::new()
+            }
+        })
+    };
     let to_apply = RwSignal::new(String::new());
     // What can be chosen: the networks of the cluster for all, and of those that single ones go to.
     let offered = Memo::new(move |_| {
@@ -101,6 +115,7 @@ pub fn Networks(wizard: Wizard) -> impl IntoView {
     );
     let keys = move || selection.with_untracked(|s| s.keys().cloned().collect::<Vec<_>>());
     let apply = move |_| {
+        wizard.mend.set(None);
         let (id, keys) = (to_apply.get_untracked(), keys());
         wizard.draft.update(|draft| {
             for (moid, label) in keys {
@@ -128,25 +143,29 @@ pub fn Networks(wizard: Wizard) -> impl IntoView {
             })
         };
         let label = source.clone();
+        let wrong = wrong_at("network", Some(source.clone()));
         view! {
-            <Select
-                id
-                label
-                value
-                choices
-                on_choice=move |id: String| {
-                    let source = source.clone();
-                    wizard
-                        .draft
-                        .update(|draft| {
-                            if id.is_empty() {
-                                draft.networks.remove(&source);
-                            } else {
-                                draft.networks.insert(source, id);
-                            }
-                        });
-                }
-            />
+            <Mended id=id.clone() wrong>
+                <Select
+                    id
+                    label
+                    value
+                    choices
+                    on_choice=move |id: String| {
+                        let source = source.clone();
+                        wizard.mend.set(None);
+                        wizard
+                            .draft
+                            .update(|draft| {
+                                if id.is_empty() {
+                                    draft.networks.remove(&source);
+                                } else {
+                                    draft.networks.insert(source, id);
+                                }
+                            });
+                    }
+                />
+            </Mended>
         }
     };
     let any = move || !sources.with(Vec::is_empty);
@@ -170,14 +189,16 @@ pub fn Networks(wizard: Wizard) -> impl IntoView {
                 </div>
             </section>
             <div class="hdm-toolbar">
-                <Select
-                    id="hdm-network-selected"
-                    label=t::network::selected_to()
-                    bare=true
-                    value=to_apply
-                    choices=to_selected
-                    on_choice=move |id| to_apply.set(id)
-                />
+                <Mended id="hdm-network-selected" wrong=wrong_at("selected", None)>
+                    <Select
+                        id="hdm-network-selected"
+                        label=t::network::selected_to()
+                        bare=true
+                        value=to_apply
+                        choices=to_selected
+                        on_choice=move |id| to_apply.set(id)
+                    />
+                </Mended>
                 <button
                     type="button"
                     class="btn btn-sm btn-link"

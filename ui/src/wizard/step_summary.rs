@@ -18,7 +18,7 @@ use crate::migration::kind_words;
 use crate::model::table::{Order, SortKey};
 use crate::model::wizard::Draft;
 use crate::model::wizard::draft::Effective;
-use crate::model::wizard::finding::{blocked, step};
+use crate::model::wizard::finding::blocked;
 use crate::widgets::{Alert, Level};
 
 /// A virtual machine as the summary lists it.
@@ -85,6 +85,7 @@ pub fn Summary(wizard: Wizard) -> impl IntoView {
                 <button type="button" class="hdm-link" on:click=move |_| wizard.ask_for_check()>
                     {t::summary_step::check_again()}
                 </button>
+                {lines(wizard, &failure)}
             </Alert>
         }
         .into_any(),
@@ -106,7 +107,7 @@ pub fn Summary(wizard: Wizard) -> impl IntoView {
 
 fn columns() -> Vec<Column<Line>> {
     vec![
-        Column::text("name", t::summary_step::name(), "minmax(8rem, 1.5fr)", |l: &Line| {
+        Column::text("name", t::summary_step::name(), "minmax(8rem, 1.2fr)", |l: &Line| {
             if l.vm.name == l.become_.name {
                 l.vm.name.clone()
             } else {
@@ -114,14 +115,14 @@ fn columns() -> Vec<Column<Line>> {
             }
         })
         .sorted(|l| SortKey::text(&l.vm.name)),
-        Column::text("type", t::summary_step::kind(), "minmax(3.5rem, .6fr)", |_: &Line| {
+        Column::text("type", t::summary_step::kind(), "minmax(3.5rem, .5fr)", |_: &Line| {
             kind_words(hdm_shared::display::MigrationKind::Cold).to_owned()
         }),
-        Column::text("cpu", t::summary_step::cpu(), "minmax(5rem, .8fr)", |l: &Line| {
+        Column::text("cpu", t::summary_step::cpu(), "minmax(5rem, .9fr)", |l: &Line| {
             format::integer(l.become_.cpus.into())
         })
         .numeric(),
-        Column::text("memory", t::summary_step::memory(), "minmax(6rem, .9fr)", |l: &Line| {
+        Column::text("memory", t::summary_step::memory(), "minmax(6rem, 1.1fr)", |l: &Line| {
             format::memory(l.become_.memory_mib)
         })
         .numeric(),
@@ -147,7 +148,7 @@ fn Blocked(wizard: Wizard, plan: Arc<Plan>) -> impl IntoView {
             view! {
                 <li>
                     <b>{name(moid)}</b>
-                    <ul>{findings.iter().map(|f| finding_line(wizard, f)).collect_view()}</ul>
+                    <ul>{findings.iter().map(|f| finding_line(wizard, moid, f)).collect_view()}</ul>
                 </li>
             }
         })
@@ -202,35 +203,37 @@ fn Blocked(wizard: Wizard, plan: Arc<Plan>) -> impl IntoView {
     }
 }
 
-fn finding_line(wizard: Wizard, finding: &Finding) -> impl IntoView + use<> {
-    let to = step(finding);
+fn finding_line(wizard: Wizard, moid: &str, finding: &Finding) -> impl IntoView + use<> {
+    let mend = wizard.mend_of(moid, finding);
+    let step = mend.spot.step.number();
     view! {
         <li>
             {finding.message.clone()}
             " "
             {finding.remedy.clone()}
             " "
-            <button type="button" class="hdm-link" on:click=move |_| wizard.go(to)>
-                {t::summary_step::go_to(to.number())}
+            <button type="button" class="hdm-link" on:click=move |_| wizard.go_and_mend(mend.clone())>
+                {t::summary_step::go_to(step)}
             </button>
         </li>
     }
 }
 
-/// Why the request was not accepted, at the place where it can be mended.
+/// What a refusal found, each at the place where it can be mended. They name virtual machines as they were asked for.
+fn lines(wizard: Wizard, failure: &Failure) -> impl IntoView + use<> {
+    let findings = failure.findings().iter().filter(|_| !failure.is_not_admitted());
+    let lines = findings.map(|finding| finding_line(wizard, &finding.object, finding)).collect_view();
+    view! { <ul class="hdm-blocked-list">{lines}</ul> }
+}
+
+/// Why the request was not accepted. What stood in its way is told by the check, which was asked for anew.
 #[component]
 fn Refused(wizard: Wizard) -> impl IntoView {
     move || {
         wizard.refused.get().map(|failure| {
-            let findings = match &failure {
-                Failure::Refused(problem) => problem.findings.clone(),
-                _ => Vec::new(),
-            };
-            let lines = findings.iter().map(|finding| finding_line(wizard, finding)).collect_view();
             view! {
                 <Alert level=Level::Danger>
-                    {t::summary_step::refused_title(failure.words())}
-                    <ul class="hdm-blocked-list">{lines}</ul>
+                    {t::summary_step::refused_title(failure.words())} {lines(wizard, &failure)}
                 </Alert>
             }
         })

@@ -71,7 +71,13 @@ impl Row for Goes {
 pub fn Targets(wizard: Wizard) -> impl IntoView {
     let order = RwSignal::new(None::<Order>);
     let selection = RwSignal::new(Selection::<String>::default());
-    let edited = RwSignal::new(None::<Vec<String>>);
+    // What is to be mended of one that goes elsewhere than the rest is open already.
+    let elsewhere = wizard.mend.get_untracked().map(|mend| mend.moid);
+    let elsewhere =
+        elsewhere.filter(|moid| wizard.draft.with_untracked(|d| d.own_targets.contains_key(moid)));
+    let for_all = elsewhere.is_none();
+    let edited = RwSignal::new(elsewhere.map(|moid| vec![moid]));
+    let mend = Signal::derive(move || wizard.mend.get().filter(|_| for_all).unwrap_or_default());
     let offer = Memo::new(move |_| wizard.offer());
     let rows = Memo::new_with_compare(
         move |_| -> Rows<Goes> {
@@ -107,7 +113,11 @@ pub fn Targets(wizard: Wizard) -> impl IntoView {
                                 prefix="hdm-target-all"
                                 offer
                                 target=all
-                                on_change=move |target| wizard.draft.update(|draft| draft.target = target)
+                                mend
+                                on_change=move |target| {
+                                    wizard.mend.set(None);
+                                    wizard.draft.update(|draft| draft.target = target);
+                                }
                             />
                         }
                     })
@@ -188,6 +198,7 @@ fn OwnTarget(
 ) -> impl IntoView {
     let first = moids.first().cloned().unwrap_or_default();
     let target = RwSignal::new(wizard.draft.with_untracked(|draft| draft.target_of(&first).clone()));
+    on_cleanup(move || wizard.mend.set(None));
     let title = t::target::panel(moids.len() as u64);
     let apply = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
@@ -201,7 +212,16 @@ fn OwnTarget(
     view! {
         <Panel title=Signal::stored(title) close=move |()| edited.set(None)>
             <form class="hdm-form" on:submit=apply>
-                <TargetForm prefix="hdm-target-own" offer target on_change=move |new| target.set(new)/>
+                <TargetForm
+                    prefix="hdm-target-own"
+                    offer
+                    target
+                    mend=Signal::derive(move || wizard.mend.get().unwrap_or_default())
+                    on_change=move |new| {
+                        wizard.mend.set(None);
+                        target.set(new);
+                    }
+                />
                 <div class="hdm-buttons">
                     <button type="button" class="btn btn-sm btn-outline" on:click=move |_| edited.set(None)>
                         {t::vms::cancel()}

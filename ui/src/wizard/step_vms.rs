@@ -61,7 +61,9 @@ pub fn VirtualMachines(wizard: Wizard) -> impl IntoView {
     let search = RwSignal::new(String::new());
     let only_selected = RwSignal::new(false);
     let order = RwSignal::new(None::<Order>);
-    let edited = RwSignal::new(None::<Vec<String>>);
+    // What is to be mended is open already.
+    let edited =
+        RwSignal::new(wizard.mend.with_untracked(|mend| mend.as_ref().map(|m| vec![m.moid.clone()])));
     let chosen: Selection<String> = wizard.draft.with_untracked(|d| d.chosen.iter().cloned().collect());
     let selection = RwSignal::new(chosen);
     Effect::new(move || {

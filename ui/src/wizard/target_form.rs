@@ -4,6 +4,8 @@ use hdm_shared::cloud::CloudOffer;
 use hdm_shared::migration::DiskFormat;
 use leptos::prelude::*;
 
+use super::mended::Mended;
+use super::state::Mend;
 use crate::format;
 use crate::i18n::t;
 use crate::model::wizard::Target;
@@ -17,7 +19,11 @@ pub fn TargetForm(
     offer: CloudOffer,
     #[prop(into)] target: Signal<Target>,
     #[prop(into)] on_change: Callback<Target>,
+    /// What stands in the way.
+    #[prop(into)]
+    mend: Signal<Mend>,
 ) -> impl IntoView {
+    let at = move |field: &'static str| Signal::derive(move || mend.with(|mend| mend.at(field)));
     let offer = StoredValue::new(offer);
     let change = move |change: &dyn Fn(&mut Target)| {
         let mut target = target.get_untracked();
@@ -62,43 +68,51 @@ pub fn TargetForm(
     };
     view! {
         <div class="hdm-fields">
-            <Select
-                id=format!("{prefix}-cluster")
-                label=t::target::cluster()
-                value=value(|target| target.cluster.clone())
-                choices=Signal::stored(clusters)
-                on_choice=move |id: String| {
-                    let found = offer
-                        .with_value(|offer| {
-                            cluster(offer, Some(&id))
-                                .map(|cluster| target_in(offer, cluster, &target.get_untracked()))
-                        });
-                    if let Some(target) = found {
-                        on_change.run(target);
+            <Mended id=format!("{prefix}-cluster") wrong=at("cluster")>
+                <Select
+                    id=format!("{prefix}-cluster")
+                    label=t::target::cluster()
+                    value=value(|target| target.cluster.clone())
+                    choices=Signal::stored(clusters)
+                    on_choice=move |id: String| {
+                        let found = offer
+                            .with_value(|offer| {
+                                cluster(offer, Some(&id))
+                                    .map(|cluster| target_in(offer, cluster, &target.get_untracked()))
+                            });
+                        if let Some(target) = found {
+                            on_change.run(target);
+                        }
                     }
-                }
-            />
-            <Select
-                id=format!("{prefix}-datastore")
-                label=t::target::datastore()
-                value=value(|target| target.datastore.clone())
-                choices=datastores
-                on_choice=move |id: String| change(&|target| target.datastore = some(id.clone()))
-            />
-            <Select
-                id=format!("{prefix}-pool")
-                label=t::target::pool()
-                value=value(|target| target.pool.clone())
-                choices=pools
-                on_choice=move |id: String| change(&|target| target.pool = some(id.clone()))
-            />
-            <Select
-                id=format!("{prefix}-folder")
-                label=t::target::folder()
-                value=value(|target| target.folder.clone())
-                choices=folders
-                on_choice=move |id: String| change(&|target| target.folder = some(id.clone()))
-            />
+                />
+            </Mended>
+            <Mended id=format!("{prefix}-datastore") wrong=at("datastore")>
+                <Select
+                    id=format!("{prefix}-datastore")
+                    label=t::target::datastore()
+                    value=value(|target| target.datastore.clone())
+                    choices=datastores
+                    on_choice=move |id: String| change(&|target| target.datastore = some(id.clone()))
+                />
+            </Mended>
+            <Mended id=format!("{prefix}-pool") wrong=at("pool")>
+                <Select
+                    id=format!("{prefix}-pool")
+                    label=t::target::pool()
+                    value=value(|target| target.pool.clone())
+                    choices=pools
+                    on_choice=move |id: String| change(&|target| target.pool = some(id.clone()))
+                />
+            </Mended>
+            <Mended id=format!("{prefix}-folder") wrong=at("folder")>
+                <Select
+                    id=format!("{prefix}-folder")
+                    label=t::target::folder()
+                    value=value(|target| target.folder.clone())
+                    choices=folders
+                    on_choice=move |id: String| change(&|target| target.folder = some(id.clone()))
+                />
+            </Mended>
             <Select
                 id=format!("{prefix}-disk")
                 label=t::target::disk()

@@ -3,6 +3,7 @@
 use hdm_shared::migration::{MacPolicy, ShutdownMode};
 use leptos::prelude::*;
 
+use super::mended::Mended;
 use super::state::Wizard;
 use crate::i18n::t;
 use crate::model::wizard::draft::SHUTDOWN_SECONDS;
@@ -76,7 +77,17 @@ pub fn VmSettings(
         }
     };
     let apply = StoredValue::new(apply);
-    let is_wrong = move |field: Field| Signal::derive(move || wrong.with(|wrong| wrong.contains(&field)));
+    // The panel was opened for it; what is typed comes before it, and it goes with the panel.
+    let mend = StoredValue::new(wizard.mend.get_untracked().unwrap_or_default());
+    on_cleanup(move || wizard.mend.set(None));
+    let at = move |field: &'static str| mend.with_value(|mend| mend.at(field));
+    let is_wrong = move |field: Field, words: &'static str, id: &'static str| {
+        Signal::derive(
+            move || {
+                if wrong.with(|wrong| wrong.contains(&field)) { words.to_owned() } else { at(id) }
+            },
+        )
+    };
     let (cpu_now, memory_now, name_now) = match &one {
         Some(vm) => (vm.cpus.to_string(), vm.memory_mib.to_string(), vm.name.clone()),
         None => (t::vms::unchanged().to_owned(), t::vms::unchanged().to_owned(), String::new()),
@@ -113,6 +124,10 @@ pub fn VmSettings(
                         view! { <Alert level>{finding.message} " " {finding.remedy}</Alert> }
                     })
                     .collect_view()}
+                {
+                    let words = at("");
+                    (!words.is_empty()).then(|| view! { <Alert level=Level::Danger>{words}</Alert> })
+                }
                 {is_one
                     .then(|| {
                         view! {
@@ -121,8 +136,7 @@ pub fn VmSettings(
                                 label=t::vms::field_name()
                                 value=name
                                 placeholder=name_now
-                                wrong=is_wrong(Field::Name)
-                                error=t::vms::wrong_name()
+                                wrong=is_wrong(Field::Name, t::vms::wrong_name(), "name")
                             />
                         }
                     })}
@@ -132,8 +146,7 @@ pub fn VmSettings(
                     value=cpus
                     placeholder=cpu_now
                     numeric=true
-                    wrong=is_wrong(Field::Cpus)
-                    error=t::vms::wrong_cpu()
+                    wrong=is_wrong(Field::Cpus, t::vms::wrong_cpu(), "cpus")
                 />
                 <Input
                     id="hdm-vm-memory"
@@ -141,24 +154,24 @@ pub fn VmSettings(
                     value=memory
                     placeholder=memory_now
                     numeric=true
-                    wrong=is_wrong(Field::Memory)
-                    error=t::vms::wrong_memory()
+                    wrong=is_wrong(Field::Memory, t::vms::wrong_memory(), "memory")
                 />
-                <Select
-                    id="hdm-vm-shutdown"
-                    label=t::vms::field_shutdown()
-                    value=shutdown
-                    on_choice=move |chosen| shutdown.set(chosen)
-                    choices=shutdown_choices
-                />
+                <Mended id="hdm-vm-shutdown" wrong=at("shutdown")>
+                    <Select
+                        id="hdm-vm-shutdown"
+                        label=t::vms::field_shutdown()
+                        value=shutdown
+                        on_choice=move |chosen| shutdown.set(chosen)
+                        choices=shutdown_choices
+                    />
+                </Mended>
                 <Input
                     id="hdm-vm-timeout"
                     label=t::vms::field_timeout()
                     value=timeout
                     placeholder=SHUTDOWN_SECONDS.to_string()
                     numeric=true
-                    wrong=is_wrong(Field::Timeout)
-                    error=t::vms::wrong_timeout()
+                    wrong=is_wrong(Field::Timeout, t::vms::wrong_timeout(), "timeout")
                 />
                 <Select
                     id="hdm-vm-power"
@@ -171,13 +184,15 @@ pub fn VmSettings(
                         Choice::new("off", t::vms::no()),
                     ]
                 />
-                <Select
-                    id="hdm-vm-mac"
-                    label=t::vms::field_mac()
-                    value=mac
-                    on_choice=move |chosen| mac.set(chosen)
-                    choices=mac_choices
-                />
+                <Mended id="hdm-vm-mac" wrong=at("mac")>
+                    <Select
+                        id="hdm-vm-mac"
+                        label=t::vms::field_mac()
+                        value=mac
+                        on_choice=move |chosen| mac.set(chosen)
+                        choices=mac_choices
+                    />
+                </Mended>
                 <div class="hdm-buttons">
                     <button type="button" class="btn btn-sm btn-outline" on:click=move |_| edited.set(None)>
                         {t::vms::cancel()}

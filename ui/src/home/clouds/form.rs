@@ -40,14 +40,19 @@ pub(super) fn CloudForm(state: State, subject: Subject) -> impl IntoView {
     let busy = RwSignal::new(false);
     let tried = RwSignal::new(false);
     let is_new = known.is_none();
-    let bad_name =
-        Signal::derive(move || tried.get() && is_new && name.get().trim().parse::<VcenterId>().is_err());
-    let empty = move |field: RwSignal<String>| {
-        Signal::derive(move || tried.get() && field.with(|f| f.trim().is_empty()))
+    let words = |wrong: bool, words: &'static str| if wrong { words.to_owned() } else { String::new() };
+    let bad_name = Signal::derive(move || {
+        let wrong = tried.get() && is_new && name.get().trim().parse::<VcenterId>().is_err();
+        words(wrong, t::clouds::wrong_name())
+    });
+    let empty = move |field: RwSignal<String>, needed: bool| {
+        Signal::derive(move || {
+            words(tried.get() && needed && field.with(|f| f.trim().is_empty()), t::clouds::required())
+        })
     };
-    let no_url = empty(url);
-    let no_user = empty(user);
-    let no_password = Signal::derive(move || tried.get() && is_new && password.with(String::is_empty));
+    let no_url = empty(url, true);
+    let no_user = empty(user, true);
+    let no_password = empty(password, is_new);
     let title = match &known {
         None => t::clouds::add().to_owned(),
         Some(cloud) => t::clouds::edit_title(&cloud.id),
@@ -56,7 +61,7 @@ pub(super) fn CloudForm(state: State, subject: Subject) -> impl IntoView {
     let send = move || {
         tried.set(true);
         let wrong = [bad_name, no_url, no_user, no_password];
-        if untrack(|| wrong.iter().any(|wrong| wrong.get())) {
+        if untrack(|| wrong.iter().any(|wrong| !wrong.get().is_empty())) {
             focus_wrong();
             return;
         }
@@ -128,7 +133,6 @@ pub(super) fn CloudForm(state: State, subject: Subject) -> impl IntoView {
                                 label=t::clouds::field_name()
                                 value=name
                                 wrong=bad_name
-                                error=t::clouds::wrong_name()
                             />
                             <Input
                                 id="hdm-cloud-url"
@@ -136,7 +140,6 @@ pub(super) fn CloudForm(state: State, subject: Subject) -> impl IntoView {
                                 value=url
                                 placeholder="https://vcenter.example.org"
                                 wrong=no_url
-                                error=t::clouds::required()
                             />
                         }
                     })}
@@ -145,7 +148,6 @@ pub(super) fn CloudForm(state: State, subject: Subject) -> impl IntoView {
                     label=t::clouds::user()
                     value=user
                     wrong=no_user
-                    error=t::clouds::required()
                 />
                 <Input
                     id="hdm-cloud-password"
@@ -153,7 +155,6 @@ pub(super) fn CloudForm(state: State, subject: Subject) -> impl IntoView {
                     kind="password"
                     value=password
                     wrong=no_password
-                    error=t::clouds::required()
                 />
                 {move || {
                     shown

@@ -11,7 +11,7 @@ use leptos::prelude::*;
 use super::load::History;
 use crate::format;
 use crate::i18n::t;
-use crate::model::history::nearest;
+use crate::model::history::{ahead_ms, nearest};
 use crate::page::theme;
 use crate::widgets::form::{Choice, Select};
 use crate::widgets::{Exports, Icon, Loading, Menu, MenuEntry, Unknown};
@@ -61,13 +61,6 @@ fn lines_of(graph: &str) -> Lines {
     Lines { usage: graph != "moved", moved: graph != "usage" }
 }
 
-/// What local time is ahead of UTC.
-fn zone_ms() -> i64 {
-    #[allow(clippy::cast_possible_truncation, reason = "minutes of a day")]
-    let minutes = js_sys::Date::new_0().get_timezone_offset() as i64;
-    -minutes * 60_000
-}
-
 /// The graph.
 #[component]
 pub(super) fn Chart(history: History) -> impl IntoView {
@@ -77,7 +70,9 @@ pub(super) fn Chart(history: History) -> impl IntoView {
     let chart = Memo::new(move |_| {
         let (from_ms, to_ms) = history.span_ms.get();
         let palette = Palette::of(theme.get());
-        history.series.with(|series| timeline(series, from_ms, to_ms, zone_ms(), lines.get(), palette))
+        history.series.with(|series| {
+            timeline(series, from_ms, to_ms, ahead_ms(to_ms, format::date), lines.get(), palette)
+        })
     });
     let exports = expect_context::<Exports>();
     let entries = move |()| {
@@ -109,9 +104,9 @@ pub(super) fn Chart(history: History) -> impl IntoView {
                 <Show
                     when=move || history.series.with(|series| !series.samples.is_empty())
                     fallback=move || {
-                        if history.loading.get() {
+                        if history.sampling.get() {
                             view! { <Loading/> }.into_any()
-                        } else if !history.loaded.get() {
+                        } else if !history.sampled.get() {
                             view! { <Unknown/> }.into_any()
                         } else {
                             view! { <p class="hdm-quiet">{t::history::no_samples()}</p> }.into_any()
@@ -387,7 +382,9 @@ fn table(series: &SampleSeries) -> String {
 fn standalone(history: History, lines: Lines) -> String {
     let palette = Palette::of(Theme::Light);
     let (from_ms, to_ms) = history.span_ms.get();
-    let chart = history.series.with(|series| timeline(series, from_ms, to_ms, zone_ms(), lines, palette));
+    let chart = history
+        .series
+        .with(|series| timeline(series, from_ms, to_ms, ahead_ms(to_ms, format::date), lines, palette));
     let mut text = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 900 360\" font-family=\"sans-serif\" \
          font-size=\"12\"><rect width=\"900\" height=\"360\" fill=\"{}\"/><text x=\"50\" y=\"30\" \

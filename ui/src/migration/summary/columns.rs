@@ -69,15 +69,15 @@ pub fn columns(opened: RwSignal<Option<MigrationId>>, global: bool) -> Vec<Colum
         })
         .sorted(|m| seconds_key(on_cloud_seconds(m, format::now()))),
         Column::text("storage", t::history::storage(), "minmax(5.4rem, .7fr)", |m: &View| {
-            in_unit(storage_bytes(m), GB, 0)
+            size(storage_bytes(m))
         })
+        .in_csv(t::history::storage_gb(), |m| in_unit(storage_bytes(m), GB))
         .numeric()
         .sorted(|m| bytes_key(storage_bytes(m))),
-        Column::text("sent", t::history::sent(), "minmax(6.4rem, .8fr)", |m: &View| {
-            in_unit(sent_bytes(m), MB, 2)
-        })
-        .numeric()
-        .sorted(|m| bytes_key(sent_bytes(m))),
+        Column::text("sent", t::history::sent(), "minmax(6.4rem, .8fr)", |m: &View| size(sent_bytes(m)))
+            .in_csv(t::history::sent_mb(), |m| in_unit(sent_bytes(m), MB))
+            .numeric()
+            .sorted(|m| bytes_key(sent_bytes(m))),
         Column::text("attempts", t::history::attempts(), "minmax(4.6rem, .5fr)", |m: &View| {
             format::integer(m.attempt.into())
         })
@@ -93,9 +93,14 @@ fn moment(at: Option<Timestamp>) -> String {
     at.map(format::date_time).unwrap_or_default()
 }
 
-#[allow(clippy::cast_precision_loss, reason = "shown with two decimals at most")]
-fn in_unit(bytes: u64, unit: f64, decimals: u8) -> String {
-    if bytes == 0 { String::new() } else { format::decimal(bytes as f64 / unit, decimals) }
+fn size(bytes: u64) -> String {
+    if bytes == 0 { String::new() } else { format::bytes(bytes) }
+}
+
+/// For CSV: in one unit, so that a program can reckon with it.
+#[allow(clippy::cast_precision_loss, reason = "three decimals are told")]
+fn in_unit(bytes: u64, unit: f64) -> String {
+    if bytes == 0 { String::new() } else { format!("{:.3}", bytes as f64 / unit) }
 }
 
 #[allow(clippy::cast_precision_loss, reason = "only compared")]

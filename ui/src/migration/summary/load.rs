@@ -43,6 +43,10 @@ pub struct History {
     pub loaded: RwSignal<bool>,
     /// Whether what is shown is not yet what is asked for.
     pub loading: RwSignal<bool>,
+    /// Whether samples were read once.
+    pub sampled: RwSignal<bool>,
+    /// Whether the samples shown are not yet those that are asked for. They come after the migrations.
+    pub sampling: RwSignal<bool>,
     /// Why something could not be read.
     pub unread: Unread,
     again: RwSignal<u32>,
@@ -76,6 +80,8 @@ impl History {
             graph: RwSignal::new("all".to_owned()),
             loaded: RwSignal::new(false),
             loading: RwSignal::new(false),
+            sampled: RwSignal::new(false),
+            sampling: RwSignal::new(false),
             unread: RwSignal::default(),
             again: RwSignal::new(0),
             newest: StoredValue::new(0),
@@ -106,6 +112,7 @@ impl History {
             let asked = (interval.get(), history.cloud.get());
             if before.as_ref() != Some(&asked) {
                 history.loading.set(true);
+                history.sampling.set(true);
             }
             if before.is_some_and(|(interval, _)| interval != asked.0) {
                 history.told.set_value(Told::default());
@@ -150,6 +157,7 @@ impl History {
                 }
             }
             if self.is_newest(number) {
+                self.sampling.set(false);
                 self.unread.set(unread);
             }
         });
@@ -206,7 +214,10 @@ impl History {
             }
             self.clouds.set(clouds.clone());
             match clouds.into_iter().next() {
-                None => return Ok(()),
+                None => {
+                    self.sampled.set(true);
+                    return Ok(());
+                }
                 Some(first) => cloud = first,
             }
         }
@@ -215,6 +226,7 @@ impl History {
         if self.is_newest(number) {
             self.span_ms.set((from_ms, now_ms));
             self.series.set(series);
+            self.sampled.set(true);
         }
         Ok(())
     }
