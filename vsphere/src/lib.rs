@@ -12,6 +12,8 @@
 
 mod client_session;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod inventory;
 mod lease;
 mod moref;
@@ -48,6 +50,3 @@ pub use verb::{
     ExtensionTexts, NicChange, VmConfigChange,
 };
 pub use wire::{Endpoint, Limits, PresentedCertificate, Secret, Thumbprint, client, probe};
-
-#[cfg(any(test, fuzzing))]
-pub use wire::fuzz_read_xml;

@@ -250,3 +250,15 @@ async fn wait_for_updates(
         })
         .await
 }
+/// Takes an answer for an update of an inventory.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn fuzz_inventory(update: &crate::wire::Node) {
+    let mut store = apply::Store::default();
+    for _ in 0..2 {
+        for object in update.all("filterSet").flat_map(|filter| filter.all("objectSet")) {
+            store.apply(object);
+        }
+        let _ = store.view();
+    }
+}
+

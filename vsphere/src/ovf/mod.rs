@@ -159,6 +159,21 @@ impl Session {
     }
 }
 
+/// Takes an answer for an import spec, and completes it.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn fuzz_import_spec(result: &Node, edit: &ImportEdit) {
+    if let Ok(mut spec) = spec::read(result) {
+        let other = spec.clone();
+        let _ = spec.edit(edit);
+        let _ = spec.take_nic_backing(0, &other);
+        let mut writer = crate::wire::XmlWriter::default();
+        if let Some(node) = spec.node() {
+            writer.node(node);
+        }
+        let _ = writer.finish();
+    }
+}
+
 /// The localized messages of a list of faults.
 fn messages(node: &Node, name: &str) -> Vec<String> {
     node.all(name)

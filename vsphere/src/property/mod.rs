@@ -183,6 +183,14 @@ pub(crate) fn encode_name(name: &str) -> String {
     name.replace('%', "%25").replace('/', "%2f").replace('\\', "%5c")
 }
 
+/// Takes an answer for objects with their properties.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn fuzz_objects(result: &Node) {
+    for (object, bag) in result.all("objects").filter_map(read_object) {
+        let _ = vm::read_vm(object, &bag);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -322,7 +322,7 @@ fn found_vms(all: Vec<(MoRef, Bag)>, key: &str, value: &str) -> FoundVms {
     found
 }
 
-fn read_vm(vm: MoRef, bag: &Bag) -> VmDetails {
+pub(super) fn read_vm(vm: MoRef, bag: &Bag) -> VmDetails {
     let empty = Node::default();
     let config = bag.get("config").unwrap_or(&empty);
     let runtime = bag.get("runtime").unwrap_or(&empty);

@@ -21,9 +21,3 @@ pub(crate) use xml::Node;
 #[cfg(any(test, fuzzing))]
 pub(crate) use xml::read as read_xml;
 pub(crate) use xml_write::XmlWriter;
-
-/// Reads XML as an answer is read; for the fuzz target and its test only.
-#[cfg(any(test, fuzzing))]
-pub fn fuzz_read_xml(text: &str) -> bool {
-    read_xml(text, &Limits::default()).is_ok()
-}
