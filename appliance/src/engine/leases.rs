@@ -13,6 +13,15 @@ use super::scheduler::{Driven, Engine, Shared};
 use super::settings::EngineError;
 use super::workflow::Workflow;
 
+/// A time by which leases are counted, and the clock's mark at that time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LeaseTime {
+    pub(super) time: Timestamp,
+    pub(super) mark: Duration,
+    /// Whether it was told by a database that other appliances share.
+    pub(super) of_database: bool,
+}
+
 /// When a lease is over.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LeaseEnd {
@@ -28,9 +37,19 @@ impl<W: Workflow> Shared<W> {
     /// The time by which leases are written and compared: the database's where appliances share one, and from one look
     /// at it to the next it goes on evenly. Nothing that is done to this machine's clock makes a lease longer or shorter.
     pub(super) fn lease_time(&self) -> Timestamp {
-        let (time, mark) = *guard(&self.lease_time);
+        let LeaseTime { time, mark, .. } = *guard(&self.lease_time);
         let since = SignedDuration::try_from(self.clock.mark().saturating_sub(mark));
         time.checked_add(since.unwrap_or(SignedDuration::MAX)).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Whether this machine's clock was wrong when it was compared with the database's last, or was put wrong since. Nothing
+    /// is claimed then: schedules, too, go by the clock.
+    pub(super) fn clock_is_off(&self) -> bool {
+        let jumped = || {
+            let off = self.clock.now().duration_since(self.lease_time()).unsigned_abs();
+            guard(&self.lease_time).of_database && off > self.settings.lease / 3
+        };
+        self.clock_is_off.load(Ordering::Relaxed) || jumped()
     }
 
     /// When a lease is over that is taken or extended now.
@@ -57,7 +76,7 @@ impl<W: Workflow> Engine<W> {
         let mark = shared.clock.mark();
         // It is behind the server's by what the answer took, so that nobody's lease is taken for over too early.
         if mark.saturating_sub(asked) <= shared.settings.lease / 10 {
-            *guard(&shared.lease_time) = (server, mark);
+            *guard(&shared.lease_time) = LeaseTime { time: server, mark, of_database: true };
         }
         // The server looked at its clock at some moment between.
         let off = if server < before {

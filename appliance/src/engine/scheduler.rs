@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use super::clock::Clock;
 use super::counts::Counts;
 use super::driver::{Driver, End};
 use super::error::{StepError, panic_words};
-use super::leases::LeaseEnd;
+use super::leases::{LeaseEnd, LeaseTime};
 use super::live::{Live, Progress, guard};
 use super::posting::Failed;
 use super::settings::Settings;
@@ -50,9 +50,8 @@ pub(super) struct Shared<W: Workflow> {
     pub(super) held: Mutex<HashSet<MigrationId>>,
     /// Events that could not be posted, and when they are tried again.
     pub(super) unposted: Mutex<HashMap<MigrationId, Failed>>,
-    /// A lease time, and the clock's mark at that time.
-    pub(super) lease_time: Mutex<(Timestamp, Duration)>,
-    /// Nothing is claimed while this machine's clock is wrong.
+    pub(super) lease_time: Mutex<LeaseTime>,
+    /// Whether this machine's clock was wrong at the last look.
     pub(super) clock_is_off: AtomicBool,
     /// Held while the store is looked at: what is claimed then is not driven yet.
     #[cfg(test)]
@@ -123,12 +122,12 @@ impl<W: Workflow> Shared<W> {
 impl<W: Workflow> Engine<W> {
     /// Makes an engine that does nothing yet. `owner` names this appliance for ever.
     pub fn new(store: Store, workflow: W, clock: Arc<dyn Clock>, settings: Settings, owner: String) -> Self {
-        let lease_time = Mutex::new((clock.now(), clock.mark()));
+        let lease_time = LeaseTime { time: clock.now(), mark: clock.mark(), of_database: false };
         let shared = Shared {
             store,
             workflow,
             clock,
-            lease_time,
+            lease_time: Mutex::new(lease_time),
             settings,
             owner,
             driven: Mutex::default(),
@@ -259,7 +258,7 @@ impl<W: Workflow> Engine<W> {
         let shared = &self.shared;
         #[cfg(test)]
         let _looking = shared.looking.lock().await;
-        if shared.clock_is_off.load(Ordering::Relaxed) {
+        if shared.clock_is_off() {
             return Ok(());
         }
         for id in shared.store.claimable(&shared.owner, shared.lease_time()).await? {

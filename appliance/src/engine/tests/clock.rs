@@ -1,5 +1,10 @@
 //! Clocks that are put forward and back.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use futures_util::future::BoxFuture;
+use jiff::{SignedDuration, Timestamp};
+
 use super::super::live::guard;
 use super::*;
 
@@ -76,4 +81,37 @@ async fn events_are_posted_soon() {
     let took = stage.time_until(&engine, id, |_| stage.world.lock().unwrap().posted.len() == 3).await;
     assert!(took < Duration::from_secs(300), "{took:?}");
     engine.stop().await;
+}
+
+/// The machine's clock, by so many seconds wrong.
+#[derive(Debug, Default)]
+struct Wrong(AtomicI64);
+
+impl Clock for Wrong {
+    fn now(&self) -> Timestamp {
+        SystemClock.now() + SignedDuration::from_secs(self.0.load(Ordering::SeqCst))
+    }
+
+    fn mark(&self) -> Duration {
+        SystemClock.mark()
+    }
+
+    fn sleep(&self, time: Duration) -> BoxFuture<'static, ()> {
+        SystemClock.sleep(time)
+    }
+}
+
+/// It could begin what has no turn yet.
+#[tokio::test]
+async fn an_appliance_whose_clock_is_put_wrong_claims_nothing_until_it_is_right() {
+    let stage = Stage::new(&Database::postgres().await).await;
+    let clock = Arc::new(Wrong::default());
+    let toy = Toy { world: stage.world.clone(), crash: stage.crash.clone(), clock: stage.clock.clone() };
+    let engine = Engine::new(stage.store.clone(), toy, clock.clone(), Settings::default(), "a".into());
+    engine.check_clock().await.unwrap();
+    let off = |seconds| {
+        clock.0.store(seconds, Ordering::SeqCst);
+        engine.shared.clock_is_off()
+    };
+    assert_eq!([0, HOUR, 0, -HOUR, 5, 0].map(off), [false, true, false, true, false, false]);
 }
