@@ -27,6 +27,10 @@ use crate::wire::{certificate_error, client};
 /// How much may be under way between both hosts, in chunks of what the network gives (up to 64 KiB).
 const CHUNKS: usize = 16;
 
+/// After so many bytes a pipe lets the others have their turn. The one whose connection the system favours would else
+/// get ever more of the processors: it finds more to read each time.
+const TURN_BYTES: u64 = 256 << 10;
+
 /// The limits of a pipe.
 #[derive(Clone, Copy, Debug)]
 pub struct PipeLimits {
@@ -299,7 +303,7 @@ async fn read(
 ) -> Result<Piped, ReadError> {
     let mut checker = pipe.capacity_bytes.map(StreamChecker::new);
     let (mut sha1, mut sha256) = (Context::new(&SHA1_FOR_LEGACY_USE_ONLY), Context::new(&SHA256));
-    let mut wire_bytes = 0;
+    let (mut wire_bytes, mut turn_ends) = (0, TURN_BYTES);
     let mut stream = response.bytes_stream();
     let idle = pipe.limits.idle;
     let outcome = async {
@@ -317,6 +321,10 @@ async fn read(
             }
             progress.wire.store(wire_bytes, Ordering::Relaxed);
             pass_on(&pipe, sink.as_ref(), chunk).await?;
+            if wire_bytes >= turn_ends {
+                turn_ends = wire_bytes + TURN_BYTES;
+                tokio::task::yield_now().await;
+            }
         }
         match &mut checker {
             Some(checker) => checker.finish().map_err(|e| ReadError::Failed(pipe.damaged(e.to_string()))),
