@@ -83,10 +83,12 @@ pub struct Site {
 }
 
 impl Site {
-    /// Starts a site from its configuration.
+    /// Starts a site from its configuration; it keeps its files in the directory unless that names another.
     pub async fn start(mut config: Value, directory: &std::path::Path) -> Self {
         let name = config["name"].as_str().unwrap_or("site").to_owned();
-        config["dir"] = json!(directory.join(&name));
+        if config["dir"].is_null() {
+            config["dir"] = json!(directory.join(&name));
+        }
         let account = Account::in_config(&mut config, &name).await;
         let file = directory.join(format!("{name}.json"));
         std::fs::write(&file, serde_json::to_vec_pretty(&config).unwrap()).unwrap();

@@ -274,12 +274,23 @@ impl Appliance {
 
     /// What `/metrics` tells.
     pub async fn metrics(&self) -> String {
+        self.get("/metrics").await
+    }
+
+    /// The lines of a migration's log from the first on, at most a page of them.
+    pub async fn log_of(&self, id: &str) -> Vec<Value> {
+        let text = self.get(&format!("/api/v1/migrations/{id}/log?after=0")).await;
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+
+    /// Reads from the API.
+    async fn get(&self, path: &str) -> String {
         let profile = std::fs::read_to_string(self.directory.join("client.toml")).unwrap();
         let profile: toml::Table = profile.parse().unwrap();
         let of = |key: &str| profile[key].as_str().unwrap_or_else(|| panic!("no {key}"));
         let certificate = reqwest::Certificate::from_pem(of("certificate").as_bytes()).unwrap();
         let http = reqwest::Client::builder().tls_certs_only([certificate]).no_proxy().build().unwrap();
-        let asked = http.get(format!("{}/metrics", of("url"))).bearer_auth(of("token"));
+        let asked = http.get(format!("{}{path}", of("url"))).bearer_auth(of("token"));
         let answer = asked.send().await.unwrap();
         assert!(answer.status().is_success(), "{answer:?}");
         answer.text().await.unwrap()

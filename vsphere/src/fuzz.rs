@@ -52,7 +52,11 @@ fn edit() -> ImportEdit {
         secure_boot: Some(true),
         firmware: Some("efi".into()),
         extra_config: [("a".to_owned(), "<&>".to_owned())].into(),
-        nics: vec![NicEdit { mac: Some("00:50:56:00:00:01".into()), start_connected: false, wake_on_lan: true }],
+        nics: vec![NicEdit {
+            mac: Some("00:50:56:00:00:01".into()),
+            start_connected: false,
+            wake_on_lan: true,
+        }],
         disks: vec![DiskEdit { thin: true, eager: false }],
         ..ImportEdit::default()
     }

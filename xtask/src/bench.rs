@@ -1,4 +1,4 @@
-//! `cargo xtask bench server` and `bench ui`: measurements for people, as tables. `docs/benchmarks.md` keeps some.
+//! `cargo xtask bench server`, `bench ui` and `bench cold`: measurements for people, as tables. `docs/benchmarks.md` keeps some.
 
 use crate::requirement;
 use crate::shell::{Done, cargo, command, output, run as run_command, target};
@@ -9,7 +9,10 @@ pub fn run(arguments: &[String]) -> Done {
     match arguments {
         [part] if part == "server" => server(),
         [part] if part == "ui" => ui(),
-        _ => Err("Say what is to be measured: `cargo xtask bench server` or `cargo xtask bench ui`.".into()),
+        [part, parts @ ..] if part == "cold" => cold(parts),
+        _ => {
+            Err("Say what is to be measured: `cargo xtask bench server`, `bench ui` or `bench cold`.".into())
+        }
     }
 }
 
@@ -38,6 +41,36 @@ fn ui() -> Done {
         with_lab(cargo().args(test).args(["--", "--ignored", "--exact", "bench::ui", "--nocapture"]))
             .env("HDM_BIN", target().join("debug/hdm")),
     )
+}
+
+/// Transfers and inventories against pipes and against others' tools: a quarter of an hour, and before that a release
+/// build. Some of it, if parts are named.
+fn cold(parts: &[String]) -> Done {
+    const PARTS: [&str; 5] = ["one", "several", "link", "inventory", "estimate"];
+    if let Some(unknown) = parts.iter().find(|part| !PARTS.contains(&part.as_str())) {
+        return Err(format!("There is no part '{unknown}': {}.", PARTS.join(", ")));
+    }
+    for tool in ["curl", "openssl"] {
+        if output(command(tool).arg("version")).is_none() && output(command(tool).arg("--version")).is_none()
+        {
+            return Err(format!(
+                "'{tool}' is what migrations are measured against: install Debian's package {tool}."
+            ));
+        }
+    }
+    requirement::set_up(&requirement::all())?;
+    run_command(cargo().args(["build", "--release", "--package", "hdm"]))?;
+    run_command(cargo().args(["build", "--release", "--package", "hdm-vsphere", "--example", "inventory"]))?;
+    let test = ["test", "--package", "hdm-tests", "--test", "bench"];
+    run_command(cargo().args(test).arg("--no-run"))?;
+    println!("{}", machine());
+    let mut measure = cargo();
+    with_lab(measure.args(test).args(["--", "--ignored", "--exact", "cold", "--nocapture"]))
+        .env("HDM_BIN", target().join("release/hdm"));
+    if !parts.is_empty() {
+        measure.env("HDM_BENCH", parts.join(","));
+    }
+    run_command(&mut measure)
 }
 
 /// What is measured on, and how busy that is.

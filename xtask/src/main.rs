@@ -32,6 +32,9 @@ Usage: cargo xtask <command>
                   and their traces kept in target/tmp.
   bench server    Measure what the plugin server adds to a request: two minutes, after a release build.
   bench ui        Measure the pages in a browser: bytes, frames, clicks; some minutes.
+  bench cold [PART…]
+                  Measure migrations against pipes of curl, govmomi and pyVmomi: a quarter of an hour, after a release
+                  build. Parts: one, several, link, inventory, estimate.
   setup           Set up what is missing, and nothing else.
   doctor          List what is present and what is missing; change nothing.
 ";

@@ -1,7 +1,7 @@
 //! Applying updates. What is kept of an object is small; paths are put together when a view is made, and
 //! only for what has changed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::view::{
@@ -106,9 +106,10 @@ impl Thing {
 #[derive(Debug, Default)]
 pub(super) struct Store {
     things: HashMap<MoRef, Thing>,
-    vms: HashMap<MoRef, VmSummary>,
-    /// The VMs of the last view that are still true.
-    shown: BTreeMap<MoRef, Arc<VmSummary>>,
+    /// Shared with the views that show them: ten thousand are kept once.
+    vms: BTreeMap<MoRef, Arc<VmSummary>>,
+    /// The VMs whose path, cluster and datacenter are to be looked up before they are shown.
+    incomplete: BTreeSet<MoRef>,
     things_changed: bool,
 }
 
@@ -120,7 +121,7 @@ impl Store {
         if update.text_at("kind") == Some("leave") {
             if is_vm {
                 self.vms.remove(&object);
-                self.shown.remove(&object);
+                self.incomplete.remove(&object);
             } else {
                 self.things.remove(&object);
                 self.things_changed = true;
@@ -131,11 +132,13 @@ impl Store {
             let vm = self
                 .vms
                 .entry(object.clone())
-                .or_insert_with(|| VmSummary { vm: object.clone(), ..Default::default() });
+                .or_insert_with(|| Arc::new(VmSummary { vm: object.clone(), ..Default::default() }));
+            // A view that shows it keeps it as it was.
+            let vm = Arc::make_mut(vm);
             for change in update.all("changeSet") {
                 apply_to_vm(vm, &change.string("name"), change.child("val"));
             }
-            self.shown.remove(&object);
+            self.incomplete.insert(object);
         } else {
             let thing = self.things.entry(object).or_default();
             for change in update.all("changeSet") {
@@ -148,14 +151,14 @@ impl Store {
     pub(super) fn view(&mut self) -> InventoryView {
         if std::mem::take(&mut self.things_changed) {
             // A path or a cluster may have changed for any VM.
-            self.shown.clear();
+            self.incomplete = self.vms.keys().cloned().collect();
         }
-        for (object, vm) in &self.vms {
-            if !self.shown.contains_key(object) {
-                self.shown.insert(object.clone(), Arc::new(self.complete(vm)));
+        for object in std::mem::take(&mut self.incomplete) {
+            if let Some(vm) = self.vms.get(&object).map(|vm| self.complete(vm)) {
+                self.vms.insert(object, Arc::new(vm));
             }
         }
-        let mut view = InventoryView { vms: self.shown.clone(), ..InventoryView::default() };
+        let mut view = InventoryView { vms: self.vms.clone(), ..InventoryView::default() };
         for (object, thing) in &self.things {
             self.show(object, thing, &mut view);
         }
@@ -177,7 +180,7 @@ impl Store {
         let name = thing.name.clone();
         let path = || self.path(thing.parent.as_ref(), &thing.name);
         let datacenter = || self.datacenter(thing.parent.as_ref());
-        match object.kind.as_str() {
+        match &*object.kind {
             "Datacenter" => {
                 let vm_folder = thing.moref("vmFolder");
                 let summary = DatacenterSummary { datacenter: object.clone(), name, path: path(), vm_folder };

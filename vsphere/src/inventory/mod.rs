@@ -68,8 +68,9 @@ impl Drop for Shared {
 
 /// First and longest pause before a new collector is tried.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(15));
-/// How many objects one update may bring; the next call brings the rest.
-const MAX_OBJECT_UPDATES: u32 = 2_000;
+/// How many objects one update may bring; the next call brings the rest. Each is some 10 KB of XML, and three times that
+/// while it is read: what the first reading of a large inventory takes is hardly given back to the system.
+const MAX_OBJECT_UPDATES: u32 = 100;
 /// What a WaitForUpdatesEx may take longer than the server is asked to hold it.
 const GRACE: Duration = Duration::from_secs(60);
 
@@ -261,4 +262,3 @@ pub(crate) fn fuzz_inventory(update: &crate::wire::Node) {
         let _ = store.view();
     }
 }
-

@@ -16,6 +16,10 @@ use crate::error::Error;
 use crate::lease::LeaseDevice;
 use crate::wire::{certificate_error, client};
 
+/// After so many bytes a pipe lets the others have their turn. The one whose connection the system favours would else
+/// get ever more of the processors: it finds more to read each time.
+const TURN_BYTES: u64 = 256 << 10;
+
 /// The limits of a pipe.
 #[derive(Clone, Copy, Debug)]
 pub struct PipeLimits {
@@ -209,7 +213,7 @@ pub(super) async fn read(
     let kind = if export.unpacks { StreamChecker::unpacking } else { StreamChecker::new };
     let mut checker = export.capacity_bytes.map(kind);
     let (mut sha1, mut sha256) = (Context::new(&SHA1_FOR_LEGACY_USE_ONLY), Context::new(&SHA256));
-    let mut wire_bytes = 0;
+    let (mut wire_bytes, mut turn_ends) = (0, TURN_BYTES);
     let mut stream = response.bytes_stream();
     let idle = export.limits.idle;
     let failed = |detail: &str| ReadError::Failed(nfc(&export.label, &export.from, detail, None));
@@ -227,6 +231,10 @@ pub(super) async fn read(
         }
         progress.wire.store(wire_bytes, Ordering::Relaxed);
         pass_on(&export, sink.as_ref(), chunk).await?;
+        if wire_bytes >= turn_ends {
+            turn_ends = wire_bytes + TURN_BYTES;
+            tokio::task::yield_now().await;
+        }
     }
     if let Some(checker) = &mut checker {
         checker.finish().map_err(|e| ReadError::Failed(export.damaged(e.to_string())))?;

@@ -112,7 +112,7 @@ impl EventEx {
         w.value("chainId", 0);
         w.value("createdTime", time);
         w.value("userName", &self.user);
-        let argument = match entity.kind.as_str() {
+        let argument = match &*entity.kind {
             "VirtualMachine" => Some(("vm", "vm")),
             "HostSystem" => Some(("host", "host")),
             "ClusterComputeResource" | "ComputeResource" => Some(("computeResource", "computeResource")),

@@ -55,6 +55,10 @@ type Config struct {
 	// grain order and range, checksums of the compressed data and the end of
 	// the stream. Off, a host stores what it can make of a stream. Default on.
 	VerifyImportHash *bool `json:"verify_import_hash"`
+	// PrepareExports keeps the stream of each export of a disk and sends it again
+	// until the disk changes: for who measures how fast disks are read, and not how
+	// fast the lab deflates. Each takes as much space as the disk has data.
+	PrepareExports bool `json:"prepare_exports"`
 	// Link is what the vCenter and its hosts are reached over; its shape can be
 	// changed through the admin API. Without it they are reached directly.
 	Link *link.Shape `json:"link"`
@@ -210,7 +214,8 @@ type NIC struct {
 type Disk struct {
 	SizeBytes int64 `json:"size_bytes"`
 	// Content is the recipe of the disk's bytes: "random:SEED", "zero",
-	// "sparse:SEED" or "file:/path". Default "zero".
+	// "sparse:SEED" (one block of sixteen is random, the others are zero),
+	// "quarter:SEED" (one of four) or "file:/path". Default "zero".
 	Content string `json:"content"`
 	// Thin defaults to true.
 	Thin *bool `json:"thin"`

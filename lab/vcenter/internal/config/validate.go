@@ -242,7 +242,7 @@ func diskSize(size int64) error {
 }
 
 // ValidContent checks a recipe of a disk's bytes: zero, random:SEED,
-// sparse:SEED (an unsigned 64-bit number) or file:/absolute/path.
+// sparse:SEED, quarter:SEED (an unsigned 64-bit number) or file:/absolute/path.
 func ValidContent(recipe string) error {
 	kind, arg, _ := strings.Cut(recipe, ":")
 	switch kind {
@@ -250,7 +250,7 @@ func ValidContent(recipe string) error {
 		if arg == "" {
 			return nil
 		}
-	case "random", "sparse":
+	case "random", "sparse", "quarter":
 		if _, err := strconv.ParseUint(arg, 10, 64); err == nil {
 			return nil
 		}
@@ -259,5 +259,5 @@ func ValidContent(recipe string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("content %q is none of zero, random:SEED, sparse:SEED and file:/path", recipe)
+	return fmt.Errorf("content %q is none of zero, random:SEED, sparse:SEED, quarter:SEED and file:/path", recipe)
 }

@@ -23,6 +23,10 @@ type Reader struct {
 	temporary bool
 }
 
+// Temporary tells whether the file is of this reader only, as that of a disk with
+// deltas is.
+func (r *Reader) Temporary() bool { return r.temporary }
+
 // Close gives temporary files back.
 func (r *Reader) Close() error {
 	err := r.File.Close()

@@ -17,6 +17,8 @@ const (
 	blockBytes = 64 << 10
 	// sparseEvery is how many blocks of a sparse disk one written block stands for.
 	sparseEvery = 16
+	// quarterEvery is the same of a disk that is a quarter full.
+	quarterEvery = 4
 )
 
 // ensure makes the file of a disk that has no parent, if it is not there.
@@ -68,14 +70,17 @@ func fill(f *os.File, recipe string, size int64) error {
 		return nil
 	case "file":
 		return fillFrom(f, arg, size)
-	case "random", "sparse":
+	case "random", "sparse", "quarter":
 		seed, err := strconv.ParseUint(arg, 10, 64)
 		if err != nil {
 			return fmt.Errorf("seed of content %q: %w", recipe, err)
 		}
 		every := int64(1)
-		if kind == "sparse" {
+		switch kind {
+		case "sparse":
 			every = sparseEvery
+		case "quarter":
+			every = quarterEvery
 		}
 		return fillRandom(f, seed, size, every)
 	}

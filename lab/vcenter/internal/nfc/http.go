@@ -143,7 +143,10 @@ func (t *transfer) created() {
 
 // record enters a finished transfer into the manifest.
 func (t *transfer) record(size, populated int64) {
-	sum := hex.EncodeToString(t.sum.Sum(nil))
+	t.enter(size, populated, hex.EncodeToString(t.sum.Sum(nil)))
+}
+
+func (t *transfer) enter(size, populated int64, sum string) {
 	entry := &types.HttpNfcLeaseManifestEntry{
 		Key: t.d.Key, Size: size, Disk: t.d.Disk != "",
 		Capacity: t.d.CapacityBytes, PopulatedSize: populated,
@@ -166,6 +169,14 @@ func (t *transfer) exportDisk() {
 		return
 	}
 	defer source.Close()
+	if p, err := t.l.m.prepare(source, t.d.Name); err != nil {
+		log.Printf("export: %v", err)
+		http.Error(t.w, err.Error(), http.StatusInternalServerError)
+		return
+	} else if p != nil {
+		t.exportPrepared(p)
+		return
+	}
 	// Without a Content-Length: a host does not know how long the stream will be.
 	t.w.Header().Set("Content-Type", streamType)
 	wire := &outgoing{t: t}

@@ -44,6 +44,9 @@ type Options struct {
 	HostAddress func(host types.ManagedObjectReference) (address, thumbprint string)
 	// RemoveVM removes a half-made VM. It returns once the VM is gone.
 	RemoveVM func(ctx *simulator.Context, vm types.ManagedObjectReference)
+	// PrepareIn is a directory for prepared streams of exports; empty if each is
+	// made while it is sent.
+	PrepareIn string
 	// ThumbprintStar, RefuseChunked and RefuseSecondPost are switches of the
 	// configuration; CheckImports makes decoders strict.
 	ThumbprintStar, RefuseChunked, RefuseSecondPost, CheckImports bool
@@ -56,6 +59,10 @@ type Manager struct {
 	mu        sync.Mutex
 	leases    map[string]*Lease
 	transfers map[transferKey]int
+
+	// preparing is held while a stream is made.
+	preparing sync.Mutex
+	prepared  map[preparedKey]*prepared
 }
 
 // maxCounted bounds the counts of transfers; further devices are not counted.
@@ -89,7 +96,8 @@ func (m *Manager) Transfers() []hook.Transfer {
 
 // NewManager returns a manager without leases.
 func NewManager(opts Options) *Manager {
-	return &Manager{opts: opts, leases: make(map[string]*Lease), transfers: make(map[transferKey]int)}
+	return &Manager{opts: opts, leases: make(map[string]*Lease), transfers: make(map[transferKey]int),
+		prepared: make(map[preparedKey]*prepared)}
 }
 
 func (m *Manager) find(id string) *Lease {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log"
 	"net"
+	"path/filepath"
 
 	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/simulator"
@@ -26,13 +27,17 @@ type esx struct {
 // hosts' listeners.
 func (s *Site) wireVim(table hook.Dispatcher) error {
 	s.hosts = make(map[types.ManagedObjectReference]*esx)
+	prepareIn := ""
+	if s.cfg.PrepareExports {
+		prepareIn = filepath.Join(s.cfg.Dir, "exports")
+	}
 	s.leases = nfc.NewManager(nfc.Options{
 		Context: s.own, Disks: s.disks, NFC: s.faults.nfc, Timeout: s.cfg.LeaseTimeout(),
 		HostAddress: s.hostAddress,
 		RemoveVM: func(ctx *simulator.Context, vm types.ManagedObjectReference) {
 			s.vim.RemoveVM(ctx, vm)
 		},
-		ThumbprintStar: s.cfg.ThumbprintStar, RefuseChunked: s.cfg.RefuseChunked,
+		PrepareIn: prepareIn, ThumbprintStar: s.cfg.ThumbprintStar, RefuseChunked: s.cfg.RefuseChunked,
 		RefuseSecondPost: s.cfg.RefuseSecondPost, CheckImports: s.cfg.ChecksImports(),
 	})
 	s.vim = vim.New(vim.Options{
