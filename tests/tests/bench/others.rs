@@ -91,13 +91,15 @@ async fn script(lab: &Lab, vms: &[&str], one: &str) -> Copied {
     let folder = lab.directory.path().join("copies");
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();
-    let mut text = String::from("set -e -o pipefail\n");
+    let mut lines = vec!["set -e -o pipefail".to_owned()];
     for (n, way) in ways.iter().enumerate() {
         let line = one.replace("GET", GET).replace("POST", POST).replace('N', &n.to_string());
         let line = line.replace("FROM", &way.from).replace("TO", &way.to);
-        text += &format!("( b=$EPOCHREALTIME; {line}; echo $b $EPOCHREALTIME >time{n} ) & all=\"$all $!\"\n");
+        lines
+            .push(format!("( b=$EPOCHREALTIME; {line}; echo $b $EPOCHREALTIME >time{n} ) & all=\"$all $!\""));
     }
-    text += "for one in $all; do wait $one; done; times\n";
+    lines.push("for one in $all; do wait $one; done; times".to_owned());
+    let text = lines.join("\n");
     let begun = Instant::now();
     let output = Command::new("bash").arg("-c").arg(&text).current_dir(&folder).output().await.unwrap();
     let data_seconds = begun.elapsed().as_secs_f64();
