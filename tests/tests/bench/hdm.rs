@@ -85,7 +85,12 @@ pub async fn round(stage: &Stage, vms: &[&str], together: bool) -> Moved {
 /// Asks for migrations, all in one request, and returns their ids in the order of the VMs.
 pub async fn start(stage: &Stage, vms: &[&str], further: &[&str]) -> Vec<String> {
     let arguments = [&["-o", "json", "migrate", "cold"], vms, &PLACE[..], further].concat();
-    let asked = stage.appliance.hdm(&arguments).await.ok().json();
+    // Over a long link it takes a moment until HDM sees that the copies of the round before are gone.
+    let asked = wait::until("the VMs are admitted", async || {
+        let tried = stage.appliance.hdm(&arguments).await;
+        if tried.code == 0 { Ok(tried.json()) } else { Err(tried) }
+    })
+    .await;
     let of = |vm: &&str| {
         let views = asked.as_array().unwrap();
         let view =
