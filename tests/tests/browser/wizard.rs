@@ -3,7 +3,7 @@
 use hdm_tests::browser::{Browser, id};
 use hdm_tests::judge::{Moved, Truth, judge};
 use hdm_tests::lab::{guest, vm};
-use serde_json::json;
+use serde_json::{Value, json};
 use thirtyfour::Key;
 
 use crate::{ADMINISTRATOR, Setting, node_of};
@@ -144,6 +144,7 @@ async fn moves_several_as_asked_and_a_second_click_starts_nothing_more() {
     browser.press("Settings of two").await;
     browser.write("#hdm-vm-name", "two-moved").await;
     browser.pick("#hdm-vm-power", "Yes").await;
+    browser.pick("#hdm-vm-verify", "Read the copy back").await;
     browser.press("Apply").await;
     browser.read("two-moved").await;
     for step in [5, 6] {
@@ -157,7 +158,13 @@ async fn moves_several_as_asked_and_a_second_click_starts_nothing_more() {
     browser.driver().action_chain().double_click_element(&migrate).perform().await.unwrap();
     browser.read("2 migrations have been accepted").await;
     judge(&s.lab, &before, &[Moved::off("one"), Moved::on("two").named("two-moved")]).await;
-    assert_eq!(s.migrations().await.len(), 2);
+    let migrations = s.migrations().await;
+    assert_eq!(migrations.len(), 2);
+    for migration in &migrations {
+        let disk = &migration["disks"][0];
+        let expected = if migration["vm_name"] == "two" { &disk["capacity_bytes"] } else { &Value::Null };
+        assert_eq!(&disk["read_back_bytes"], expected, "only one was to be read back: {migration}");
+    }
     browser.clean().await;
 }
 

@@ -195,6 +195,7 @@ fn Disks(migration: Signal<Arc<MigrationView>>) -> impl IntoView {
                 Progress {
                     done_bytes: if disk.verified { disk.capacity_bytes } else { disk.position_bytes },
                     total_bytes: disk.capacity_bytes,
+                    read_back_bytes: disk.read_back_bytes,
                     ..Progress::default()
                 }
                 .share()
@@ -213,6 +214,9 @@ fn Disks(migration: Signal<Arc<MigrationView>>) -> impl IntoView {
                             ];
                             if disk.verified {
                                 parts.push(t::details::verified().to_owned());
+                            }
+                            if disk.read_back_bytes == Some(disk.capacity_bytes) {
+                                parts.push(t::details::read_back().to_owned());
                             } else if disk.rate_bytes_per_second > 0 {
                                 parts.push(format::rate(disk.rate_bytes_per_second));
                             }

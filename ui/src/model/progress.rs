@@ -12,6 +12,8 @@ pub struct Progress {
     pub done_bytes: u64,
     /// Sum of the disks' sizes; 0 while that is not known.
     pub total_bytes: u64,
+    /// How much of it has been read back, if that was asked for.
+    pub read_back_bytes: Option<u64>,
     /// What went over the wire, compressed.
     pub wire_bytes: u64,
     /// The rate over the wire.
@@ -26,13 +28,18 @@ impl Progress {
             let done = if disk.verified { disk.capacity_bytes } else { disk.position_bytes };
             sum.done_bytes += done.min(disk.capacity_bytes);
             sum.total_bytes += disk.capacity_bytes;
+            if let Some(read) = disk.read_back_bytes {
+                *sum.read_back_bytes.get_or_insert(0) += read.min(disk.capacity_bytes);
+            }
             sum.wire_bytes += disk.wire_bytes;
             sum.rate_bytes_per_second += disk.rate_bytes_per_second;
         }
         if migration.state == MigrationState::Done {
             sum.done_bytes = sum.total_bytes;
+            sum.read_back_bytes = sum.read_back_bytes.map(|_| sum.total_bytes);
         }
-        if migration.state != MigrationState::Running || phase(migration) != Phase::Transfer {
+        let moves = matches!(phase(migration), Phase::Transfer | Phase::Verify);
+        if migration.state != MigrationState::Running || !moves {
             sum.rate_bytes_per_second = 0;
         }
         sum
@@ -45,9 +52,13 @@ impl Progress {
         if self.total_bytes == 0 {
             return None;
         }
+        // What is read back passes twice.
+        let times = if self.read_back_bytes.is_some() { 2 } else { 1 };
+        let (done, total) =
+            (self.done_bytes + self.read_back_bytes.unwrap_or_default(), self.total_bytes * times);
         #[allow(clippy::cast_precision_loss, reason = "rounded to percent anyway")]
-        let share = self.done_bytes as f64 / self.total_bytes as f64;
-        Some(if self.done_bytes < self.total_bytes { share.min(0.99) } else { 1.0 })
+        let share = done as f64 / total as f64;
+        Some(if done < total { share.min(0.99) } else { 1.0 })
     }
 
     /// How much smaller the data got on the wire; `None` if nothing was sent.
@@ -77,6 +88,17 @@ mod tests {
         assert_eq!(progress.rate_bytes_per_second, 14);
         assert_eq!(progress.share(), Some(0.99));
         moving.disks[1].verified = true;
+        assert_eq!(Progress::of(&moving).share(), Some(1.0));
+    }
+
+    #[test]
+    fn what_is_read_back_is_half_of_the_way() {
+        let mut moving = migration(1, MigrationState::Running);
+        moving.disks = vec![DiskProgress { read_back_bytes: Some(0), ..disk(100, 100) }];
+        assert_eq!(Progress::of(&moving).share(), Some(0.5));
+        moving.disks[0].read_back_bytes = Some(50);
+        assert_eq!(Progress::of(&moving).share(), Some(0.75));
+        moving.state = MigrationState::Done;
         assert_eq!(Progress::of(&moving).share(), Some(1.0));
     }
 

@@ -1,6 +1,6 @@
 //! What the wizard's steps share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use hdm_shared::MigrationId;
@@ -13,6 +13,7 @@ use hdm_shared::vm::VmView;
 use leptos::prelude::*;
 use serde::Serialize;
 
+use super::step_vms::{Choices, choices};
 use crate::api::{self, Failure, Guid};
 use crate::format;
 use crate::i18n::t;
@@ -21,7 +22,7 @@ use crate::model::table::natural;
 use crate::model::wizard::finding::{Spot, spot};
 use crate::model::wizard::request::request;
 use crate::model::wizard::validate::{Issue, issues};
-use crate::model::wizard::{Draft, Step, choices};
+use crate::model::wizard::{Draft, Step, choices as offered};
 use crate::page::{live, memory};
 use crate::sdk;
 
@@ -80,8 +81,10 @@ pub struct Wizard {
     pub guid: StoredValue<Guid>,
     pub draft: RwSignal<Draft>,
     pub vms: RwSignal<Arc<Vms>>,
-    /// All of them in the order of their names: it lasts longer than a step, because it takes long to make.
-    pub by_name: Memo<Arc<Vec<Arc<VmView>>>>,
+    /// Those that were chosen when they were first listed.
+    pub first: RwSignal<BTreeSet<String>>,
+    /// The list of all.
+    pub choices: Memo<Choices>,
     pub offers: RwSignal<Vec<CloudOffer>>,
     pub preferences: RwSignal<Preferences>,
     /// Migrations that ended here before, for the estimate.
@@ -109,12 +112,17 @@ impl Wizard {
     /// A wizard that knows nothing yet.
     pub fn new(guid: Guid) -> Self {
         let vms = RwSignal::<Arc<Vms>>::default();
+        let draft = RwSignal::new(Draft::default());
+        let first = RwSignal::default();
         let sorted = move || vms.with(|vms| Arc::new(by_name(&vms.values().cloned().collect::<Vec<_>>())));
+        // All of them in the order of their names, which takes long to make.
+        let by_name = Memo::new_with_compare(move |_| sorted(), |_, _| true);
         Self {
             guid: StoredValue::new(guid),
-            draft: RwSignal::new(Draft::default()),
+            draft,
             vms,
-            by_name: Memo::new_with_compare(move |_| sorted(), |_, _| true),
+            first,
+            choices: choices(by_name, draft, first),
             offers: RwSignal::default(),
             preferences: RwSignal::default(),
             finished: RwSignal::default(),
@@ -164,18 +172,18 @@ impl Wizard {
         self.forget_check();
         let chosen = untrack(|| self.chosen());
         self.draft.update(|draft| {
-            self.offers.with_untracked(|offers| choices::choose_cloud(draft, offers));
+            self.offers.with_untracked(|offers| offered::choose_cloud(draft, offers));
             draft.go(step);
         });
         if let Some(offer) = untrack(|| self.offer()) {
             self.preferences.with_untracked(|preferences| {
                 let remembered = preferences.networks.get(offer.vcenter.as_str());
                 self.draft.update(|draft| {
-                    choices::choose_target(draft, &offer);
+                    offered::choose_target(draft, &offer);
                     if step < Step::Network {
                         return;
                     }
-                    choices::choose_networks(draft, &offer, chosen.iter().map(AsRef::as_ref), remembered);
+                    offered::choose_networks(draft, &offer, chosen.iter().map(AsRef::as_ref), remembered);
                 });
             });
         }

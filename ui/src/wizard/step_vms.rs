@@ -1,5 +1,6 @@
 //! Step 4: which virtual machines, and what they become.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use hdm_shared::migration::{MacPolicy, ShutdownMode};
@@ -15,6 +16,7 @@ use crate::i18n::t;
 use crate::model::selection::Selection;
 use crate::model::sorted::gathered;
 use crate::model::table::{Order, SortKey, matches};
+use crate::model::wizard::Draft;
 use crate::model::wizard::draft::{Effective, Settings};
 use crate::model::wizard::totals::needs;
 use crate::model::wizard::validate::can_be_chosen;
@@ -41,9 +43,46 @@ impl Choice {
 }
 
 /// All virtual machines in one order, with what was said when they were put together.
-struct Choices {
+pub struct Choices {
     all: Arc<Settings>,
-    choices: Vec<Arc<Choice>>,
+    rows: Rows<Choice>,
+}
+
+/// All virtual machines with what is said of them, those chosen at `first` before the others. It lasts longer than the
+/// step: making 10,000 anew is what would take long on the way back to it.
+pub fn choices(
+    by_name: Memo<Arc<Vec<Arc<VmView>>>>,
+    draft: RwSignal<Draft>,
+    first: RwSignal<BTreeSet<String>>,
+) -> Memo<Choices> {
+    let sorted = Memo::new_with_compare(
+        move |_| {
+            let (mut vms, others): (Vec<_>, Vec<_>) =
+                first.with(|first| by_name.get().iter().cloned().partition(|vm| first.contains(&vm.vm.moid)));
+            vms.extend(others);
+            vms
+        },
+        |_, _| true,
+    );
+    // Which are chosen says nothing of what they become: a click on one leaves all rows as they are.
+    let said = Memo::new(move |_| draft.with(|draft| (draft.settings.clone(), draft.own_settings.clone())));
+    Memo::new_with_compare(
+        move |before: Option<&Choices>| {
+            let (settings, own) = said.get();
+            let before = before.filter(|before| *before.all == settings);
+            let all = before.map_or_else(|| Arc::new(settings), |before| before.all.clone());
+            let choice = |(at, vm): (usize, &Arc<VmView>)| {
+                let own = own.get(&vm.vm.moid);
+                // What nothing new is said of stays the same object, so that its row is not filled anew.
+                let kept = before.and_then(|before| before.rows.get(at));
+                let kept = kept.filter(|kept| Arc::ptr_eq(&kept.vm, vm) && kept.own.as_ref() == own);
+                kept.cloned().unwrap_or_else(|| Arc::new(Choice::new(vm, own, &all)))
+            };
+            let rows = Arc::new(sorted.with(|vms| vms.iter().enumerate().map(choice).collect()));
+            Choices { all, rows }
+        },
+        |_, _| true,
+    )
 }
 
 impl Row for Choice {
@@ -67,52 +106,28 @@ pub fn VirtualMachines(wizard: Wizard) -> impl IntoView {
     let chosen: Selection<String> = wizard.draft.with_untracked(|d| d.chosen.iter().cloned().collect());
     let selection = RwSignal::new(chosen);
     Effect::new(move || {
-        let keys: std::collections::BTreeSet<String> = selection.with(|s| gathered(s.keys().cloned()));
+        let keys: BTreeSet<String> = selection.with(|s| gathered(s.keys().cloned()));
         if wizard.draft.with_untracked(|draft| draft.chosen != keys) {
             wizard.draft.update(|draft| draft.chosen = keys);
         }
     });
     // What was right-clicked is looked for first, and stays there while others are chosen.
-    let first = wizard.draft.with_untracked(|draft| draft.chosen.clone());
-    let sorted = Memo::new_with_compare(
-        move |_| {
-            let (mut vms, others): (Vec<_>, Vec<_>) =
-                wizard.by_name.get().iter().cloned().partition(|vm| first.contains(&vm.vm.moid));
-            vms.extend(others);
-            vms
-        },
-        |_, _| true,
-    );
-    // Which are chosen says nothing of what they become: a click on one leaves all rows as they are.
-    let said =
-        Memo::new(move |_| wizard.draft.with(|draft| (draft.settings.clone(), draft.own_settings.clone())));
-    let choices = Memo::new_with_compare(
-        move |before: Option<&Choices>| {
-            let (settings, own) = said.get();
-            let before = before.filter(|before| *before.all == settings);
-            let all = before.map_or_else(|| Arc::new(settings), |before| before.all.clone());
-            let choice = |(at, vm): (usize, &Arc<VmView>)| {
-                let own = own.get(&vm.vm.moid);
-                // What nothing new is said of stays the same object, so that its row is not filled anew.
-                let kept = before.and_then(|before| before.choices.get(at));
-                let kept = kept.filter(|kept| Arc::ptr_eq(&kept.vm, vm) && kept.own.as_ref() == own);
-                kept.cloned().unwrap_or_else(|| Arc::new(Choice::new(vm, own, &all)))
-            };
-            let choices = sorted.with(|vms| vms.iter().enumerate().map(choice).collect());
-            Choices { all, choices }
-        },
-        |_, _| true,
-    );
+    if wizard.first.with_untracked(BTreeSet::is_empty) {
+        wizard.first.set(wizard.draft.with_untracked(|draft| draft.chosen.clone()));
+    }
     let rows = Memo::new_with_compare(
         move |_| -> Rows<Choice> {
             let search = search.get();
             let only = only_selected.get().then(|| selection.get());
+            if search.is_empty() && only.is_none() {
+                return wizard.choices.with(|choices| choices.rows.clone());
+            }
             let shown = |choice: &&Arc<Choice>| {
                 let vm = &choice.vm;
                 only.as_ref().is_none_or(|only| only.contains(&vm.vm.moid))
                     && matches(&search, &[&vm.name, &vm.path])
             };
-            choices.with(|choices| Arc::new(choices.choices.iter().filter(shown).cloned().collect()))
+            wizard.choices.with(|choices| Arc::new(choices.rows.iter().filter(shown).cloned().collect()))
         },
         |_, _| true,
     );

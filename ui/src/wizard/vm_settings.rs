@@ -1,6 +1,6 @@
 //! The panel in which it is said what one virtual machine, or all selected ones, become.
 
-use hdm_shared::migration::{MacPolicy, ShutdownMode};
+use hdm_shared::migration::{MacPolicy, ShutdownMode, Verify};
 use leptos::prelude::*;
 
 use super::mended::Mended;
@@ -36,6 +36,7 @@ pub fn VmSettings(
     );
     let power = text(said.power_on.map(|on| if on { "on" } else { "off" }.to_owned()));
     let mac = text(said.mac.filter(|mac| *mac == MacPolicy::New).map(|_| "new".to_owned()));
+    let verify = text(said.verify.filter(|how| *how == Verify::Readback).map(|_| "readback".to_owned()));
     let wrong = RwSignal::new(Vec::<Field>::new());
     let title = match &one {
         Some(vm) => t::vms::settings_one(&vm.name),
@@ -61,6 +62,11 @@ pub fn VmSettings(
                 settings.mac = match mac.get_untracked().as_str() {
                     "keep" => Some(MacPolicy::Keep),
                     "new" => Some(MacPolicy::New),
+                    _ => None,
+                };
+                settings.verify = match verify.get_untracked().as_str() {
+                    "checksums" => Some(Verify::Checksums),
+                    "readback" => Some(Verify::Readback),
                     _ => None,
                 };
                 wizard.draft.update(|draft| {
@@ -102,7 +108,10 @@ pub fn VmSettings(
     ];
     let mut mac_choices =
         vec![unchanged(t::vms::mac_keep_long()), Choice::new("new", t::vms::mac_new_long())];
+    let mut verify_choices =
+        vec![unchanged(t::vms::verify_checksums()), Choice::new("readback", t::vms::verify_readback())];
     if !is_one {
+        verify_choices.insert(1, Choice::new("checksums", t::vms::verify_checksums()));
         shutdown_choices.insert(1, Choice::new("guest", t::vms::shutdown_guest_long()));
         mac_choices.insert(1, Choice::new("keep", t::vms::mac_keep_long()));
     }
@@ -193,6 +202,13 @@ pub fn VmSettings(
                         choices=mac_choices
                     />
                 </Mended>
+                <Select
+                    id="hdm-vm-verify"
+                    label=t::vms::field_verify()
+                    value=verify
+                    on_choice=move |chosen| verify.set(chosen)
+                    choices=verify_choices
+                />
                 <div class="hdm-buttons">
                     <button type="button" class="btn btn-sm btn-outline" on:click=move |_| edited.set(None)>
                         {t::vms::cancel()}

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hdm_shared::VcenterId;
-use hdm_shared::migration::{DiskFormat, MacPolicy, ShutdownMode};
+use hdm_shared::migration::{DiskFormat, MacPolicy, ShutdownMode, Verify};
 use hdm_shared::vm::VmView;
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +58,8 @@ pub struct Settings {
     pub power_on: Option<bool>,
     /// MAC addresses.
     pub mac: Option<MacPolicy>,
+    /// How the copy is checked.
+    pub verify: Option<Verify>,
 }
 
 impl Settings {
@@ -71,6 +73,7 @@ impl Settings {
             shutdown_timeout_seconds: self.shutdown_timeout_seconds.or(others.shutdown_timeout_seconds),
             power_on: self.power_on.or(others.power_on),
             mac: self.mac.or(others.mac),
+            verify: self.verify.or(others.verify),
         }
     }
 }
@@ -108,6 +111,8 @@ pub struct Effective {
     pub power_on: bool,
     /// MAC addresses.
     pub mac: MacPolicy,
+    /// How the copy is checked.
+    pub verify: Verify,
 }
 
 impl Effective {
@@ -124,6 +129,7 @@ impl Effective {
             shutdown_timeout_seconds: said.shutdown_timeout_seconds.unwrap_or(SHUTDOWN_SECONDS),
             power_on: said.power_on.unwrap_or(vm.powered_on),
             mac: said.mac.unwrap_or_default(),
+            verify: said.verify.unwrap_or_default(),
         }
     }
 }

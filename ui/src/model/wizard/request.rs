@@ -42,6 +42,7 @@ fn item(draft: &Draft, vm: &VmView) -> BatchItem {
             cpus: (become_.cpus != vm.cpus).then_some(become_.cpus),
             memory_mib: (become_.memory_mib != vm.memory_mib).then_some(become_.memory_mib),
             mac: become_.mac,
+            verify: become_.verify,
             rename: (become_.name != vm.name).then(|| become_.name.clone()),
             power_on: become_.power_on,
             shutdown: become_.shutdown,
