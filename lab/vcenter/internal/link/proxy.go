@@ -25,7 +25,12 @@ const (
 	// queueLength buffers may be on their way in one direction: 16 MiB, which
 	// is 1 Gbit/s at a delay of 130 ms.
 	queueLength = 1024
-	dialTimeout = 10 * time.Second
+	// standingQueue is how far ahead of the link's rate bytes may be taken, as
+	// from a router with a buffer of that length. Without it each connection
+	// would have its whole queue on the way, and a call beside a few transfers
+	// would wait for all of them.
+	standingQueue = 100 * time.Millisecond
+	dialTimeout   = 10 * time.Second
 )
 
 // Link is what connections are carried over.
@@ -215,6 +220,13 @@ func (p *Proxy) carry(to, from net.Conn, way *direction) {
 			if n > 0 {
 				shape := p.link.Shape()
 				due := way.pace.reserve(n, shape.BandwidthMbit, time.Now())
+				if early := time.Until(due) - standingQueue; early > 0 {
+					select {
+					case <-time.After(early):
+					case <-ctx.Done():
+						return
+					}
+				}
 				due = due.Add(time.Duration(shape.DelayMS) * time.Millisecond)
 				select {
 				case queue <- parcel{data[:n], due}:
