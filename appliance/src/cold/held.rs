@@ -1,8 +1,11 @@
 //! Leases while they are held: opened against what blocks them, told of progress, watched.
 
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use hdm_vsphere::{Error, Lease, LeaseInfo, LeaseState, MoRef, Session};
 
 use super::{Cold, ColdCx, vm};
@@ -159,23 +162,29 @@ pub async fn insist<T, F: Future<Output = Result<T, Error>>>(
     }
 }
 
-/// Tells the leases of progress until it fails for longer than a lease lives, or a lease has ended; and shows
-/// the progress in the migration's tasks.
-///
-/// Four times within a timeout: one call may be lost, and the next comes well before the end.
+/// Keeps the leases alive until one cannot be kept, and shows the progress in the migration's tasks. Each lease is told
+/// apart from the others: a vCenter that takes long to answer must not let a lease at the other run out.
 async fn keep_alive(held: &Held, percent: impl Fn() -> u8) -> StepError {
-    let pause = (held.timeout / 4).clamp(Duration::from_millis(200), Duration::from_secs(30));
+    let percent = &percent;
+    let mut all: FuturesUnordered<_> =
+        held.leases.iter().map(|(_, lease)| keep_one(held, lease, percent)).collect();
+    tokio::select! {
+        Some(error) = all.next() => error,
+        never = show(held, percent) => match never {},
+    }
+}
+
+/// How often something is told within the time that leases live: one call may be lost, and the next comes well before
+/// the end.
+fn pause(held: &Held) -> Duration {
+    (held.timeout / 4).clamp(Duration::from_millis(200), Duration::from_secs(30))
+}
+
+/// Tells a lease of progress until that fails for longer than it lives, or a lease has ended.
+async fn keep_one(held: &Held, lease: &Lease, percent: &impl Fn() -> u8) -> StepError {
     let mut lives_until = held.clock.mark() + held.timeout;
-    let mut shown = None;
     loop {
-        let said = percent();
-        let told = async {
-            for (_, lease) in &held.leases {
-                lease.progress(said).await?;
-            }
-            Ok::<(), Error>(())
-        };
-        match told.await {
+        match lease.progress(percent()).await {
             Ok(()) => lives_until = held.clock.mark() + held.timeout,
             Err(error) if error.is_passing() && held.clock.mark() < lives_until => {}
             Err(error) if error.is_passing() => return error.into(),
@@ -192,20 +201,25 @@ async fn keep_alive(held: &Held, percent: impl Fn() -> u8) -> StepError {
                 return StepError::retry(format!("{before}{error}"));
             }
         }
-        if shown != Some(said) {
-            show(&held.tasks, said).await;
-            shown = Some(said);
-        }
-        held.clock.sleep(pause).await;
+        held.clock.sleep(pause(held)).await;
     }
 }
 
-/// Shows the progress in the tasks. Only a help for those who watch: what goes wrong here is of no consequence.
-async fn show(tasks: &[(Session, MoRef)], percent: u8) {
-    for (session, task) in tasks {
-        if let Err(error) = session.update_task_progress(task, percent).await {
-            tracing::debug!(%error, "the progress is not shown in a task");
+/// Shows the progress in the tasks, for as long as it is polled. Only a help for those who watch: what goes wrong here
+/// is of no consequence.
+async fn show(held: &Held, percent: &impl Fn() -> u8) -> Infallible {
+    let mut shown = None;
+    loop {
+        let said = percent();
+        if shown != Some(said) {
+            for (session, task) in &held.tasks {
+                if let Err(error) = session.update_task_progress(task, said).await {
+                    tracing::debug!(%error, "the progress is not shown in a task");
+                }
+            }
+            shown = Some(said);
         }
+        held.clock.sleep(pause(held)).await;
     }
 }
 
