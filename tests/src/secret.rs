@@ -1,6 +1,7 @@
 //! Passwords that must stand nowhere: not in a log, not in the database, not in what is told, in whatever clothes.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
@@ -27,6 +28,16 @@ fn clothes(password: &str) -> Vec<(&'static str, String)> {
     ];
     all.dedup_by(|a, b| a.1 == b.1);
     all
+}
+
+/// Unpacks a support bundle into a new folder and returns the only folder in it.
+pub fn unpack(bundle: &Path, into: &Path) -> PathBuf {
+    std::fs::create_dir(into).unwrap();
+    let done = Command::new("tar").arg("-xzf").arg(bundle).arg("-C").arg(into).status().unwrap();
+    assert!(done.success(), "{} cannot be unpacked", bundle.display());
+    let folders: Vec<_> = std::fs::read_dir(into).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(folders.len(), 1, "{folders:?}");
+    folders[0].clone()
 }
 
 /// Where a password stands in a text.

@@ -3,22 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::path::Path;
-use std::process::Command;
 
 use hdm_tests::lab::vm;
-use hdm_tests::secret::{found_below, found_in};
+use hdm_tests::secret::{found_below, found_in, unpack};
 use hdm_tests::{Appliance, Lab};
 use serde_json::{Value, json};
-
-/// Unpacks a bundle and returns the only folder in it.
-fn unpack(bundle: &Path, into: &Path) -> std::path::PathBuf {
-    std::fs::create_dir(into).unwrap();
-    let done = Command::new("tar").arg("-xzf").arg(bundle).arg("-C").arg(into).status().unwrap();
-    assert!(done.success());
-    let folders: Vec<_> = std::fs::read_dir(into).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert_eq!(folders.len(), 1, "{folders:?}");
-    folders[0].clone()
-}
 
 fn read(folder: &Path, name: &str) -> String {
     std::fs::read_to_string(folder.join(name)).unwrap_or_else(|e| panic!("{name}: {e}"))

@@ -92,6 +92,23 @@ impl Crew {
         folders.flat_map(|folder| secret::found_below(folder, &lab.cloud.account.password)).collect()
     }
 
+    /// Passwords that stand in a support bundle of any appliance.
+    pub async fn packed_secrets(&self, lab: &Lab) -> Vec<String> {
+        let mut found = Vec::new();
+        for (at, member) in self.members.iter().enumerate() {
+            let bundle = lab.directory.path().join(format!("bundle-{at}.tar.gz"));
+            let asked = ["support-bundle", "--file", &bundle.to_string_lossy()];
+            let packed = member.appliance.hdm(&asked).await;
+            if packed.code != 0 {
+                found.push(format!("no support bundle: {packed:?}"));
+                continue;
+            }
+            let folder = secret::unpack(&bundle, &lab.directory.path().join(format!("bundle-{at}")));
+            found.extend(secret::found_below(&folder, &lab.cloud.account.password));
+        }
+        found
+    }
+
     /// Which one a number that was drawn stands for.
     pub fn which(&self, drawn: usize) -> usize {
         drawn % self.members.len()

@@ -40,6 +40,7 @@ impl Player {
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
+        self.faults.extend(self.crew.packed_secrets(&self.lab).await);
         self.crew.stop().await;
         self.faults.extend(self.crew.told_secrets(&self.lab));
         nobody_is_logged_in(&self.lab).await;
