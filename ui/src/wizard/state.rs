@@ -102,10 +102,17 @@ pub struct Wizard {
     pub tried: RwSignal<bool>,
     /// What the step shown was opened for.
     pub mend: RwSignal<Option<Mend>>,
-    /// How often the appliance was asked: only the newest answer counts.
-    asked: StoredValue<u64>,
+    /// What was asked of the appliance.
+    asked: StoredValue<Asked>,
+}
+
+/// What was asked of the appliance.
+#[derive(Debug, Default)]
+struct Asked {
+    /// How often it was asked to check: only the newest answer counts.
+    checks: u64,
     /// The request whose outcome is not known, and the key under which it was sent.
-    unanswered: StoredValue<Option<(BatchRequest, String)>>,
+    unanswered: Option<(BatchRequest, String)>,
 }
 
 impl Wizard {
@@ -133,8 +140,7 @@ impl Wizard {
             was_under_way: RwSignal::new(false),
             tried: RwSignal::new(false),
             mend: RwSignal::new(None),
-            asked: StoredValue::new(0),
-            unanswered: StoredValue::new(None),
+            asked: StoredValue::default(),
         }
     }
 
@@ -225,7 +231,7 @@ impl Wizard {
 
     /// What was answered to an earlier draft says nothing of this one, also if it is still on its way.
     fn forget_check(self) {
-        self.asked.update_value(|asked| *asked += 1);
+        self.asked.update_value(|asked| asked.checks += 1);
         self.check.set(Check::Nothing);
     }
 
@@ -234,11 +240,11 @@ impl Wizard {
         self.forget_check();
         let Some(body) = untrack(|| self.request()).filter(|body| !body.items.is_empty()) else { return };
         self.check.set(Check::Asking);
-        let asked = self.asked.get_value();
+        let asked = self.asked.with_value(|asked| asked.checks);
         let guid = self.guid.get_value();
         leptos::task::spawn_local(async move {
             let answer: Result<Plan, Failure> = api::write(&guid, "POST", "api/plan", &body, None).await;
-            if self.asked.try_get_value() != Some(asked) {
+            if self.asked.try_with_value(|asked| asked.checks) != Some(asked) {
                 return;
             }
             self.check.set(match answer {
@@ -264,11 +270,11 @@ impl Wizard {
         self.sending.set(true);
         self.refused.set(None);
         let guid = self.guid.get_value();
-        let key = match self.unanswered.get_value() {
+        let key = match self.asked.with_value(|asked| asked.unanswered.clone()) {
             Some((sent, key)) if sent == body => key,
             _ => api::idempotency_key(),
         };
-        self.unanswered.set_value(Some((body.clone(), key.clone())));
+        self.asked.update_value(|asked| asked.unanswered = Some((body.clone(), key.clone())));
         leptos::task::spawn_local(async move {
             let answer: Result<Vec<MigrationView>, Failure> =
                 api::write(&guid, "POST", "api/migrations", &body, Some(&key)).await;
@@ -287,7 +293,7 @@ impl Wizard {
                 }
                 Err(failure) => {
                     if failure.is_final() {
-                        self.unanswered.set_value(None);
+                        self.asked.update_value(|asked| asked.unanswered = None);
                     }
                     if failure.is_not_admitted() {
                         // What stands in the way is told by virtual machine, where it always is.
