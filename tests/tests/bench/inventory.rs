@@ -220,7 +220,7 @@ async fn against_the_lab(stage: &Stage, goals: &mut Goals) {
         let changed: Changed = asking.next().await;
         seen.add((changed.at - begun) * 1e3);
         let begun = Instant::now();
-        let all = stage.appliance.hdm(&["-o", "json", "vms"]).await.ok().json();
+        let all = stage.appliance.hdm(&["-o", "json", "vms", "--limit", &VMS.to_string()]).await.ok().json();
         listed.add(begun.elapsed().as_secs_f64());
         assert_eq!(all["vms"].as_array().map(Vec::len), Some(VMS as usize));
     }
@@ -229,7 +229,7 @@ async fn against_the_lab(stage: &Stage, goals: &mut Goals) {
     println!("\n### {VMS} VMs, in the lab");
     head(&["what", "measured"]);
     row(&["from the order to change a VM until HDM sees the change, ms", &seen.shown(1)]);
-    row(&["`hdm vms -o json`, s", &listed.shown(2)]);
+    row(&["`hdm vms -o json`, all of them, s", &listed.shown(2)]);
     row(&["the appliance's memory, MB", &memory.shown(0)]);
     goals.at_most("One change of 10,000 VMs is seen", 100.0, "ms", &seen);
     goals.at_most("`hdm vms` of 10,000 VMs", 0.3, "s", &listed);
