@@ -15,7 +15,7 @@ use url::Url;
 use crate::MoRef;
 use crate::error::{Error, Fault};
 use crate::session::Session;
-use crate::wire::{Node, Thumbprint, read_fault};
+use crate::wire::{Endpoint, Node, Thumbprint, read_fault};
 
 /// A lease at a vCenter.
 #[derive(Clone, Debug)]
@@ -74,8 +74,7 @@ pub struct LeaseDevice {
 impl LeaseDevice {
     /// The host that has it, as `host:port`.
     pub fn host(&self) -> String {
-        let url = &self.url;
-        format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(443))
+        Endpoint::host_port(&self.url)
     }
 }
 

@@ -4,10 +4,13 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use hdm_vsphere::{Error, Lease, LeaseInfo, LeaseState, MoRef, Session};
+use futures_util::{StreamExt, TryStreamExt};
+use hdm_shared::migration::DiskProgress;
+use hdm_vsphere::{Error, Lease, LeaseInfo, LeaseState, MoRef, PipeProgress, Session};
 
+use super::meter::{self, Meter};
 use super::{Cold, ColdCx, vm};
 use crate::engine::{Clock, StepError};
 
@@ -100,19 +103,28 @@ pub fn tasks(cold: &Cold, cx: &ColdCx<'_>) -> Result<Vec<(Session, MoRef)>, Step
     Ok(tasks.into_iter().filter_map(|(session, task)| Some((session, task?))).collect())
 }
 
-/// Does what needs the leases, while they are told of progress; a cancel and a lease that ends stop it.
-pub async fn during<T>(
+/// Does the work on all files at once, while the leases are told of progress and it is shown; a cancel and a lease that
+/// ends stop it. What the works note is logged in the end.
+pub async fn all<T>(
     held: &Held,
-    cx: &ColdCx<'_>,
-    percent: impl Fn() -> u8,
-    work: impl Future<Output = Result<T, StepError>>,
-) -> Result<T, StepError> {
+    cx: &mut ColdCx<'_>,
+    (meters, set): (&[Meter], fn(&mut DiskProgress, &PipeProgress)),
+    works: Vec<BoxFuture<'_, Result<T, StepError>>>,
+    notes: &Mutex<Vec<String>>,
+) -> Result<Vec<T>, StepError> {
     let cancel = cx.cancel().clone();
-    tokio::select! {
-        outcome = work => outcome,
-        error = keep_alive(held, percent) => Err(error),
+    let all = works.into_iter().collect::<FuturesUnordered<_>>().try_collect();
+    let outcome = tokio::select! {
+        outcome = all => outcome,
+        error = keep_alive(held, || meter::percent(meters)) => Err(error),
+        () = meter::show(cx.clock(), cx.progress(), meters, set) => Err(StepError::Cancelled),
         () = cancel.cancelled() => Err(StepError::Cancelled),
+    };
+    let notes = std::mem::take(&mut *notes.lock().unwrap_or_else(PoisonError::into_inner));
+    for note in notes {
+        cx.log(note).await?;
     }
+    outcome
 }
 
 /// Moves a file, and again while the leases live: what has arrived of the others is kept. `doing` is what happens to
@@ -189,7 +201,7 @@ async fn keep_one(held: &Held, lease: &Lease, percent: &impl Fn() -> u8) -> Step
             Err(error) if error.is_passing() && held.clock.mark() < lives_until => {}
             Err(error) if error.is_passing() => return error.into(),
             Err(error) => {
-                let before = "A lease ended before the transfer. ";
+                let before = "A lease ended too early. ";
                 // The lease refuses before it tells why.
                 for _ in 0..LOOKS {
                     match ended(held).await {

@@ -34,6 +34,7 @@ mod input;
 mod list;
 mod marker;
 mod memo;
+mod meter;
 mod moved;
 mod offers;
 mod park_source;

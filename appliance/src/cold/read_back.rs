@@ -8,32 +8,21 @@
 //! The transfer's checksums say that what left the source arrived at the target's host. What the host's storage made
 //! of it, only reading it again tells. A copy that holds something else is undone: the source has not been touched.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
-use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt, StreamExt};
+use futures_util::FutureExt;
 use hdm_shared::MigrationId;
-use hdm_shared::migration::Verify;
+use hdm_shared::migration::{DiskProgress, Verify};
 use hdm_vsphere::{Export, LeaseInfo, PipeProgress};
 
+use super::held::{self, Held};
+use super::meter::Meter;
 use super::transfer::{self, cleanup, plan};
-use super::{Cold, ColdCx, held, vm};
-use crate::engine::{Clock, Progress, StepError};
-use held::Held;
+use super::{Cold, ColdCx, vm};
+use crate::engine::StepError;
 
-/// How often progress is shown.
-const SHOWN: Duration = Duration::from_millis(500);
 /// How many leases one attempt may open because a vCenter restarted: more than that is no accident.
 const LEASES_PER_ATTEMPT: u32 = 5;
-
-/// A disk to be read.
-struct Disk {
-    label: String,
-    export: Export,
-    meter: Arc<PipeProgress>,
-}
 
 /// Reads the copy back.
 pub async fn run(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
@@ -96,23 +85,19 @@ async fn offered(
     cx: &ColdCx<'_>,
     info: &LeaseInfo,
     disks: &[plan::Disk],
-) -> Result<Vec<Disk>, StepError> {
+) -> Result<Vec<Export>, StepError> {
     let offered = plan::offer(&info.devices, disks).map_err(StepError::refused)?;
     let rates = cold.throttle.limits(cx.id()).await?;
     let mut found = Vec::new();
     for (offer, device) in offered.iter().zip(&info.devices) {
         let Some(disk) = offer.disk.and_then(|n| disks.get(n)) else { continue };
-        found.push(Disk {
+        found.push(Export {
             label: disk.label.clone(),
-            export: Export {
-                label: disk.label.clone(),
-                from: device.clone(),
-                capacity_bytes: Some(disk.capacity_bytes),
-                unpacks: true,
-                limits: cold.settings.pipe,
-                rates: rates.clone(),
-            },
-            meter: Arc::default(),
+            from: device.clone(),
+            capacity_bytes: Some(disk.capacity_bytes),
+            unpacks: true,
+            limits: cold.settings.pipe,
+            rates: rates.clone(),
         });
     }
     if found.len() != disks.len() {
@@ -130,52 +115,42 @@ async fn read(
     cold: &Cold,
     cx: &mut ColdCx<'_>,
     held: &Held,
-    disks: &[Disk],
-) -> Result<BTreeMap<String, String>, StepError> {
-    let notes = Mutex::new(Vec::new());
-    let outcome = {
-        let mut readings = Vec::new();
-        for disk in disks {
-            readings.push(read_one((cold, cx.id()), held, disk, &notes).boxed());
-        }
-        let mut under_way: FuturesUnordered<_> = readings.into_iter().collect();
-        let all = async {
-            let mut found = BTreeMap::new();
-            while let Some(read) = under_way.next().await {
-                let (label, content) = read?;
-                found.insert(label, content);
-            }
-            Ok(found)
-        };
-        tokio::select! {
-            outcome = held::during(held, cx, || percent(disks), all) => outcome,
-            () = show(cx.clock(), cx.progress(), disks) => Err(StepError::Cancelled),
-        }
-    };
-    for note in notes.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        cx.log(note).await?;
-    }
-    outcome
+    disks: &[Export],
+) -> Result<Vec<(String, String)>, StepError> {
+    let meter = |disk: &Export| Meter::new(&disk.label, disk.capacity_bytes.unwrap_or_default());
+    let meters: Vec<_> = disks.iter().map(meter).collect();
+    let notes = Mutex::default();
+    let id = cx.id();
+    let read =
+        |(disk, meter): (_, &Meter)| read_one((cold, id), held, disk, meter.passed.clone(), &notes).boxed();
+    let works = disks.iter().zip(&meters).map(read).collect();
+    held::all(held, cx, (&meters, set), works, &notes).await
+}
+
+/// Shows what has been read. All of it is said only once it was compared.
+fn set(disk: &mut DiskProgress, passed: &PipeProgress) {
+    disk.read_back_bytes = Some(passed.position_bytes().min(disk.capacity_bytes.saturating_sub(1)));
 }
 
 async fn read_one(
     (cold, id): (&Cold, MigrationId),
     held: &Held,
-    disk: &Disk,
+    disk: &Export,
+    passed: Arc<PipeProgress>,
     notes: &Mutex<Vec<String>>,
 ) -> Result<(String, String), StepError> {
     let words = ("Reading back", "is read back again");
     let run = || async {
-        let host = disk.export.from.host();
+        let host = disk.from.host();
         let _place = cold.streams.enter(id, host.clone(), host).await;
-        disk.export.read(&disk.meter).await
+        disk.read(&passed).await
     };
     let piped = held::insist(held, &disk.label, words, notes, run).await?;
     Ok((disk.label.clone(), piped.content_sha256.map(hex::encode).unwrap_or_default()))
 }
 
 /// Compares what was read with what the source's disks hold.
-async fn compare(cx: &mut ColdCx<'_>, found: &BTreeMap<String, String>) -> Result<(), StepError> {
+async fn compare(cx: &mut ColdCx<'_>, found: &[(String, String)]) -> Result<(), StepError> {
     let held = cx.memo().transfer.as_ref().map(|t| t.contents.clone()).unwrap_or_default();
     let mut wrong = Vec::new();
     for (label, content) in found {
@@ -207,31 +182,4 @@ async fn compare(cx: &mut ColdCx<'_>, found: &BTreeMap<String, String>) -> Resul
         wrong.join("; "),
         cx.input().place.datastore.name
     )))
-}
-
-/// How much of all disks has been read.
-fn percent(disks: &[Disk]) -> u8 {
-    let total: u128 = disks.iter().filter_map(|d| d.export.capacity_bytes).map(u128::from).sum();
-    let read: u128 = disks.iter().map(|d| u128::from(d.meter.position_bytes())).sum();
-    u8::try_from((read * 100).checked_div(total).unwrap_or(0).min(99)).unwrap_or(99)
-}
-
-/// Shows the progress for as long as it is polled.
-async fn show(clock: &Arc<dyn Clock>, progress: &Progress, disks: &[Disk]) {
-    let mut before: Vec<_> = disks.iter().map(|_| (clock.mark(), 0)).collect();
-    loop {
-        clock.sleep(SHOWN).await;
-        progress.update(|shown| {
-            for (disk, last) in disks.iter().zip(&mut before) {
-                let Some(line) = shown.iter_mut().find(|line| line.label == disk.label) else { continue };
-                let (now, wire) = (clock.mark(), disk.meter.wire_bytes());
-                let millis = now.saturating_sub(last.0).as_millis().max(1);
-                let since = u128::from(wire.saturating_sub(last.1));
-                line.read_back_bytes = Some(disk.meter.position_bytes());
-                line.rate_bytes_per_second = u64::try_from(since * 1_000 / millis).unwrap_or(u64::MAX);
-                *last = (now, wire);
-            }
-        });
-        progress.observe(clock.mark());
-    }
 }
