@@ -347,6 +347,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_configuration_is_shown_without_the_password_of_the_database() {
+        let shown = |database: &str| {
+            let config = Config { database: database.into(), ..Config::default() };
+            let shown: Config = toml::from_str(&config.without_secrets()).unwrap();
+            shown.database
+        };
+        assert_eq!(shown("sqlite:hdm.db"), "sqlite:hdm.db");
+        assert_eq!(shown("postgres://hdm@db/hdm?sslmode=require"), "postgres://hdm@db/hdm?sslmode=require");
+        assert_eq!(shown("postgres://hdm:s%40cret@db:5432/hdm"), "postgres://hdm:***@db:5432/hdm");
+        let by_query = shown("postgres:///hdm?host=%2Frun&password=secret&user=hdm");
+        assert!(!by_query.contains("secret") && by_query.contains("user=hdm"), "{by_query}");
+        assert!(!shown("postgres:// hdm:secret@db/hdm").contains("secret"), "nor one that is no address");
+    }
+
+    #[test]
     fn the_plugin_server_has_a_token_of_its_own_also_in_an_older_folder() {
         let directory = tempfile::tempdir().unwrap();
         let folder = Folder::at(directory.path().join("hdm"));

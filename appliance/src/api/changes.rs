@@ -42,7 +42,7 @@ pub async fn page(
         number: query.since,
         limit: query.limit.unwrap_or(most).clamp(1, most),
         ended_after: now.checked_sub(hour).unwrap_or(now),
-        moving: cold::moving(),
+        moving: &cold::moving(),
     };
     let followed = api.engine.since(since).await?;
     Ok(Json(ChangePage {

@@ -55,6 +55,11 @@ impl ColdStep {
         Self::CloseTasks,
     ];
 
+    /// Whether disks travel in it, so that there is news of it at any moment.
+    pub fn moves_disks(self) -> bool {
+        matches!(self, Self::Transfer | Self::ReadBack)
+    }
+
     /// The stable word.
     pub fn word(self) -> &'static str {
         match self {
@@ -107,5 +112,6 @@ mod tests {
         assert!(ColdStep::ALL.windows(2).all(|w| w[0] < w[1]));
         let words: std::collections::BTreeSet<_> = ColdStep::ALL.iter().map(|s| s.word()).collect();
         assert_eq!(words.len(), ColdStep::ALL.len());
+        assert_eq!(super::super::moving(), ["transfer", "read-back"]);
     }
 }

@@ -12,9 +12,9 @@ use super::memo::ColdMemo;
 use super::step::ColdStep;
 use crate::store::{Record, StoreError, Verdict};
 
-/// The word of the step in which disks travel.
-pub fn moving() -> &'static str {
-    ColdStep::Transfer.word()
+/// The words of the steps in which disks travel.
+pub fn moving() -> Vec<&'static str> {
+    ColdStep::ALL.iter().filter(|step| step.moves_disks()).map(|step| step.word()).collect()
 }
 
 /// Shows a record as it is at a time; how many attempts there are each time somebody lets it go on, and the place
@@ -28,12 +28,10 @@ pub fn view(
     let input: ColdInput = serde_json::from_str(&record.input)?;
     let memo: ColdMemo = serde_json::from_str(&record.memo)?;
     let waits = record.state == MigrationState::Waiting || record.state == MigrationState::Unwinding;
-    let reads = Some(ColdStep::ReadBack.word());
-    let moves = record.state == MigrationState::Running
-        && (record.step.as_deref() == Some(moving()) || record.step.as_deref() == reads);
     let queued = matches!(record.state, MigrationState::Queued | MigrationState::Paused);
     let opens = record.schedule.as_ref().filter(|_| queued).map(|schedule| schedule.opens(now));
     let step = record.step.as_deref().and_then(|word| ColdStep::ALL.iter().find(|step| step.word() == word));
+    let moves = record.state == MigrationState::Running && step.is_some_and(|step| step.moves_disks());
     let mut disks = record.progress.clone();
     if disks.is_empty() {
         disks = input

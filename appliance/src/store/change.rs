@@ -34,8 +34,8 @@ pub struct Since<'a> {
     pub limit: u32,
     /// Beginning anew leaves out what ended well, or was dismissed, before this.
     pub ended_after: Timestamp,
-    /// Workflows that run this step are told each time.
-    pub moving: &'a str,
+    /// Workflows that run one of these steps are told each time.
+    pub moving: &'a [&'a str],
 }
 
 impl Store {
@@ -70,10 +70,17 @@ impl Store {
         .await
     }
 
-    /// The workflows that run a step.
-    async fn moving(&self, step: &str) -> Result<Vec<Record>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM workflow WHERE state = 'running' AND step = $1");
-        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(step);
+    /// The workflows that run one of these steps.
+    async fn moving(&self, steps: &[&str]) -> Result<Vec<Record>, StoreError> {
+        let places: Vec<_> = (1..=steps.len()).map(|place| format!("${place}")).collect();
+        let sql = format!(
+            "SELECT {COLUMNS} FROM workflow WHERE state = 'running' AND step IN ({})",
+            places.join(", ")
+        );
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+        for step in steps {
+            query = query.bind(*step);
+        }
         Ok(understood(&query.fetch_all(&self.pool).await?, read))
     }
 

@@ -15,7 +15,7 @@ use super::{Changes, Line, Once, Queued, Record, Since, Store, StoreError};
 use crate::testing::{Database, on_both};
 
 fn since(number: i64, limit: u32) -> Since<'static> {
-    Since { number, limit, ended_after: at(-3_600), moving: "transfer" }
+    Since { number, limit, ended_after: at(-3_600), moving: &["transfer", "read-back"] }
 }
 
 fn ids(changes: &Changes) -> Vec<MigrationId> {
@@ -78,11 +78,14 @@ async fn what_does_not_fit_comes_with_the_next_page(store: Store) {
 async fn disks_that_move_are_told_each_time(store: Store) {
     let id = queue(&store, &["a"]).await[0].id;
     let mut record = store.start_queued(id, "one", at(30), at(1)).await.unwrap().unwrap();
-    record.step = Some("transfer".into());
-    store.write(&mut record, vec![line("begins")], at(2)).await.unwrap();
-    let page = store.changes(since(0, 10)).await.unwrap();
-    assert_eq!(ids(&page), [id], "told once a page");
-    assert_eq!(ids(&store.changes(since(page.cursor, 10)).await.unwrap()), [id]);
+    let mut page = store.changes(since(0, 10)).await.unwrap();
+    for (step, again) in [("transfer", vec![id]), ("complete-target", vec![]), ("read-back", vec![id])] {
+        record.step = Some(step.into());
+        store.write(&mut record, vec![line("begins")], at(2)).await.unwrap();
+        page = store.changes(since(page.cursor, 10)).await.unwrap();
+        assert_eq!(ids(&page), [id], "{step}: told once a page");
+        assert_eq!(ids(&store.changes(since(page.cursor, 10)).await.unwrap()), again, "{step}");
+    }
     end(&store, &mut record, MigrationState::Done, at(3)).await;
     let page = store.changes(since(page.cursor, 10)).await.unwrap();
     assert_eq!(page.records[0].state, MigrationState::Done);
