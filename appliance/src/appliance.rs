@@ -9,7 +9,7 @@ use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use hdm_shared::about::About;
 use tokio::sync::Semaphore;
 
-use crate::api::{Api, Door, HEADERS, MAX_STREAMS, Refusals, router};
+use crate::api::{Api, Door, FIRST_REQUEST, MAX_STREAMS, NEXT_REQUEST, Refusals, router};
 use crate::cold::Cold;
 use crate::config::{ConfigError, Folder};
 use crate::engine::{Clock, Engine, EngineError, SystemClock};
@@ -140,9 +140,10 @@ pub async fn run(
     });
     tracing::info!(listen = %config.listen, "the appliance runs");
     let mut listening = axum_server::bind(config.listen).acceptor(Door::new(RustlsAcceptor::new(tls)));
-    listening.http_builder().http1().header_read_timeout(HEADERS);
+    listening.http_builder().http1().header_read_timeout(NEXT_REQUEST);
     let served = listening
         .handle(handle)
+        .first_request_timeout(FIRST_REQUEST)
         .serve(router(api).into_make_service_with_connect_info::<SocketAddr>())
         .await
         .map_err(|source| RunError::Listen { listen: config.listen, source });

@@ -24,7 +24,7 @@ use crate::vcenters::Vcenters;
 
 /// How long running requests may take when the process is told to end.
 const DRAIN: Duration = Duration::from_secs(3);
-/// How long a caller may take to send the head of a request.
+/// How long a caller may take to send the head of a request, the first one's connection included.
 const HEADERS: Duration = Duration::from_secs(15);
 /// How often idle sessions are looked for.
 const SWEEP: Duration = Duration::from_secs(30);
@@ -106,7 +106,7 @@ pub async fn run(
     let service = router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
     let mut listening = axum_server::bind_rustls(config.listen, tls);
     listening.http_builder().http1().header_read_timeout(HEADERS);
-    let serving = listening.handle(handle).serve(service);
+    let serving = listening.handle(handle).first_request_timeout(HEADERS).serve(service);
     let served = tokio::select! {
         served = serving => served.map_err(|source| RunError::Listen { listen: config.listen, source }),
         task = first_to_end(&mut tasks) => Err(RunError::Ended(task)),

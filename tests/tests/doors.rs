@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::io::{Read as _, Write as _};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hdm_tests::{Appliance, Lab};
 use reqwest::{Certificate, Client, Method, StatusCode};
+use rustls::pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -14,6 +17,7 @@ use tokio::net::TcpStream;
 struct Way {
     url: String,
     address: String,
+    certificate: String,
     token: String,
     http: Client,
 }
@@ -23,11 +27,12 @@ impl Way {
         let profile = std::fs::read_to_string(appliance.directory().join("client.toml")).unwrap();
         let profile: toml::Table = profile.parse().unwrap();
         let of = |key: &str| profile[key].as_str().unwrap().to_owned();
-        let certificate = Certificate::from_pem(of("certificate").as_bytes()).unwrap();
-        let http = Client::builder().tls_certs_only([certificate]).no_proxy().build().unwrap();
+        let certificate = of("certificate");
+        let trusted = Certificate::from_pem(certificate.as_bytes()).unwrap();
+        let http = Client::builder().tls_certs_only([trusted]).no_proxy().build().unwrap();
         let url = of("url");
         let address = url.trim_start_matches("https://").to_owned();
-        Self { url, address, token: of("token"), http }
+        Self { url, address, certificate, token: of("token"), http }
     }
 
     async fn ask(
@@ -121,7 +126,7 @@ async fn bodies_that_are_too_deep_or_too_large_or_no_json_are_refused_in_words()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_speaks_no_tls_or_only_half_a_request_is_shut_out() {
+async fn what_speaks_no_tls_is_shut_out() {
     let lab = Lab::start(json!([])).await;
     let appliance = Appliance::start(&lab).await;
     let way = Way::to(&appliance);
@@ -137,4 +142,52 @@ async fn what_speaks_no_tls_or_only_half_a_request_is_shut_out() {
     assert!(!log.contains(&way.token), "the token of one who sent it in clear stands nowhere");
     let (code, _) = way.ask(Method::GET, "/healthz", None, None).await;
     assert_eq!(code, StatusCode::OK);
+}
+
+/// Speaks TLS, says something, and waits for the answer until the door is shut.
+fn say(way: &Way, words: &str) -> String {
+    let certificate = rustls::pki_types::CertificateDer::from_pem_slice(way.certificate.as_bytes()).unwrap();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certificate).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = config.unwrap().with_root_certificates(roots).with_no_client_auth();
+    let name = "127.0.0.1".try_into().unwrap();
+    let connection = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
+    let socket = std::net::TcpStream::connect(&way.address).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(100))).unwrap();
+    let mut stream = rustls::StreamOwned::new(connection, socket);
+    stream.write_all(words.as_bytes()).unwrap();
+    stream.flush().unwrap();
+    let mut answer = Vec::new();
+    // It may be shut without a word of TLS, but shut it must be.
+    if let Err(error) = stream.read_to_end(&mut answer) {
+        assert_eq!(error.kind(), std::io::ErrorKind::UnexpectedEof, "it is still open: {error}");
+    }
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_says_nothing_or_half_of_it_is_not_waited_for() {
+    let lab = Lab::start(json!([])).await;
+    let appliance = Appliance::start(&lab).await;
+    let way = Arc::new(Way::to(&appliance));
+    let post = format!(
+        "POST /api/v1/migrations HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{",
+        way.token
+    );
+    let cases = [
+        (String::new(), ""),
+        ("GET /healthz HTTP/1.1\r\nHost: ".into(), ""),
+        (post, "did not arrive within"),
+    ];
+    let mut asked = Vec::new();
+    for (words, answer) in cases {
+        let way = way.clone();
+        asked.push((answer, tokio::task::spawn_blocking(move || say(&way, &words))));
+    }
+    for (answer, said) in asked {
+        let said = said.await.unwrap();
+        assert!(said.contains(answer) && said.is_empty() == answer.is_empty(), "{said}");
+    }
 }

@@ -17,9 +17,12 @@ use axum_server::tls_rustls::RustlsAcceptor;
 use futures_util::{StreamExt, stream};
 use tokio::net::TcpStream;
 
-/// How long the head of a request may take.
-pub const HEADERS: Duration = Duration::from_secs(10);
-/// How long its body may take.
+/// How long whoever has a connection may take for the head of the first request.
+pub const FIRST_REQUEST: Duration = Duration::from_secs(10);
+/// How long for the head of the next, which is also how long a connection is kept of which nothing is asked. Longer than
+/// callers keep theirs (90 s), or a request would now and then meet a door that is just being shut.
+pub const NEXT_REQUEST: Duration = Duration::from_secs(120);
+/// How long a body may take.
 pub const BODY: Duration = Duration::from_secs(30);
 /// How often refusals of one kind are logged at most: whoever knocks must not fill the log.
 const LOGGED: Duration = Duration::from_secs(1);

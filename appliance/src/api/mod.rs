@@ -51,7 +51,7 @@ use crate::sites::Sites;
 use crate::store::{Once, Store};
 
 pub use caller::{ACTING_USER, MAX_USER_CHARS};
-pub use doors::{Door, HEADERS, Refusals};
+pub use doors::{Door, FIRST_REQUEST, NEXT_REQUEST, Refusals};
 pub use openapi::document;
 pub use problem::ApiError;
 pub use stream::MAX_STREAMS;

@@ -30,7 +30,7 @@ pub async fn log(State(api): Shared, caller: Caller) -> Result<impl IntoResponse
 fn operators_only(caller: &Caller) -> Result<(), ApiError> {
     match caller {
         Caller::Operator { .. } => Ok(()),
-        Caller::Plugin { .. } => Err(forbidden("The log is for the holder of the appliance's own token.")),
+        Caller::Plugin { .. } => Err(forbidden("This is for the holder of the appliance's own token.")),
     }
 }
 
