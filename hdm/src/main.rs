@@ -31,6 +31,8 @@ use std::process::ExitCode;
 use clap::Parser;
 use hdm_appliance::recent_log::RecentLog;
 use hdm_shared::plugin::registration::RegisterPlugin;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 use cli::{Cli, Command};
 use client::Client;
@@ -43,7 +45,15 @@ const STACK_BYTES: usize = 8 << 20;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let log = RecentLog::default();
-    start_log(matches!(cli.command, Command::Appliance { .. } | Command::Server { .. }), log.clone());
+    match &cli.command {
+        // Its API tells what it has logged last.
+        Command::Appliance { .. } => {
+            let log = log.clone();
+            start_log(BoxMakeWriter::new(move || log.beside(std::io::stderr())));
+        }
+        Command::Server { .. } => start_log(BoxMakeWriter::new(std::io::stderr)),
+        _ => {}
+    }
     // Another part of the process may have chosen the same provider already.
     let runtime =
         tokio::runtime::Builder::new_multi_thread().thread_stack_size(STACK_BYTES).enable_all().build();
@@ -74,13 +84,9 @@ fn nobody_reads(panic: &(dyn Any + Send)) -> bool {
         .is_some_and(|text| text.starts_with("failed printing to stdout") && text.contains("Broken pipe"))
 }
 
-/// What stays logs to standard error, and keeps the newest of it; commands log only what `RUST_LOG` asks for.
-fn start_log(stays: bool, recent: RecentLog) {
-    let default = if stays { "info" } else { "off" };
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
-    let filter = if stays { filter } else { tracing_subscriber::EnvFilter::new("off") };
-    let writer = move || recent.beside(std::io::stderr());
+/// Lets a process that stays log what happens, unless `RUST_LOG` asks for something else. Commands log nothing.
+fn start_log(writer: BoxMakeWriter) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     if std::env::var("HDM_LOG").is_ok_and(|format| format == "json") { log.json().init() } else { log.init() }
 }

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use hdm_shared::MigrationId;
-use hdm_shared::migration::{MigrationState, MigrationView};
+use hdm_shared::migration::{DiskProgress, MigrationState, MigrationView};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::cli::Output;
@@ -136,33 +136,21 @@ pub fn line(view: &MigrationView) -> String {
             view.steps_total
         ));
     }
-    let rate: u64 = view.disks.iter().map(|disk| disk.rate_bytes_per_second).sum();
-    if view.step.as_deref() == Some("transfer") && !view.state.is_final() {
-        let done: u64 = view.disks.iter().map(|disk| disk.position_bytes).sum();
-        let all: u64 = view.disks.iter().map(|disk| disk.capacity_bytes).sum();
+    let sum = |of: fn(&DiskProgress) -> u64| view.disks.iter().map(of).sum::<u64>();
+    let passed = match view.step.as_deref().filter(|_| !view.state.is_final()) {
+        Some("transfer") => Some((sum(|disk| disk.position_bytes), "")),
+        Some("read-back") => Some((sum(|disk| disk.read_back_bytes.unwrap_or_default()), " read back")),
+        _ => None,
+    };
+    if let Some((passed, what)) = passed {
         parts.push(format!(
-            "{} of {}, {}/s on the wire",
-            output::bytes(done),
-            output::bytes(all),
-            output::bytes(rate)
+            "{} of {}{what}, {}/s on the wire",
+            output::bytes(passed),
+            output::bytes(sum(|disk| disk.capacity_bytes)),
+            output::bytes(sum(|disk| disk.rate_bytes_per_second))
         ));
-    }
-    if view.step.as_deref() == Some("read-back") && !view.state.is_final() {
-        let read: u64 = view.disks.iter().filter_map(|disk| disk.read_back_bytes).sum();
-        let all: u64 = view.disks.iter().map(|disk| disk.capacity_bytes).sum();
-        parts.push(format!(
-            "{} of {} read back, {}/s on the wire",
-            output::bytes(read),
-            output::bytes(all),
-            output::bytes(rate)
-        ));
-    }
-    let moves = matches!(view.step.as_deref(), Some("transfer" | "read-back")) && !view.state.is_final();
-    if let Some(limit) = view.limit_mbit_per_second.filter(|_| moves) {
-        parts.push(format!("limited to {limit} Mbit/s"));
-    }
-    if let Some(estimate) = view.estimate.filter(|_| moves) {
-        parts.push(output::range(estimate.low_seconds, estimate.high_seconds));
+        parts.extend(view.limit_mbit_per_second.map(|limit| format!("limited to {limit} Mbit/s")));
+        parts.extend(view.estimate.map(|it| output::range(it.low_seconds, it.high_seconds)));
     }
     if view.attempt > 1 {
         parts.push(format!("attempt {} of {}", view.attempt, view.attempts_max));

@@ -13,20 +13,7 @@ use crate::output;
 
 /// Reports migrations.
 pub async fn run(client: &Client, output: Output, asked: Report) -> Result<(), Failure> {
-    let mut query = vec![("since_ms", asked.since.as_millisecond().to_string())];
-    query.extend(asked.until.map(|until| ("until_ms", until.as_millisecond().to_string())));
-    let mut entries: Vec<ReportEntry> = Vec::new();
-    let mut before: Option<u64> = None;
-    loop {
-        let mut query = query.clone();
-        query.extend(before.map(|before| ("before", before.to_string())));
-        let page: ReportPage = client.find("/report", &query).await?;
-        entries.extend(page.migrations);
-        before = page.next;
-        if before.is_none() {
-            break;
-        }
-    }
+    let (mut entries, _) = read(client, asked.since, asked.until, usize::MAX).await?;
     entries.reverse();
     match output {
         Output::Json => output::json(&entries),
@@ -37,6 +24,31 @@ pub async fn run(client: &Client, output: Output, asked: Report) -> Result<(), F
         Output::Table => {
             as_table(&entries, Timestamp::now());
             Ok(())
+        }
+    }
+}
+
+/// Reads a report page by page, the newest first; of more than `most` migrations the newest, and that there are more.
+pub async fn read(
+    client: &Client,
+    since: Timestamp,
+    until: Option<Timestamp>,
+    most: usize,
+) -> Result<(Vec<ReportEntry>, bool), Failure> {
+    let mut query = vec![("since_ms", since.as_millisecond().to_string())];
+    query.extend(until.map(|until| ("until_ms", until.as_millisecond().to_string())));
+    let mut entries: Vec<ReportEntry> = Vec::new();
+    let mut before: Option<u64> = None;
+    loop {
+        let mut query = query.clone();
+        query.extend(before.map(|before| ("before", before.to_string())));
+        let page: ReportPage = client.find("/report", &query).await?;
+        entries.extend(page.migrations);
+        before = page.next;
+        if before.is_none() || entries.len() >= most {
+            let more = before.is_some() || entries.len() > most;
+            entries.truncate(most);
+            return Ok((entries, more));
         }
     }
 }

@@ -34,7 +34,7 @@ pub async fn run(client: &Client, output: Output, asked: Status) -> Result<(), F
 }
 
 /// A migration's log, page by page.
-async fn whole_log(client: &Client, path: &str) -> Result<Vec<LogLine>, Failure> {
+pub async fn whole_log(client: &Client, path: &str) -> Result<Vec<LogLine>, Failure> {
     let mut log: Vec<LogLine> = Vec::new();
     loop {
         let after = log.last().map_or(0, |line| line.seq);

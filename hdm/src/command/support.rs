@@ -20,11 +20,13 @@ use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use hdm_shared::report::ReportPage;
+use hdm_shared::event::EventPage;
 use hdm_shared::vcenter::VcenterView;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::report;
+use super::status::whole_log;
 use crate::cli::{Output, SupportBundle};
 use crate::client::{Client, encode};
 use crate::failure::Failure;
@@ -33,7 +35,7 @@ use crate::output;
 /// How many migrations are packed with their logs; the newest.
 const MAX_MIGRATIONS: usize = 2_000;
 /// How many events are packed; the newest. What one answer holds at most.
-const MAX_EVENTS: u32 = 1_000;
+const MAX_EVENTS: usize = 1_000;
 /// The largest file that is packed with the rest, in bytes.
 const MAX_FILE_BYTES: u64 = 256 << 20;
 
@@ -79,8 +81,7 @@ async fn fill(
     bundle.text("appliance.log", client.text("/api/v1/log").await)?;
     bundle.text("metrics.txt", client.text("/metrics").await)?;
     bundle.json("vcenters.json", vcenters(client).await)?;
-    let events = client.find("/events", &[("limit", MAX_EVENTS.to_string())]).await;
-    bundle.json::<Value>("events.json", events)?;
+    events(client, bundle).await?;
     migrations(client, bundle, asked.since).await?;
     for file in &asked.with {
         bundle.file(file)?;
@@ -111,41 +112,32 @@ async fn vcenters(client: &Client) -> Result<Vec<Value>, Failure> {
 
 /// The report, and each migration in it with its log.
 async fn migrations(client: &Client, bundle: &mut Bundle, since: Timestamp) -> Result<(), Failure> {
-    let (mut entries, mut before) = (Vec::new(), None::<u64>);
-    loop {
-        let mut query = vec![("since_ms", since.as_millisecond().to_string())];
-        query.extend(before.map(|before| ("before", before.to_string())));
-        match client.find::<ReportPage>("/report", &query).await {
-            Ok(page) => {
-                entries.extend(page.migrations);
-                before = page.next;
-            }
-            Err(failure) => {
-                bundle.misses("report.json", &failure);
-                before = None;
-            }
-        }
-        if before.is_none() || entries.len() >= MAX_MIGRATIONS {
-            break;
-        }
+    let (entries, more) = match report::read(client, since, None, MAX_MIGRATIONS).await {
+        Ok(read) => read,
+        Err(failure) => return bundle.json::<()>("report.json", Err(failure)),
+    };
+    if more {
+        let left_out = format!("all but the newest {MAX_MIGRATIONS} migrations; ask for less with --since");
+        bundle.missing.push(left_out);
     }
-    let left_out = entries.len().saturating_sub(MAX_MIGRATIONS);
-    if left_out > 0 || before.is_some() {
-        bundle
-            .missing
-            .push(format!("all but the newest {MAX_MIGRATIONS} migrations; ask for less with --since"));
-    }
-    entries.truncate(MAX_MIGRATIONS);
     for entry in &entries {
         let path = format!("/migrations/{}", entry.id);
         let migration = async {
             let view: Value = client.get(&path).await?;
-            let log: Value = client.get(&format!("{path}/log")).await?;
-            Ok(json!({"migration": view, "log": log}))
+            Ok(json!({"migration": view, "log": whole_log(client, &path).await?}))
         };
         bundle.json(&format!("migrations/{}.json", entry.id), migration.await)?;
     }
     bundle.json("report.json", Ok(entries))
+}
+
+/// The newest events.
+async fn events(client: &Client, bundle: &mut Bundle) -> Result<(), Failure> {
+    let page = client.find::<EventPage>("/events", &[("limit", MAX_EVENTS.to_string())]).await;
+    if page.as_ref().is_ok_and(|page| page.events.len() >= MAX_EVENTS) {
+        bundle.missing.push(format!("all but the newest {MAX_EVENTS} events"));
+    }
+    bundle.json("events.json", page)
 }
 
 /// An archive in the making.
@@ -170,10 +162,6 @@ impl Bundle {
         Ok(Self { archive, folder: folder.to_owned(), missing: Vec::new(), files: BTreeSet::new() })
     }
 
-    fn misses(&mut self, name: &str, failure: &Failure) {
-        self.missing.push(format!("{name}: {failure}"));
-    }
-
     fn json<T: serde::Serialize>(&mut self, name: &str, value: Result<T, Failure>) -> Result<(), Failure> {
         let text = value.and_then(|value| {
             serde_json::to_string_pretty(&value).map_err(|error| Failure::Other(error.to_string()))
@@ -186,7 +174,7 @@ impl Bundle {
         match text {
             Ok(text) => self.add(name, text.as_bytes()),
             Err(failure) => {
-                self.misses(name, &failure);
+                self.missing.push(format!("{name}: {failure}"));
                 Ok(())
             }
         }
