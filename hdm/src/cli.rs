@@ -1,10 +1,16 @@
-//! What can be typed.
+//! What can be typed. Migrations and vCenters, of which there is much to say, have files of their own.
+
+mod migrate;
+mod vcenter;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
+
+pub use migrate::{Cold, Disk, Mac, Migrate, Options, Retry, Shutdown, Target, Timing, Verify};
+pub use vcenter::{Registration, Role, Vcenter};
 
 /// Moves virtual machines from an on-premises vCenter to a cloud vCenter.
 #[derive(Debug, Parser)]
@@ -206,88 +212,6 @@ pub enum Server {
     },
 }
 
-/// Dealing with registrations of the plug-in.
-#[derive(Debug, Subcommand)]
-pub enum Registration {
-    /// Shows how a vCenter knows the plug-in, whether that is still so, and whether the plug-in was fetched.
-    Status {
-        /// Names the vCenter as HDM knows it.
-        vcenter: String,
-        /// Gives the address of the plugin server's own listener for metrics, where it tells who fetched the plug-in.
-        #[arg(long, env = "HDM_SERVER_METRICS", default_value = "http://127.0.0.1:9481")]
-        server_metrics: String,
-    },
-}
-
-/// What a vCenter is to HDM.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Role {
-    /// VMs are moved from it.
-    Source,
-    /// VMs are moved to it.
-    Cloud,
-}
-
-/// Dealing with vCenters.
-#[derive(Debug, Subcommand)]
-pub enum Vcenter {
-    /// Adds a vCenter, after a look at its certificate, and registers HDM's task and event types there.
-    Add {
-        /// Gives it the name that HDM shall use: a-z, 0-9 and '-'.
-        name: String,
-        /// Says what it is to HDM.
-        #[arg(long, value_enum)]
-        role: Role,
-        /// Gives its address: `https://host[:port][/sdk]` or `host[:port]`.
-        #[arg(long)]
-        url: String,
-        /// Names the account that HDM shall use.
-        #[arg(long)]
-        user: String,
-        /// Reads the password from standard input. Without it, `HDM_VCENTER_PASSWORD` holds the password.
-        #[arg(long)]
-        password_stdin: bool,
-        /// Gives the thumbprint of the certificate to trust. Without it the command says which one the server presents, and adds
-        /// nothing.
-        #[arg(long)]
-        thumbprint: Option<String>,
-    },
-    /// Gives HDM another account, password or certificate of a vCenter. They are tried at once and kept only if they work;
-    /// migrations that wait for the vCenter go on with them.
-    Update {
-        /// Names the vCenter.
-        name: String,
-        /// Names another account; its password is needed, too.
-        #[arg(long)]
-        user: Option<String>,
-        /// Reads another password from standard input. Without it, `HDM_VCENTER_PASSWORD` may hold one.
-        #[arg(long)]
-        password_stdin: bool,
-        /// Gives the thumbprint of another certificate to trust. Without it, a certificate that changed is shown and refused.
-        #[arg(long)]
-        thumbprint: Option<String>,
-    },
-    /// Lists the vCenters.
-    List,
-    /// Checks login, privileges and registration, and name, port and certificate of every host.
-    Check {
-        /// Names the vCenter.
-        name: String,
-    },
-    /// Lists the privileges that HDM's account needs, each with what for: make a role of them, and give it to the account on
-    /// the vCenter itself, for everything below.
-    Privileges {
-        /// Says what the vCenter is to HDM.
-        #[arg(long, value_enum)]
-        role: Role,
-    },
-    /// Forgets a vCenter. It is refused while a migration uses it.
-    Remove {
-        /// Names the vCenter.
-        name: String,
-    },
-}
-
 /// Which VMs to list.
 #[derive(Debug, Args)]
 pub struct Vms {
@@ -308,177 +232,6 @@ pub struct Vms {
     /// Says how many are listed at most.
     #[arg(long, default_value_t = 1_000)]
     pub limit: u64,
-}
-
-/// The ways to migrate.
-#[derive(Debug, Subcommand)]
-pub enum Migrate {
-    /// Shuts the VMs down, copies them whole, and keeps the sources off and disconnected.
-    Cold(Box<Cold>),
-}
-
-/// Disk allocation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Disk {
-    /// Keeps each disk as it is at the source.
-    Same,
-    /// Makes each disk thin provisioned.
-    Thin,
-    /// Makes each disk thick provisioned and zeroes it when it is first written.
-    Thick,
-    /// Makes each disk thick provisioned and zeroes it at once.
-    Eager,
-}
-
-/// MAC addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Mac {
-    /// Keeps those of the source.
-    Keep,
-    /// Lets the target generate new ones.
-    New,
-}
-
-/// How to shut down a VM that runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Shutdown {
-    /// Asks the guest, and powers it off after the deadline.
-    Guest,
-    /// Powers it off at once.
-    Hard,
-    /// Refuses to migrate it.
-    Refuse,
-}
-
-/// How to make sure that a copy is what its source is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Verify {
-    /// Compares both hosts' checksums with what passed.
-    Checksums,
-    /// Reads the copy's disks again before it is connected, and compares them, too.
-    Readback,
-}
-
-/// A cold migration.
-#[derive(Debug, Args)]
-pub struct Cold {
-    /// Names the VMs, each by name, inventory path or id.
-    #[arg(required_unless_present = "file", conflicts_with = "file")]
-    pub vms: Vec<String>,
-    /// Names a plan with a row for each VM, a CSV or YAML file. Its columns are called as the options are: 'vm',
-    /// 'cloud', 'datastore', 'network', 'power-on' and the rest; what a row leaves out comes from the options that are
-    /// given here. The whole plan is checked before anything starts, and rows whose VM has been moved already or is on
-    /// its way are left alone.
-    #[arg(long, value_name = "FILE", conflicts_with = "rename")]
-    pub file: Option<PathBuf>,
-    /// Starts the rows of a plan that nothing stands in the way of, and says which were left out. Without it nothing is
-    /// started if one row is blocked.
-    #[arg(long, requires = "file")]
-    pub skip_blocked: bool,
-    /// Names the vCenter to move to; with a plan it may be named there.
-    #[arg(long, required_unless_present = "file")]
-    pub cloud: Option<String>,
-    /// Names the vCenter the VMs are in; it is needed only if there are several sources.
-    #[arg(long)]
-    pub source: Option<String>,
-    #[command(flatten)]
-    pub target: Target,
-    #[command(flatten)]
-    pub options: Options,
-    #[command(flatten)]
-    pub timing: Timing,
-    /// Says only what would be done, and what stands in the way.
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Waits for the end and shows progress.
-    #[arg(long)]
-    pub wait: bool,
-}
-
-/// When migrations may begin.
-#[derive(Debug, Args)]
-pub struct Timing {
-    /// Gives the time before which nothing begins: RFC 3339, such as 2026-11-26T22:00:00+01:00, or a local time, such
-    /// as 2026-11-26T22:00.
-    #[arg(long, value_name = "TIME")]
-    pub at: Option<String>,
-    /// Gives the window in which migrations may begin: of each day, such as 22:00-05:00, or between two times as with
-    /// --at, such as 2026-11-26T22:00/2026-11-27T05:00. After it nothing new begins; what runs then goes on.
-    #[arg(long, value_name = "FROM-UNTIL")]
-    pub window: Option<String>,
-    /// Names the time zone of local times as the IANA does, such as Europe/Berlin; it is this machine's if left out.
-    #[arg(long, value_name = "NAME")]
-    pub time_zone: Option<String>,
-}
-
-/// Where a VM goes.
-#[derive(Debug, Args)]
-pub struct Target {
-    /// Names the cluster; it may be left out if there is only one.
-    #[arg(long)]
-    pub cluster: Option<String>,
-    /// Names the host; HDM chooses one if it is left out.
-    #[arg(long)]
-    pub host: Option<String>,
-    /// Names the resource pool; it is the cluster's root pool if left out.
-    #[arg(long)]
-    pub pool: Option<String>,
-    /// Names the datastore; it may be left out if there is only one.
-    #[arg(long)]
-    pub datastore: Option<String>,
-    /// Names the VM folder; it is the datacenter's root folder if left out.
-    #[arg(long)]
-    pub folder: Option<String>,
-    /// Says which network becomes which; it may be given several times.
-    #[arg(long = "network", value_name = "SOURCE=TARGET", value_parser = pair)]
-    pub networks: Vec<(String, String)>,
-    /// Says which network an adapter gets, by the adapter's label; goes before --network. May be given several
-    /// times.
-    #[arg(long = "adapter", value_name = "LABEL=TARGET", value_parser = pair)]
-    pub adapters: Vec<(String, String)>,
-}
-
-/// How a VM is moved and what it becomes.
-#[derive(Debug, Args)]
-pub struct Options {
-    /// Says how disks are allocated at the target [default: same].
-    #[arg(long, value_enum)]
-    pub disk: Option<Disk>,
-    /// Sets the number of virtual CPUs at the target.
-    #[arg(long)]
-    pub cpu: Option<u32>,
-    /// Sets the memory at the target, in MiB.
-    #[arg(long)]
-    pub memory_mib: Option<u64>,
-    /// Says which MAC addresses the target has [default: keep].
-    #[arg(long, value_enum)]
-    pub mac: Option<Mac>,
-    /// Gives the VM another name at the target; it is possible for a single VM only.
-    #[arg(long)]
-    pub rename: Option<String>,
-    /// Powers the VM on at the target, or not [default: false].
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
-    pub power_on: Option<bool>,
-    /// Says how a VM that runs is shut down [default: guest].
-    #[arg(long, value_enum)]
-    pub shutdown: Option<Shutdown>,
-    /// Says how long a guest may take to shut down, in seconds [default: 300].
-    #[arg(long)]
-    pub shutdown_timeout: Option<u32>,
-    /// Says how often a target whose guest does not come up is restarted [default: 0].
-    #[arg(long)]
-    pub restart_guest: Option<u32>,
-    /// Says how it is made sure that the copy is what the source is [default: checksums].
-    #[arg(long, value_enum)]
-    pub verify: Option<Verify>,
-}
-
-/// Reads `SOURCE=TARGET`; a name may hold further equals signs at its end only.
-fn pair(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((from, to)) if !from.is_empty() && !to.is_empty() => Ok((from.to_owned(), to.to_owned())),
-        _ => Err("write SOURCE=TARGET, such as \"VM Network=Cloud LAN\"".into()),
-    }
 }
 
 /// What to pack.
@@ -507,17 +260,6 @@ pub struct Status {
     /// Says how many are listed at most.
     #[arg(long, default_value_t = 100)]
     pub limit: u32,
-}
-
-/// Trying again.
-#[derive(Debug, Args)]
-pub struct Retry {
-    /// Names the migration by its id.
-    pub id: String,
-    #[command(flatten)]
-    pub target: Target,
-    #[command(flatten)]
-    pub options: Options,
 }
 
 /// Limiting what is sent.
