@@ -29,7 +29,7 @@ pub use client_session::ClientSessions;
 pub use error::{Error, Fault};
 pub use inventory::{
     CacheState, ClusterSummary, DatacenterSummary, DatastoreSummary, FolderSummary, HostSummary, Inventory,
-    InventoryView, NetworkSummary, PoolSummary, UnusualDevices, VmSummary,
+    InventoryView, NetworkSummary, PoolSummary, UnusualDevices, VmSummary, WATCHED,
 };
 pub use lease::{Lease, LeaseDevice, LeaseInfo, LeaseState, ManifestEntry};
 pub use moref::MoRef;

@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use hdm_tests::lab::{Site, binary, site};
+use hdm_vsphere::WATCHED;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
@@ -18,31 +19,6 @@ use crate::table::{Goals, Values, head, row};
 const VMS: u32 = 10_000;
 /// The VM that changes.
 const CHANGED: &str = "vm-00007";
-/// What HDM reads of each VM (`WATCHED` in `vsphere/src/inventory/apply.rs`), for the others to read, too.
-const PROPERTIES: [&str; 21] = [
-    "name",
-    "parent",
-    "parentVApp",
-    "resourcePool",
-    "runtime.powerState",
-    "runtime.host",
-    "runtime.question",
-    "runtime.consolidationNeeded",
-    "runtime.faultToleranceState",
-    "config.template",
-    "config.uuid",
-    "config.instanceUuid",
-    "config.version",
-    "config.guestId",
-    "config.annotation",
-    "config.hardware",
-    "config.extraConfig",
-    "config.managedBy",
-    "config.keyId",
-    "guest.toolsRunningStatus",
-    "rootSnapshot",
-];
-
 #[derive(Deserialize)]
 struct Read {
     vms: u32,
@@ -130,10 +106,16 @@ impl Client {
         if matches!(self, Self::Hdm) {
             command.arg(&server.sha256);
         } else {
-            command.args(PROPERTIES);
+            command.args(properties());
         }
         Told::start(&mut command)
     }
+}
+
+/// What HDM reads of each VM, for the others to read, too.
+fn properties() -> &'static [&'static str] {
+    let of_vms = WATCHED.iter().find(|(kind, _)| *kind == "VirtualMachine");
+    of_vms.expect("VMs are watched").1
 }
 
 fn tool(name: &str) -> PathBuf {

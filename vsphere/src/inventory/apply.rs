@@ -12,8 +12,8 @@ use crate::MoRef;
 use crate::property::{Device, PowerState, decode_name, morefs, read_device, read_nic};
 use crate::wire::Node;
 
-/// What is watched: types and their properties. Names of base types cover derived ones.
-pub(super) const WATCHED: &[(&str, &[&str])] = &[
+/// What an inventory watches: types and their properties. Names of base types cover derived ones.
+pub const WATCHED: &[(&str, &[&str])] = &[
     ("Datacenter", &["name", "parent", "vmFolder"]),
     ("Folder", &["name", "parent", "childType"]),
     ("StoragePod", &["name", "parent", "childEntity"]),

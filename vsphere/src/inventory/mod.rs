@@ -20,6 +20,7 @@ use crate::error::Error;
 use crate::property::{property_set, view_object_set};
 use crate::session::Session;
 
+pub use apply::WATCHED;
 pub use view::{
     ClusterSummary, DatacenterSummary, DatastoreSummary, FolderSummary, HostSummary, InventoryView,
     NetworkSummary, PoolSummary, UnusualDevices, VmSummary,
@@ -169,7 +170,7 @@ async fn follow(
     state: &watch::Sender<CacheState>,
 ) -> Result<std::convert::Infallible, Error> {
     let default_collector = session.content().await?.property_collector.clone();
-    let kinds: Vec<&str> = apply::WATCHED.iter().map(|(kind, _)| *kind).collect();
+    let kinds: Vec<&str> = WATCHED.iter().map(|(kind, _)| *kind).collect();
     let container = session.create_view(&kinds).await?;
     let followed = async {
         // A collector of our own: cancelling or losing it disturbs nobody else in the session.
@@ -224,7 +225,7 @@ async fn create_filter(session: &Session, collector: &MoRef, container: &MoRef) 
     session
         .call("CreateFilter", collector, |w| {
             w.element("spec", |w| {
-                for (kind, paths) in apply::WATCHED {
+                for (kind, paths) in WATCHED {
                     property_set(w, kind, paths);
                 }
                 view_object_set(w, container);
