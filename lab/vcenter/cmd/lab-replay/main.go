@@ -9,20 +9,12 @@
 package main
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/sha1"
-	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/gob"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"net/url"
@@ -31,6 +23,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"hdm.dev/lab/vcenter/internal/cert"
 )
 
 func main() {
@@ -197,14 +191,7 @@ func read(r *http.Request) (method, body string, err error) {
 
 // serve answers until the standard input ends.
 func serve(handler http.Handler) error {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return err
-	}
-	now := time.Now()
-	template := &x509.Certificate{SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: "lab-replay"},
-		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(24 * time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	own, err := cert.New("lab-replay", net.IPv4(127, 0, 0, 1))
 	if err != nil {
 		return err
 	}
@@ -212,19 +199,13 @@ func serve(handler http.Handler) error {
 	if err != nil {
 		return err
 	}
-	cert := tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-	config := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
+	config := &tls.Config{Certificates: []tls.Certificate{own}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = server.Serve(tls.NewListener(listener, config)) }()
-	one, two := sha1.Sum(der), sha256.Sum256(der)
-	ready := map[string]string{"url": "https://" + listener.Addr().String() + "/sdk", "sha1": colons(one[:]), "sha256": colons(two[:])}
+	ready := map[string]string{"url": "https://" + listener.Addr().String() + "/sdk", "sha1": cert.SHA1(own), "sha256": cert.SHA256(own)}
 	if err := json.NewEncoder(os.Stdout).Encode(ready); err != nil {
 		return err
 	}
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	return server.Close()
-}
-
-func colons(sum []byte) string {
-	return strings.TrimPrefix(strings.ReplaceAll(fmt.Sprintf("% X", sum), " ", ":"), ":")
 }

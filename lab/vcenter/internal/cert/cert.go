@@ -1,4 +1,5 @@
-package site
+// Package cert makes certificates that nobody has signed, and their thumbprints.
+package cert
 
 import (
 	"crypto/ecdsa"
@@ -21,15 +22,15 @@ import (
 	"time"
 )
 
-const certificateLife = 10 * 365 * 24 * time.Hour
+const life = 10 * 365 * 24 * time.Hour
 
-// certificate returns the self-signed certificate of that name below dir. It is
+// Kept returns the self-signed certificate of that name below dir. It is
 // made on first use and kept, so that a thumbprint somebody pinned stays valid.
-func certificate(dir, name string, ip net.IP) (tls.Certificate, error) {
+func Kept(dir, name string, ip net.IP) (tls.Certificate, error) {
 	file := filepath.Join(dir, name+".pem")
 	data, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		if data, err = makeCertificate(name, ip); err == nil {
+		if data, err = encoded(name, ip); err == nil {
 			if err = os.MkdirAll(dir, 0o700); err == nil {
 				err = os.WriteFile(file, data, 0o600)
 			}
@@ -45,7 +46,16 @@ func certificate(dir, name string, ip net.IP) (tls.Certificate, error) {
 	return cert, nil
 }
 
-func makeCertificate(name string, ip net.IP) ([]byte, error) {
+// New returns a new one that nobody keeps.
+func New(name string, ip net.IP) (tls.Certificate, error) {
+	data, err := encoded(name, ip)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.X509KeyPair(data, data)
+}
+
+func encoded(name string, ip net.IP) ([]byte, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
@@ -59,7 +69,7 @@ func makeCertificate(name string, ip net.IP) ([]byte, error) {
 		SerialNumber:          serial,
 		Subject:               pkix.Name{CommonName: name, Organization: []string{"lab-vcenter"}},
 		NotBefore:             now.Add(-time.Hour),
-		NotAfter:              now.Add(certificateLife),
+		NotAfter:              now.Add(life),
 		KeyUsage:              x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true,
@@ -78,14 +88,15 @@ func makeCertificate(name string, ip net.IP) ([]byte, error) {
 	return append(out, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})...), nil
 }
 
-// sha1Thumbprint and sha256Thumbprint are upper-case hex with colons, the way
+// SHA1 and SHA256 are thumbprints: upper-case hex with colons, the way
 // vSphere writes them.
-func sha1Thumbprint(cert tls.Certificate) string {
+func SHA1(cert tls.Certificate) string {
 	sum := sha1.Sum(cert.Certificate[0])
 	return colons(sum[:])
 }
 
-func sha256Thumbprint(cert tls.Certificate) string {
+// SHA256 is the longer one.
+func SHA256(cert tls.Certificate) string {
 	sum := sha256.Sum256(cert.Certificate[0])
 	return colons(sum[:])
 }

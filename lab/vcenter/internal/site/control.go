@@ -1,7 +1,6 @@
 package site
 
 import (
-	"crypto/tls"
 	"fmt"
 	"net"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"hdm.dev/lab/vcenter/internal/auth"
+	"hdm.dev/lab/vcenter/internal/cert"
 	"hdm.dev/lab/vcenter/internal/hook"
 )
 
@@ -87,18 +87,14 @@ func (s *Site) RenewCertificate() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	pem, err := makeCertificate(s.cfg.Name, net.ParseIP(host))
-	if err != nil {
-		return "", err
-	}
-	cert, err := tls.X509KeyPair(pem, pem)
+	own, err := cert.New(s.cfg.Name, net.ParseIP(host))
 	if err != nil {
 		return "", err
 	}
 	// As on a real vCenter the service restarts with it, and connections break.
 	s.soap.close()
-	s.soap.use(s.offered(serverTLS(cert)))
-	thumbprint := sha256Thumbprint(cert)
+	s.soap.use(s.offered(serverTLS(own)))
+	thumbprint := cert.SHA256(own)
 	s.thumbprint.Store(&thumbprint)
 	if s.running {
 		err = s.soap.open()

@@ -23,6 +23,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"hdm.dev/lab/vcenter/internal/access"
+	"hdm.dev/lab/vcenter/internal/cert"
 	"hdm.dev/lab/vcenter/internal/client"
 	"hdm.dev/lab/vcenter/internal/config"
 	"hdm.dev/lab/vcenter/internal/disk"
@@ -112,10 +113,10 @@ func New(cfg *config.Config) (*Site, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen address: %w", err)
 	}
-	if s.cert, err = certificate(s.certDir(), cfg.Name, net.ParseIP(host)); err != nil {
+	if s.cert, err = cert.Kept(s.certDir(), cfg.Name, net.ParseIP(host)); err != nil {
 		return nil, err
 	}
-	s.thumbprint.Store(new(sha256Thumbprint(s.cert)))
+	s.thumbprint.Store(new(cert.SHA256(s.cert)))
 	if cfg.Link != nil {
 		if s.link, err = link.New(*cfg.Link); err != nil {
 			return nil, fmt.Errorf("link: %w", err)
@@ -178,8 +179,8 @@ func (s *Site) makeService(instance string) error {
 	return s.makeAccess()
 }
 
-func serverTLS(cert tls.Certificate) *tls.Config {
-	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12,
+func serverTLS(own tls.Certificate) *tls.Config {
+	return &tls.Config{Certificates: []tls.Certificate{own}, MinVersion: tls.VersionTLS12,
 		ClientAuth: tls.RequestClientCert}
 }
 
@@ -202,7 +203,7 @@ func (s *Site) Ready() Ready {
 	ready := Ready{
 		Name: s.cfg.Name, URL: "https://" + s.soap.addr() + vim25.Path,
 		User: s.cfg.User, Password: s.cfg.Password,
-		SHA1: sha1Thumbprint(s.cert), SHA256: sha256Thumbprint(s.cert),
+		SHA1: cert.SHA1(s.cert), SHA256: cert.SHA256(s.cert),
 		AdminURL: "http://" + s.admin.addr(), AdminToken: s.cfg.AdminToken,
 		PID: os.Getpid(), InstanceUUID: s.client.ServiceContent.About.InstanceUuid,
 	}

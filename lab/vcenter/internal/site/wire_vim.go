@@ -12,6 +12,7 @@ import (
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/types"
 
+	"hdm.dev/lab/vcenter/internal/cert"
 	"hdm.dev/lab/vcenter/internal/hook"
 	"hdm.dev/lab/vcenter/internal/nfc"
 	"hdm.dev/lab/vcenter/internal/vim"
@@ -56,17 +57,17 @@ func (s *Site) makeHosts() error {
 		if !ok {
 			continue
 		}
-		cert, err := certificate(s.certDir(), host.Name, net.ParseIP(s.cfg.NFCListenIP))
+		own, err := cert.Kept(s.certDir(), host.Name, net.ParseIP(s.cfg.NFCListenIP))
 		if err != nil {
 			return err
 		}
-		config := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+		config := &tls.Config{Certificates: []tls.Certificate{own}, MinVersion: tls.VersionTLS12}
 		l := newListener(net.JoinHostPort(s.cfg.NFCListenIP, "0"), config, s.leases.Handler(host.Self)).over(s.link)
 		// Once, for its port; from then on with the vCenter.
 		if err := l.open(); err != nil {
 			return fmt.Errorf("host %q: %w", host.Name, err)
 		}
-		s.hosts[host.Self] = &esx{listener: l, thumbprint: sha1Thumbprint(cert)}
+		s.hosts[host.Self] = &esx{listener: l, thumbprint: cert.SHA1(own)}
 		_, port, err := net.SplitHostPort(l.addr())
 		if err != nil {
 			return err
@@ -77,7 +78,7 @@ func (s *Site) makeHosts() error {
 		}
 		host.Summary.Config.Name = s.cfg.NFCListenIP
 		host.Summary.Config.Port = number
-		host.Summary.Config.SslThumbprint = sha1Thumbprint(cert)
+		host.Summary.Config.SslThumbprint = cert.SHA1(own)
 	}
 	return nil
 }
