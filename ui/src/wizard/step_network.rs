@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hdm_shared::vm::VmView;
 use leptos::prelude::*;
 
-use super::mended::Mended;
+use super::mended::MendedSelect;
 use super::state::Wizard;
 use crate::grid::{Column, Grid, Row, Rows};
 use crate::i18n::t;
@@ -14,7 +14,7 @@ use crate::model::sorted::sorted;
 use crate::model::table::{Order, SortKey};
 use crate::model::wizard::choices::{cluster, source_networks};
 use crate::widgets::Empty;
-use crate::widgets::form::{Choice, Select};
+use crate::widgets::form::Choice;
 
 /// An adapter with the network it goes to.
 pub struct Nic {
@@ -145,27 +145,26 @@ pub fn Networks(wizard: Wizard) -> impl IntoView {
         let label = source.clone();
         let wrong = wrong_at("network", Some(source.clone()));
         view! {
-            <Mended id=id.clone() wrong>
-                <Select
-                    id
-                    label
-                    value
-                    choices
-                    on_choice=move |id: String| {
-                        let source = source.clone();
-                        wizard.mend.set(None);
-                        wizard
-                            .draft
-                            .update(|draft| {
-                                if id.is_empty() {
-                                    draft.networks.remove(&source);
-                                } else {
-                                    draft.networks.insert(source, id);
-                                }
-                            });
-                    }
-                />
-            </Mended>
+            <MendedSelect
+                id
+                label
+                value
+                choices
+                on_choice=move |id: String| {
+                    let source = source.clone();
+                    wizard.mend.set(None);
+                    wizard
+                        .draft
+                        .update(|draft| {
+                            if id.is_empty() {
+                                draft.networks.remove(&source);
+                            } else {
+                                draft.networks.insert(source, id);
+                            }
+                        });
+                }
+                wrong
+            />
         }
     };
     let any = move || !sources.with(Vec::is_empty);
@@ -189,16 +188,15 @@ pub fn Networks(wizard: Wizard) -> impl IntoView {
                 </div>
             </section>
             <div class="hdm-toolbar">
-                <Mended id="hdm-network-selected" wrong=wrong_at("selected", None)>
-                    <Select
-                        id="hdm-network-selected"
-                        label=t::network::selected_to()
-                        bare=true
-                        value=to_apply
-                        choices=to_selected
-                        on_choice=move |id| to_apply.set(id)
-                    />
-                </Mended>
+                <MendedSelect
+                    id="hdm-network-selected"
+                    label=t::network::selected_to()
+                    bare=true
+                    value=to_apply
+                    choices=to_selected
+                    on_choice=move |id| to_apply.set(id)
+                    wrong=wrong_at("selected", None)
+                />
                 <button
                     type="button"
                     class="btn btn-sm btn-link"

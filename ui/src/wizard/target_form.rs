@@ -4,7 +4,7 @@ use hdm_shared::cloud::CloudOffer;
 use hdm_shared::migration::DiskFormat;
 use leptos::prelude::*;
 
-use super::mended::Mended;
+use super::mended::MendedSelect;
 use super::state::Mend;
 use crate::format;
 use crate::i18n::t;
@@ -68,51 +68,47 @@ pub fn TargetForm(
     };
     view! {
         <div class="hdm-fields">
-            <Mended id=format!("{prefix}-cluster") wrong=at("cluster")>
-                <Select
-                    id=format!("{prefix}-cluster")
-                    label=t::target::cluster()
-                    value=value(|target| target.cluster.clone())
-                    choices=Signal::stored(clusters)
-                    on_choice=move |id: String| {
-                        let found = offer
-                            .with_value(|offer| {
-                                cluster(offer, Some(&id))
-                                    .map(|cluster| target_in(offer, cluster, &target.get_untracked()))
-                            });
-                        if let Some(target) = found {
-                            on_change.run(target);
-                        }
+            <MendedSelect
+                id=format!("{prefix}-cluster")
+                label=t::target::cluster()
+                value=value(|target| target.cluster.clone())
+                choices=Signal::stored(clusters)
+                on_choice=move |id: String| {
+                    let found = offer
+                        .with_value(|offer| {
+                            cluster(offer, Some(&id))
+                                .map(|cluster| target_in(offer, cluster, &target.get_untracked()))
+                        });
+                    if let Some(target) = found {
+                        on_change.run(target);
                     }
-                />
-            </Mended>
-            <Mended id=format!("{prefix}-datastore") wrong=at("datastore")>
-                <Select
-                    id=format!("{prefix}-datastore")
-                    label=t::target::datastore()
-                    value=value(|target| target.datastore.clone())
-                    choices=datastores
-                    on_choice=move |id: String| change(&|target| target.datastore = some(id.clone()))
-                />
-            </Mended>
-            <Mended id=format!("{prefix}-pool") wrong=at("pool")>
-                <Select
-                    id=format!("{prefix}-pool")
-                    label=t::target::pool()
-                    value=value(|target| target.pool.clone())
-                    choices=pools
-                    on_choice=move |id: String| change(&|target| target.pool = some(id.clone()))
-                />
-            </Mended>
-            <Mended id=format!("{prefix}-folder") wrong=at("folder")>
-                <Select
-                    id=format!("{prefix}-folder")
-                    label=t::target::folder()
-                    value=value(|target| target.folder.clone())
-                    choices=folders
-                    on_choice=move |id: String| change(&|target| target.folder = some(id.clone()))
-                />
-            </Mended>
+                }
+                wrong=at("cluster")
+            />
+            <MendedSelect
+                id=format!("{prefix}-datastore")
+                label=t::target::datastore()
+                value=value(|target| target.datastore.clone())
+                choices=datastores
+                on_choice=move |id: String| change(&|target| target.datastore = some(id.clone()))
+                wrong=at("datastore")
+            />
+            <MendedSelect
+                id=format!("{prefix}-pool")
+                label=t::target::pool()
+                value=value(|target| target.pool.clone())
+                choices=pools
+                on_choice=move |id: String| change(&|target| target.pool = some(id.clone()))
+                wrong=at("pool")
+            />
+            <MendedSelect
+                id=format!("{prefix}-folder")
+                label=t::target::folder()
+                value=value(|target| target.folder.clone())
+                choices=folders
+                on_choice=move |id: String| change(&|target| target.folder = some(id.clone()))
+                wrong=at("folder")
+            />
             <Select
                 id=format!("{prefix}-disk")
                 label=t::target::disk()

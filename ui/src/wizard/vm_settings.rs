@@ -3,7 +3,7 @@
 use hdm_shared::migration::{MacPolicy, ShutdownMode, Verify};
 use leptos::prelude::*;
 
-use super::mended::Mended;
+use super::mended::MendedSelect;
 use super::state::Wizard;
 use crate::i18n::t;
 use crate::model::wizard::draft::SHUTDOWN_SECONDS;
@@ -165,15 +165,14 @@ pub fn VmSettings(
                     numeric=true
                     wrong=is_wrong(Field::Memory, t::vms::wrong_memory(), "memory")
                 />
-                <Mended id="hdm-vm-shutdown" wrong=at("shutdown")>
-                    <Select
-                        id="hdm-vm-shutdown"
-                        label=t::vms::field_shutdown()
-                        value=shutdown
-                        on_choice=move |chosen| shutdown.set(chosen)
-                        choices=shutdown_choices
-                    />
-                </Mended>
+                <MendedSelect
+                    id="hdm-vm-shutdown"
+                    label=t::vms::field_shutdown()
+                    value=shutdown
+                    on_choice=move |chosen| shutdown.set(chosen)
+                    choices=shutdown_choices
+                    wrong=at("shutdown")
+                />
                 <Input
                     id="hdm-vm-timeout"
                     label=t::vms::field_timeout()
@@ -193,15 +192,14 @@ pub fn VmSettings(
                         Choice::new("off", t::vms::no()),
                     ]
                 />
-                <Mended id="hdm-vm-mac" wrong=at("mac")>
-                    <Select
-                        id="hdm-vm-mac"
-                        label=t::vms::field_mac()
-                        value=mac
-                        on_choice=move |chosen| mac.set(chosen)
-                        choices=mac_choices
-                    />
-                </Mended>
+                <MendedSelect
+                    id="hdm-vm-mac"
+                    label=t::vms::field_mac()
+                    value=mac
+                    on_choice=move |chosen| mac.set(chosen)
+                    choices=mac_choices
+                    wrong=at("mac")
+                />
                 <Select
                     id="hdm-vm-verify"
                     label=t::vms::field_verify()
