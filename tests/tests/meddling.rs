@@ -8,7 +8,7 @@ use std::time::Duration;
 use hdm_tests::judge::{Moved, Truth, judge};
 use hdm_tests::lab::{busy_vm, vm};
 use hdm_tests::{Appliance, Lab, wait};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// An export holds its VM: whoever powers it on meanwhile is refused by vCenter, and the migration goes on.
 #[tokio::test(flavor = "multi_thread")]
@@ -29,18 +29,20 @@ async fn a_source_that_is_to_be_powered_on_during_the_transfer() {
     judge(&lab, &before, &[Moved::on("db-01")]).await;
 }
 
-/// Between the snapshot and the export nothing holds it yet.
+/// Migrates db-01, which somebody powers on between the snapshot and the export, when nothing holds it yet; how that ends.
+async fn powered_on_before_the_transfer(lab: &Lab, appliance: &Appliance) -> Value {
+    let held = lab.onprem.hold(&json!({"method": "ExportSnapshot", "user_agent": "HDM/"})).await;
+    let id = appliance.migrate("db-01", &["--power-on"]).await;
+    lab.onprem.meanwhile(&held, lab.onprem.post("/vms/db-01/act", json!({"do": "power_on"}))).await;
+    appliance.settled(&id).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_source_that_is_powered_on_before_the_transfer() {
     let lab = Lab::start(json!([vm("db-01", &[3])])).await;
     let before = Truth::of(&lab).await;
     let appliance = Appliance::start(&lab).await;
-    let on = json!({"method": "ExportSnapshot", "user_agent": "HDM/"});
-    let held = lab.onprem.hold(&on).await;
-    let id = appliance.migrate("db-01", &["--power-on"]).await;
-    lab.onprem.meanwhile(&held, lab.onprem.post("/vms/db-01/act", json!({"do": "power_on"}))).await;
-
-    let end = appliance.settled(&id).await;
+    let end = powered_on_before_the_transfer(&lab, &appliance).await;
 
     assert_eq!(end["state"], "failed", "{end}");
     let error = end["error"].as_str().unwrap();
@@ -56,12 +58,7 @@ async fn a_source_whose_guest_has_shut_down_and_that_is_powered_on() {
     let lab = Lab::start(json!([busy_vm("db-01", &[3])])).await;
     let before = Truth::of(&lab).await;
     let appliance = Appliance::start(&lab).await;
-    let on = json!({"method": "ExportSnapshot", "user_agent": "HDM/"});
-    let held = lab.onprem.hold(&on).await;
-    let id = appliance.migrate("db-01", &["--power-on"]).await;
-    lab.onprem.meanwhile(&held, lab.onprem.post("/vms/db-01/act", json!({"do": "power_on"}))).await;
-
-    let end = appliance.settled(&id).await;
+    let end = powered_on_before_the_transfer(&lab, &appliance).await;
 
     assert_eq!(end["state"], "failed", "{end}");
     judge(&lab, &before, &[]).await;
