@@ -40,6 +40,27 @@ impl TargetChange {
         *self == Self::default()
     }
 
+    /// This change, and where it says nothing, another. Hosts and pools of another cluster are not taken over.
+    #[must_use]
+    pub fn over(self, below: &Self) -> Self {
+        let same_cluster = self.cluster.is_none() || self.cluster == below.cluster;
+        let of_cluster = |mine: Option<String>, theirs: &Option<String>| {
+            mine.or_else(|| theirs.clone().filter(|_| same_cluster))
+        };
+        let mut pairs = (below.networks.clone(), below.adapters.clone());
+        pairs.0.extend(self.networks);
+        pairs.1.extend(self.adapters);
+        Self {
+            host: of_cluster(self.host, &below.host),
+            pool: of_cluster(self.pool, &below.pool),
+            cluster: self.cluster.or_else(|| below.cluster.clone()),
+            datastore: self.datastore.or_else(|| below.datastore.clone()),
+            folder: self.folder.or_else(|| below.folder.clone()),
+            networks: pairs.0,
+            adapters: pairs.1,
+        }
+    }
+
     /// Makes the change. What depends on the cluster, its hosts and pools, does not survive another cluster.
     pub fn apply(self, to: &mut TargetChoice) {
         if self.cluster.is_some() && self.cluster != to.cluster {
@@ -102,6 +123,23 @@ impl OptionsChange {
     /// Whether nothing is changed.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// This change, and where it says nothing, another.
+    #[must_use]
+    pub fn over(self, below: &Self) -> Self {
+        Self {
+            disk_format: self.disk_format.or(below.disk_format),
+            cpus: self.cpus.or(below.cpus),
+            memory_mib: self.memory_mib.or(below.memory_mib),
+            mac: self.mac.or(below.mac),
+            rename: self.rename.or_else(|| below.rename.clone()),
+            power_on: self.power_on.or(below.power_on),
+            shutdown: self.shutdown.or(below.shutdown),
+            shutdown_timeout_seconds: self.shutdown_timeout_seconds.or(below.shutdown_timeout_seconds),
+            restart_guest: self.restart_guest.or(below.restart_guest),
+            verify: self.verify.or(below.verify),
+        }
     }
 
     /// Makes the change.

@@ -35,5 +35,6 @@ pub mod schedule;
 pub mod testing;
 pub mod vcenter;
 pub mod vm;
+pub mod wave;
 
 pub use ids::{MigrationId, ObjectId, VcenterId};

@@ -6,6 +6,7 @@ use hdm_shared::codes::problem_type;
 use hdm_shared::migration::MigrationView;
 use hdm_shared::problem::{Finding, Problem};
 use hdm_shared::schedule::Schedule;
+use hdm_shared::wave::Said;
 use serde_json::json;
 
 use super::{migrate, status, timing, vcenter_id};
@@ -14,7 +15,7 @@ use crate::client::Client;
 use crate::failure::Failure;
 use crate::wave::check::{self, Checked, Judged};
 use crate::wave::report::{self, Told};
-use crate::wave::{self, Draft, Row};
+use crate::wave::{self, Row};
 use crate::{output, progress};
 
 /// How often a request is made anew because some of its virtual machines were taken by another meanwhile.
@@ -22,7 +23,7 @@ const TRIES: u32 = 3;
 
 /// Starts what a plan names, or says what that would be.
 pub async fn run(client: &Client, output: Output, file: &Path, asked: Cold) -> Result<(), Failure> {
-    let given = Draft {
+    let given = Said {
         vm: None,
         source: asked.source.as_deref().map(vcenter_id).transpose()?,
         cloud: asked.cloud.as_deref().map(vcenter_id).transpose()?,

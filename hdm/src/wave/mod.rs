@@ -2,69 +2,28 @@
 //!
 //! | module | subject |
 //! |---|---|
-//! | `field` | the columns, and what each takes |
-//! | `csv` | a plan as a table |
-//! | `yaml` | a plan as a list, with defaults for all |
 //! | `check` | the whole plan against the appliance |
 //! | `space` | what it takes of each datastore |
 //! | `report` | what is shown of it |
 //!
-//! What a row leaves out comes from the plan's defaults, and what those leave out from the command line.
+//! The file is read by `hdm_wave`. What a row leaves out comes from the plan's defaults, and what those leave out from
+//! the command line.
 
 pub mod check;
-mod csv;
-mod field;
 pub mod report;
 mod space;
-mod yaml;
 
-use std::fmt;
 use std::path::Path;
 
 use hdm_shared::batch::BatchItem;
+use hdm_shared::migration::{ColdOptions, TargetChoice};
 use hdm_shared::problem::Finding;
+use hdm_shared::wave::{Mistake, Said, WaveRow};
 use hdm_shared::{ObjectId, VcenterId};
+use hdm_wave::Kind;
 
-pub use field::Draft;
-
-/// The longest plan, in rows: as many as may wait in the queue.
-const MAX_ROWS: usize = 10_000;
 /// The largest file, in bytes.
 const MAX_FILE_BYTES: u64 = 16 << 20;
-/// How many mistakes of a file are told at once.
-const MAX_MISTAKES: usize = 200;
-
-/// Where in the file something stands; both numbers count from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position {
-    /// The line.
-    pub line: u64,
-    /// The column: of a table its number, else the character's place in the line.
-    pub column: u64,
-}
-
-impl fmt::Display for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}, column {}", self.line, self.column)
-    }
-}
-
-/// A mistake in a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mistake {
-    /// Where.
-    pub at: Position,
-    /// What, as a sentence.
-    pub what: String,
-    /// What to do, as a sentence.
-    pub remedy: String,
-}
-
-impl Mistake {
-    fn new(at: Position, what: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { at, what: what.into(), remedy: remedy.into() }
-    }
-}
 
 /// One row of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,75 +39,69 @@ pub struct Row {
 }
 
 /// Reads a plan. Every mistake is told at once, with its place in the file.
-pub fn read(path: &Path, given: &Draft) -> Result<Vec<Row>, Vec<Finding>> {
+pub fn read(path: &Path, given: &Said) -> Result<Vec<Row>, Vec<Finding>> {
     let name = path.display().to_string();
-    let about = |at: Option<Position>, what: &str, remedy: &str| {
-        let object = at.map_or_else(|| name.clone(), |at| format!("{name}, {at}"));
-        Finding::blocker("plan-mistake", &object, what, remedy)
-    };
-    let whole = |what: String, remedy: &str| vec![about(None, &what, remedy)];
+    let whole = |what: &str, remedy: &str| vec![Finding::blocker("plan-mistake", &name, what, remedy)];
     let text = text_of(path).map_err(|error| {
-        whole(format!("The plan cannot be read: {error}."), "Name a file of text that can be read.")
+        whole(&format!("The plan cannot be read: {error}."), "Name a file of text that can be read.")
     })?;
     let kind = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
-    let drafts = match kind.as_str() {
-        "csv" => csv::read(&text),
-        "yaml" | "yml" => yaml::read(&text),
+    let kind = match kind.as_str() {
+        "csv" => Kind::Table,
+        "yaml" | "yml" => Kind::Yaml,
+        "txt" => Kind::of(&text),
         _ => {
-            return Err(whole(
-                "The name of the file does not say what it holds.".into(),
-                "Call it something.csv or something.yaml.",
-            ));
+            let remedy =
+                "Call it something.csv, something.yaml, or something.txt if it has a name in each line.";
+            return Err(whole("The name of the file does not say what it holds.", remedy));
         }
     };
-    let mut mistakes = drafts.mistakes;
-    let mut rows = Vec::with_capacity(drafts.rows.len());
-    for (at, draft) in drafts.rows {
-        match draft.finish([&drafts.defaults, given]) {
-            Ok((source, cloud, item)) => rows.push(Row { line: at.line, source, cloud, item }),
-            Err((what, remedy)) => mistakes.push(Mistake::new(at, what, remedy)),
+    let wave = hdm_wave::read(&text, kind);
+    let below = wave.defaults.over(given);
+    let mut mistakes = wave.mistakes;
+    let mut rows = Vec::with_capacity(wave.rows.len());
+    for row in wave.rows {
+        match finish(row, &below) {
+            Ok(row) => rows.push(row),
+            Err(mistake) => mistakes.push(mistake),
         }
+    }
+    if mistakes.is_empty() {
+        return Ok(rows);
     }
     mistakes.sort_by_key(|mistake| mistake.at);
-    if !mistakes.is_empty() {
-        let more = mistakes.len().saturating_sub(MAX_MISTAKES);
-        let told = mistakes.iter().take(MAX_MISTAKES);
-        let mut findings: Vec<_> = told.map(|m| about(Some(m.at), &m.what, &m.remedy)).collect();
-        if more > 0 {
-            findings.push(about(None, &format!("{more} more mistakes are not shown."), "Mend these first."));
-        }
-        return Err(findings);
-    }
-    if rows.is_empty() {
-        return Err(whole("The plan names no virtual machine.".into(), "Add a row for each."));
-    }
-    if rows.len() > MAX_ROWS {
-        return Err(whole(
-            format!("The plan has {} rows; at most {MAX_ROWS} are possible.", rows.len()),
-            "Divide it into several plans.",
-        ));
-    }
-    Ok(rows)
+    let told = mistakes.iter().map(|mistake| {
+        let object = mistake.at.map_or_else(|| name.clone(), |at| format!("{name}, {at}"));
+        Finding::blocker("plan-mistake", &object, mistake.what.clone(), mistake.remedy.clone())
+    });
+    Err(told.collect())
 }
 
-/// The text of a file, without the mark that some programs put before it.
+/// The row, with what is said below it.
+fn finish(row: WaveRow, below: &Said) -> Result<Row, Mistake> {
+    let said = row.said.over(below);
+    let Some(cloud) = said.cloud else {
+        return Err(Mistake {
+            at: Some(row.at),
+            what: format!("Nothing says which vCenter '{}' goes to.", row.vm),
+            remedy: "Name it in the column 'cloud', in the defaults, or with --cloud.".to_owned(),
+        });
+    };
+    let (mut target, mut options) = (TargetChoice::default(), ColdOptions::default());
+    said.target.apply(&mut target);
+    said.options.apply(&mut options);
+    let item = BatchItem { vm: row.vm, target, options };
+    Ok(Row { line: row.at.line, source: said.source, cloud, item })
+}
+
+/// The text of a file.
 fn text_of(path: &Path) -> std::io::Result<String> {
     let size = std::fs::metadata(path)?.len();
     if size > MAX_FILE_BYTES {
         let text = format!("it has {size} bytes, and at most {MAX_FILE_BYTES} are read");
         return Err(std::io::Error::other(text));
     }
-    let text = std::fs::read_to_string(path)?;
-    Ok(text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned))
-}
-
-/// What was read of a file.
-#[derive(Debug, Default)]
-struct Drafts {
-    /// What the plan itself says of all rows.
-    defaults: Draft,
-    rows: Vec<(Position, Draft)>,
-    mistakes: Vec<Mistake>,
+    std::fs::read_to_string(path)
 }
 
 /// An object in messages, by the line that names it.

@@ -1,17 +1,19 @@
-//! A plan as a table: a row of names of columns, then a row for each virtual machine.
+//! A wave as a table: a row of names of columns, then a row for each virtual machine.
 
 use csv::{ReaderBuilder, StringRecord, Trim};
+use hdm_shared::wave::{Mistake, Position, Said};
 
-use super::field::{self, Draft};
-use super::{Drafts, MAX_MISTAKES, MAX_ROWS, Mistake, Position};
+use super::{Drafts, field, first_line, mistake};
 
-/// Reads a table; commas or semicolons part the columns, as the first line shows, and a line that begins with
-/// `#` says nothing. A column 'network' or 'adapter' may be there several times.
+/// What parts the columns, as the first line shows; nothing if there is only one. Spreadsheets copy tables with tabs.
+pub fn separator(first: &str) -> Option<u8> {
+    [b'\t', b',', b';'].into_iter().find(|separator| first.as_bytes().contains(separator))
+}
+
+/// Reads a table; a line that begins with `#` says nothing. A column 'network' or 'adapter' may be there several times.
 pub fn read(text: &str) -> Drafts {
-    let first = text.lines().find(|line| !line.starts_with('#') && !line.trim().is_empty());
-    let semicolons = first.is_some_and(|line| line.contains(';') && !line.contains(','));
     let mut reader = ReaderBuilder::new()
-        .delimiter(if semicolons { b';' } else { b',' })
+        .delimiter(first_line(text).and_then(separator).unwrap_or(b','))
         .has_headers(false)
         .flexible(true)
         .trim(Trim::All)
@@ -26,7 +28,7 @@ pub fn read(text: &str) -> Drafts {
             Err(error) => {
                 let at = Position { line: lines.of(error.position()), column: 1 };
                 let what = format!("The table cannot be read: {error}.");
-                drafts.mistakes.push(Mistake::new(at, what, "Write it as CSV (RFC 4180), in UTF-8."));
+                drafts.mistakes.push(mistake(at, what, "Write it as CSV (RFC 4180), in UTF-8."));
                 break;
             }
         };
@@ -36,19 +38,18 @@ pub fn read(text: &str) -> Drafts {
             // A spreadsheet ends with rows of nothing.
             Some(_) if record.iter().all(str::is_empty) => {}
             Some(columns) => {
-                let draft = row(columns, &record, line, &mut drafts.mistakes);
-                drafts.rows.push((Position { line, column: 1 }, draft));
+                let said = row(columns, &record, line, &mut drafts.mistakes);
+                drafts.rows.push((Position { line, column: 1 }, said));
             }
         }
-        if drafts.rows.len() > MAX_ROWS || drafts.mistakes.len() > MAX_MISTAKES {
+        if drafts.is_full() {
             break;
         }
     }
     drafts
 }
 
-/// Counts lines. The reader's own count is that of where it began to look for a record: before comments, and
-/// between the two characters that end a line.
+/// Counts lines. The reader's own count is that of where it began to look for a record: before comments.
 struct Lines<'a> {
     text: &'a str,
     byte: usize,
@@ -64,7 +65,7 @@ impl Lines<'_> {
         let mut in_comment = false;
         while let Some(byte) = bytes.get(at) {
             in_comment = (in_comment || *byte == b'#') && *byte != b'\n';
-            if !in_comment && !matches!(byte, b'\r' | b'\n') {
+            if !in_comment && *byte != b'\n' {
                 break;
             }
             at += 1;
@@ -82,15 +83,15 @@ fn header(record: &StringRecord, line: u64, mistakes: &mut Vec<Mistake>) -> Vec<
         let at = Position { line, column: number };
         let column = field::column(name);
         if column.is_none() {
-            mistakes.push(Mistake::new(at, field::unknown(name), field::known()));
+            mistakes.push(mistake(at, field::unknown(name), field::known()));
         } else if columns.contains(&column) && !column.is_some_and(field::pairs) {
             let what = format!("The column '{name}' is there twice.");
-            mistakes.push(Mistake::new(at, what, "Leave one of them out."));
+            mistakes.push(mistake(at, what, "Leave one of them out."));
         }
         columns.push(column);
     }
     if !columns.contains(&Some("vm")) {
-        mistakes.push(Mistake::new(
+        mistakes.push(mistake(
             Position { line, column: 1 },
             "The first row does not name a column 'vm'.",
             "Let the first row name the columns, 'vm' among them.",
@@ -104,15 +105,15 @@ fn row(
     record: &StringRecord,
     line: u64,
     mistakes: &mut Vec<Mistake>,
-) -> Draft {
-    let mut draft = Draft::default();
+) -> Said {
+    let mut said = Said::default();
     for (index, (value, number)) in record.iter().zip(1..).enumerate() {
         let at = Position { line, column: number };
         match columns.get(index) {
             Some(Some(column)) => {
-                if let Err(what) = draft.set(column, value) {
+                if let Err(what) = field::set(&mut said, column, value) {
                     let what = format!("Column '{column}': {what}");
-                    mistakes.push(Mistake::new(at, what, "Mend the value, or leave it empty."));
+                    mistakes.push(mistake(at, what, "Mend the value, or leave it empty."));
                 }
             }
             // Told of at the first row.
@@ -120,9 +121,9 @@ fn row(
             None if value.is_empty() => {}
             None => {
                 let what = format!("The row has more values than there are columns: '{value}'.");
-                mistakes.push(Mistake::new(at, what, "Put a value that holds commas between quotes."));
+                mistakes.push(mistake(at, what, "Put a value that holds commas between quotes."));
             }
         }
     }
-    draft
+    said
 }
