@@ -103,6 +103,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/vms", get(api::vms::list))
         .route("/api/clouds", get(api::clouds::list))
         .route("/api/plan", post(large(api::batch::plan)))
+        .route("/api/wave", post(large(api::wave::read)))
         .route("/api/samples", get(api::samples::series))
         .route("/api/events", get(api::events::list))
         .route("/api/dashboard", get(api::dashboard::show))

@@ -23,6 +23,7 @@ pub mod session;
 mod subjects;
 pub mod vcenters;
 pub mod vms;
+pub mod wave;
 
 pub use caller::{Caller, bearer, client, client_token};
 pub use subjects::Subjects;

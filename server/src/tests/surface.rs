@@ -8,7 +8,7 @@ use super::setting::{CLOUD, HIDDEN, ONPREM, Setting, cluster, id, vm};
 use crate::session::Link;
 
 /// Every route with its methods.
-const ROUTES: [(&str, &[&str]); 25] = [
+const ROUTES: [(&str, &[&str]); 26] = [
     ("/", &["GET"]),
     ("/healthz", &["GET"]),
     ("/index.html", &["GET"]),
@@ -20,6 +20,7 @@ const ROUTES: [(&str, &[&str]); 25] = [
     ("/api/vms?cluster=domain-c1", &["GET"]),
     ("/api/clouds", &["GET"]),
     ("/api/plan", &["POST"]),
+    ("/api/wave", &["POST"]),
     ("/api/samples?cloud=cloud", &["GET"]),
     ("/api/events", &["GET"]),
     ("/api/dashboard", &["GET"]),

@@ -2,6 +2,7 @@
 
 use axum::http::Method;
 use hdm_shared::plugin::{FORBIDDEN, Privilege};
+use hdm_shared::wave::{MAX_TEXT_BYTES, Position, Wave};
 use serde_json::json;
 
 use super::setting::{Setting, id, only, vm};
@@ -147,4 +148,21 @@ async fn preferences_are_the_users_own() {
     );
     let written = s.appliance.asked(&Method::PUT, "/preferences/onprem/olga");
     assert_eq!((written.len(), written[0].user.as_deref()), (1, Some("olga")));
+}
+
+#[tokio::test]
+async fn a_list_is_read_with_its_mistakes_and_nothing_is_asked_for_it() {
+    let s = Setting::new().await;
+    s.of_one_folder();
+    let grant = s.grant("olga", Some(&vm(1))).await;
+    let text = "vm\tpower-on\tcpu\nweb-01\tyes\t4\nweb-02\t\ttwo\n";
+    let answer = s.call(&grant, Method::POST, "/api/wave", Some(json!({"text": text}))).await;
+    let wave: Wave = serde_json::from_str(&answer.text).unwrap();
+    assert_eq!(wave.rows[0].said.options.cpus, Some(4));
+    assert_eq!(wave.mistakes[0].at, Some(Position { line: 3, column: 3 }));
+    let large = "x".repeat(MAX_TEXT_BYTES + 1);
+    let answer = s.call(&grant, Method::POST, "/api/wave", Some(json!({"text": large}))).await;
+    assert_eq!(answer.status, 400);
+    let asked = s.appliance.all_asked();
+    assert!(asked.iter().all(|asked| asked.method == Method::GET), "{asked:?}");
 }
