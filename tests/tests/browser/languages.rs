@@ -180,6 +180,9 @@ async fn tour(s: &Setting, browser: &Browser, draft: bool, look: &mut impl Async
             browser.click(".hdm-wizard-footer .btn-primary").await;
         }
     }
+    browser.click(".hdm-toolbar .btn:nth-of-type(2)").await;
+    browser.see("#hdm-list-text").await;
+    look("list").await;
     browser.client().await;
     browser.click(&id("modal-close")).await;
     none(browser, &id("modal")).await;

@@ -254,3 +254,59 @@ async fn what_stands_in_the_way_is_told_at_the_field_that_mends_it() {
     assert_eq!(s.migrations().await.len(), 1);
     browser.clean().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chooses_by_a_list_that_is_pasted_or_opened() {
+    let s =
+        Setting::new(json!([vm("one", &[1]), vm("two", &[1]), vm("three", &[1]), vm("stays", &[1])])).await;
+    let before = Truth::of(&s.lab).await;
+    let browser = s.browser(ADMINISTRATOR).await;
+    s.open_tree(&browser, "Prod").await;
+    browser.act_on(&node_of("one"), "vm-migrate").await;
+    browser.dialog().await;
+    for step in 2..=4 {
+        next_to(&browser, step).await;
+    }
+    browser.press("Choose from a list").await;
+    // A mistake in the text: nothing of it is taken.
+    browser.write("#hdm-list-text", "vm,cpu\none,4\ntwo,many\n").await;
+    browser.press("Choose these VMs").await;
+    browser.read("Line 3, column 2: Column 'cpu': 'many' is no whole number").await;
+    browser.read("1 of 4 selected").await;
+    // A name that there is not: the others may be chosen without it.
+    let text =
+        "vm,cpu,power-on,rename,network\none,4,,,VM Network=VM Network\nnine,,,,\ntwo,,yes,two-moved,\n";
+    browser.write("#hdm-list-text", text).await;
+    browser.press("Choose these VMs").await;
+    browser.read("Line 3: There is no VM nine in this table.").await;
+    browser.is_accessible("wizard, a list with a mistake", 40).await;
+    browser.picture("wizard-4-list").await;
+    browser.press("Choose the 2 other VMs").await;
+    browser.read("2 of 4 selected").await;
+    browser.read("two-moved").await;
+    browser.read("1 → 4").await;
+    // And one more, from a file.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("more.yaml");
+    std::fs::write(&file, "vms:\n- three\n").unwrap();
+    browser.press("Choose from a list").await;
+    browser.see("#hdm-list-file").await.send_keys(file.to_str().unwrap()).await.unwrap();
+    hdm_tests::wait::until("the file is shown", async || {
+        let shown = browser.see("#hdm-list-text").await.prop("value").await.unwrap().unwrap_or_default();
+        if shown.contains("- three") { Ok(()) } else { Err(shown) }
+    })
+    .await;
+    browser.press("Choose these VMs").await;
+    browser.read("3 of 4 selected").await;
+    for step in [5, 6] {
+        next_to(&browser, step).await;
+    }
+    browser.pick("#hdm-network-1", "VM Network").await;
+    next_to(&browser, 7).await;
+    browser.read("Admitted").await;
+    browser.press("Migrate").await;
+    browser.read("3 migrations have been accepted").await;
+    let moved = [Moved::off("one"), Moved::on("two").named("two-moved"), Moved::off("three")];
+    judge(&s.lab, &before, &moved).await;
+    browser.clean().await;
+}

@@ -1,5 +1,6 @@
 //! The Migrate wizard: eight steps in a dialog whose title and X the Client draws.
 
+mod list_panel;
 mod load;
 mod mended;
 mod nav;

@@ -8,6 +8,7 @@ use hdm_shared::problem::Finding;
 use hdm_shared::vm::VmView;
 use leptos::prelude::*;
 
+use super::list_panel::{List, ListPanel};
 use super::state::Wizard;
 use super::vm_settings::VmSettings;
 use crate::format;
@@ -158,6 +159,7 @@ pub fn VirtualMachines(wizard: Wizard) -> impl IntoView {
         view! { <Empty title=title.to_owned() hint/> }
     };
     let columns = columns(edited);
+    let list = List::new();
     view! {
         <h2 id="hdm-step-title" tabindex="-1">{t::vms::title()}</h2>
         <div class="hdm-toolbar">
@@ -171,6 +173,16 @@ pub fn VirtualMachines(wizard: Wizard) -> impl IntoView {
                     0 => t::vms::settings_all().to_owned(),
                     n => t::vms::settings_many(n as u64),
                 }}
+            </button>
+            <button
+                type="button"
+                class="btn btn-sm btn-link"
+                on:click=move |_| {
+                    edited.set(None);
+                    list.open.set(true);
+                }
+            >
+                {t::vms::list_open()}
             </button>
             <label class="hdm-check hdm-count">
                 <input
@@ -193,7 +205,13 @@ pub fn VirtualMachines(wizard: Wizard) -> impl IntoView {
             >
                 {empty}
             </Grid>
-            {move || edited.get().map(|moids| view! { <VmSettings wizard moids edited/> })}
+            {move || match edited.get() {
+                Some(moids) => view! { <VmSettings wizard moids edited/> }.into_any(),
+                None if list.open.get() => {
+                    view! { <ListPanel wizard list selection only_selected/> }.into_any()
+                }
+                None => ().into_any(),
+            }}
         </div>
         <p class="hdm-totals" role="status">
             {totals}

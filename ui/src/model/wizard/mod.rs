@@ -7,6 +7,7 @@ pub mod request;
 pub mod step;
 pub mod totals;
 pub mod validate;
+pub mod wave;
 
 pub use draft::{Draft, Target};
 pub use step::Step;
