@@ -267,7 +267,7 @@ async fn chooses_by_a_list_that_is_pasted_or_opened() {
     for step in 2..=4 {
         next_to(&browser, step).await;
     }
-    browser.press("Choose from a list").await;
+    browser.press("Choose from a list…").await;
     // A mistake in the text: nothing of it is taken.
     browser.write("#hdm-list-text", "vm,cpu\none,4\ntwo,many\n").await;
     browser.press("Choose these VMs").await;
@@ -289,7 +289,7 @@ async fn chooses_by_a_list_that_is_pasted_or_opened() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("more.yaml");
     std::fs::write(&file, "vms:\n- three\n").unwrap();
-    browser.press("Choose from a list").await;
+    browser.press("Choose from a list…").await;
     browser.see("#hdm-list-file").await.send_keys(file.to_str().unwrap()).await.unwrap();
     hdm_tests::wait::until("the file is shown", async || {
         let shown = browser.see("#hdm-list-text").await.prop("value").await.unwrap().unwrap_or_default();
