@@ -143,7 +143,8 @@ pub fn ListPanel(
         })
     };
     view! {
-        <Panel title=t::vms::list_open() close=move |()| list.open.set(false)>
+        // Its button says with dots that more is asked; here it is.
+        <Panel title=t::vms::list_open().trim_end_matches(['…', ' ']) close=move |()| list.open.set(false)>
             <form
                 class="hdm-form"
                 on:submit=move |event| {
@@ -152,6 +153,7 @@ pub fn ListPanel(
                 }
             >
                 <p id="hdm-list-hint">{t::vms::list_hint()}</p>
+                {wrong}
                 <div class="hdm-field">
                     <label for="hdm-list-text" class="clr-control-label">
                         {t::vms::list_text()}
@@ -159,7 +161,7 @@ pub fn ListPanel(
                     <textarea
                         id="hdm-list-text"
                         class="clr-textarea hdm-list-text"
-                        rows="10"
+                        rows="9"
                         spellcheck="false"
                         wrap="off"
                         aria-describedby="hdm-list-hint"
@@ -168,19 +170,17 @@ pub fn ListPanel(
                         on:input=move |event| list.write(event_target_value(&event))
                     ></textarea>
                 </div>
-                <div class="hdm-field">
-                    <label for="hdm-list-file" class="clr-control-label">
-                        {t::vms::list_file()}
-                    </label>
-                    <input
-                        id="hdm-list-file"
-                        type="file"
-                        accept=".csv,.txt,.tsv,.yaml,.yml,text/plain,text/csv"
-                        on:change=opened
-                    />
-                </div>
-                {wrong}
                 <div class="hdm-buttons">
+                    <label class="btn btn-sm btn-outline hdm-file">
+                        {t::vms::list_file()}
+                        <input
+                            id="hdm-list-file"
+                            type="file"
+                            class="clr-sr-only"
+                            accept=".csv,.txt,.tsv,.yaml,.yml,text/plain,text/csv"
+                            on:change=opened
+                        />
+                    </label>
                     {move || {
                         let rest = list.rest.with(Vec::len);
                         (rest > 0)
