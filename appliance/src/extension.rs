@@ -129,6 +129,16 @@ pub fn number(version: &str) -> Vec<u32> {
     version.split('.').map(|part| part.parse().unwrap_or(0)).collect()
 }
 
+/// Takes a registration that was read: what it becomes is whole, and keeps the plug-in under its version.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) fn fuzz_renewed(known: &ExtensionInfo) {
+    let Some(spec) = renewed(known) else {
+        return assert!(missing(&wanted(None), known).is_empty());
+    };
+    assert_eq!(spec.plugin, known.plugin);
+    assert_eq!(spec.version, if known.plugin.is_some() { &known.version } else { VERSION });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -24,6 +24,8 @@ pub mod engine;
 pub mod events;
 pub mod extension;
 mod failpoint;
+#[cfg(any(test, feature = "testing"))]
+pub mod fuzz;
 pub mod metrics;
 pub mod nfc_streams;
 pub mod privileges;
@@ -32,6 +34,6 @@ pub mod sampling;
 pub mod secret;
 pub mod sites;
 pub mod store;
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 mod testing;
 pub mod throttle;

@@ -1,16 +1,65 @@
-//! Databases for tests: a SQLite file, and one of a PostgreSQL server; and a clock that only the test moves.
+//! Databases for tests: a SQLite file, and one of a PostgreSQL server; a clock that only the test moves; and an API with
+//! nothing behind it.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use hdm_shared::about::About;
 use jiff::Timestamp;
 use tempfile::TempDir;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
-use crate::engine::Clock;
+use crate::api::{Api, Refusals};
+use crate::cold::{self, Cold};
+use crate::engine::{Clock, Engine, Settings};
+use crate::nfc_streams::NfcStreams;
+use crate::recent_log::RecentLog;
+use crate::secret::{Sealer, new_key};
+use crate::sites::Sites;
 use crate::store::Store;
+use crate::throttle::Throttle;
+
+/// What the operator's calls carry.
+pub const OPERATOR: &str = "operator-token";
+/// What the plugin server's calls carry.
+pub const PLUGIN: &str = "plugin-token";
+
+/// An API with no vCenter behind it and nothing that drives.
+pub fn api(store: Store, clock: Arc<dyn Clock>, streams: usize) -> Api {
+    // Another test of this process may have installed it already.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let sealer = Sealer::from_text(&new_key().unwrap()).unwrap();
+    let sites = Arc::new(Sites::new(store.clone(), sealer, "test"));
+    let throttle = Throttle::new(store.clone(), "here".into());
+    let settings = cold::Settings::default();
+    let cold =
+        Cold { sites: sites.clone(), store: store.clone(), throttle, streams: NfcStreams::new(4), settings };
+    let engine = Engine::new(store.clone(), cold, clock.clone(), Settings::default(), "test".into());
+    Api {
+        engine,
+        store,
+        sites,
+        clock,
+        attempts: 3,
+        token: OPERATOR.into(),
+        plugin_token: Some(PLUGIN.into()),
+        usage_threshold_percent: 80.0,
+        acting: std::sync::Mutex::default(),
+        streams: Arc::new(Semaphore::new(streams)),
+        refusals: Refusals::default(),
+        log: RecentLog::default(),
+        about: About {
+            version: "0".into(),
+            id: "test".into(),
+            started_at: Timestamp::UNIX_EPOCH,
+            now: Timestamp::UNIX_EPOCH,
+            configuration: String::new(),
+        },
+    }
+}
 
 /// A clock that stands still until it is advanced. Who sleeps by it waits for that and for no real time.
 #[derive(Debug)]
@@ -25,7 +74,10 @@ impl ManualClock {
     pub fn new() -> Self {
         Self { now_ms: watch::Sender::new(1_000_000_000), ahead_s: AtomicI64::new(0) }
     }
+}
 
+#[cfg(test)]
+impl ManualClock {
     /// Puts it forward, or back; no time passes.
     pub fn jump(&self, seconds: i64) {
         self.ahead_s.fetch_add(seconds, Ordering::SeqCst);
@@ -73,6 +125,7 @@ impl Database {
     }
 
     /// A database of the process's PostgreSQL server.
+    #[cfg(test)]
     pub async fn postgres() -> Self {
         Self { url: hdm_tests::postgres::database().await, _directory: None }
     }
@@ -84,6 +137,7 @@ impl Database {
 }
 
 /// Tests each function, which takes a store, on both databases.
+#[cfg(test)]
 macro_rules! on_both {
     ($($name:ident),* $(,)?) => {
         mod sqlite {
@@ -102,4 +156,5 @@ macro_rules! on_both {
         }
     };
 }
+#[cfg(test)]
 pub(crate) use on_both;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, State};
 use axum::handler::Handler;
 use axum::http::{HeaderMap, Method, header};
@@ -155,9 +156,11 @@ async fn file(
     peer: Option<axum::Extension<ConnectInfo<std::net::SocketAddr>>>,
     method: Method,
     request: HeaderMap,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
 ) -> Response {
-    let Some(asset) = app.assets.get(&name) else {
+    // What is not UTF-8 is no file's name.
+    let found = name.ok().and_then(|Path(name)| Some((app.assets.get(&name)?, name)));
+    let Some((asset, name)) = found else {
         return Failure::not_found("There is no such file.").into_response();
     };
     // A question for its headers alone does not fetch it.

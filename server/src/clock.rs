@@ -24,7 +24,11 @@ impl Default for SystemClock {
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        Timestamp::now()
+        #[cfg(feature = "failpoints")]
+        let now = shifted(Timestamp::now());
+        #[cfg(not(feature = "failpoints"))]
+        let now = Timestamp::now();
+        now
     }
 
     fn uptime(&self) -> Duration {
@@ -32,19 +36,28 @@ impl Clock for SystemClock {
     }
 }
 
+/// The time of a clock that is wrong by as many seconds as stand in the file that `HDM_CLOCK_AHEAD` names, as the
+/// appliance's is in tests.
+#[cfg(feature = "failpoints")]
+fn shifted(now: Timestamp) -> Timestamp {
+    let path = std::env::var_os("HDM_CLOCK_AHEAD");
+    let seconds = path.and_then(|path| std::fs::read_to_string(path).ok()?.trim().parse().ok()).unwrap_or(0);
+    now.checked_add(jiff::SignedDuration::from_secs(seconds)).unwrap_or(now)
+}
+
 /// A clock that stands until it is moved.
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 #[derive(Debug)]
 pub struct ManualClock(std::sync::Mutex<Duration>);
 
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 impl Default for ManualClock {
     fn default() -> Self {
         Self(std::sync::Mutex::new(Duration::from_secs(1_000)))
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 #[allow(clippy::unwrap_used, reason = "tests")]
 impl ManualClock {
     /// Moves both hands.
@@ -53,7 +66,7 @@ impl ManualClock {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 #[allow(clippy::unwrap_used, reason = "tests")]
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {

@@ -27,6 +27,8 @@ pub mod changes;
 pub mod clock;
 pub mod config;
 pub mod fetches;
+#[cfg(any(test, feature = "testing"))]
+pub mod fuzz;
 pub mod guard;
 pub mod headers;
 pub mod menu;
@@ -34,9 +36,9 @@ pub mod metrics;
 pub mod problem;
 pub mod server;
 pub mod session;
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 mod testing;
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 mod tests;
 pub mod token;
 pub mod upstream;

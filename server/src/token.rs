@@ -17,6 +17,9 @@ use uuid::Uuid;
 /// How long a token is good for, in seconds. Whoever has lost the vSphere Client's session is out after that
 /// at the latest.
 pub const LIFE_SECONDS: u32 = 300;
+/// How much ahead the clock of the instance that made a token may be. One that seems to be made later was made before the
+/// clock was put back, and would be good for that much longer.
+const AHEAD_SECONDS: i64 = 60;
 /// Who signs.
 const ISSUER: &str = "hdm-server";
 /// A longer token is none.
@@ -118,7 +121,8 @@ impl Keys {
         wanted.set_issuer(&[ISSUER]);
         wanted.set_required_spec_claims(&["exp", "iss", "sub"]);
         let claims = jsonwebtoken::decode::<Claims>(token, &self.checking, &wanted).ok()?.claims;
-        (now.as_second() < claims.exp).then_some(claims)
+        let now = now.as_second();
+        (now < claims.exp && claims.iat.saturating_sub(now) <= AHEAD_SECONDS).then_some(claims)
     }
 }
 
@@ -152,6 +156,14 @@ mod tests {
         assert_eq!(keys.check(&token, now), Some(claims(now)));
         assert!(keys.check(&token, now + 299.seconds()).is_some());
         assert!(keys.check(&token, now + 300.seconds()).is_none());
+    }
+
+    #[test]
+    fn a_clock_that_is_put_back_makes_no_token_good_for_longer() {
+        let (keys, now) = (keys(), Timestamp::from_second(1_700_000_000).unwrap());
+        let token = keys.sign(&claims(now)).unwrap();
+        assert!(keys.check(&token, now - 60.seconds()).is_some(), "another instance's clock");
+        assert!(keys.check(&token, now - 61.seconds()).is_none());
     }
 
     #[test]

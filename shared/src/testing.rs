@@ -57,3 +57,44 @@ pub fn migration(id: MigrationId, moid: &str, vm_name: &str) -> MigrationView {
         ended_at: None,
     }
 }
+
+/// A request as a fuzzer writes it: a line of method and address, lines of headers, an empty line, and the body.
+#[derive(Debug)]
+pub struct WrittenRequest<'a> {
+    /// The method.
+    pub method: &'a str,
+    /// The address, which begins with `/`.
+    pub path: &'a str,
+    /// The headers, by name, in any case.
+    pub headers: Vec<(&'a str, &'a [u8])>,
+    /// The body.
+    pub body: &'a [u8],
+}
+
+impl<'a> WrittenRequest<'a> {
+    /// Reads one, if it is one.
+    pub fn read(text: &'a [u8]) -> Option<Self> {
+        let mut lines = text.splitn(2, |byte| *byte == b'\n');
+        let (method, path) = std::str::from_utf8(lines.next()?).ok()?.split_once(' ')?;
+        let mut request = Self { method, path, headers: Vec::new(), body: &[] };
+        let mut rest = lines.next().unwrap_or_default();
+        while !rest.is_empty() {
+            let end = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+            let line = &rest[..end];
+            rest = rest.get(end + 1..).unwrap_or_default();
+            if line.is_empty() {
+                request.body = rest;
+                break;
+            }
+            let colon = line.iter().position(|byte| *byte == b':')?;
+            let name = std::str::from_utf8(&line[..colon]).ok()?;
+            request.headers.push((name, line[colon + 1..].trim_ascii()));
+        }
+        Some(request)
+    }
+
+    /// Whether it has a header.
+    pub fn has(&self, name: &str) -> bool {
+        self.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
+    }
+}

@@ -76,11 +76,24 @@ impl PluginServer {
         server
     }
 
+    /// Holds by how many seconds its clock is wrong.
+    fn clock(&self) -> PathBuf {
+        self.directory.join("clock-is-ahead")
+    }
+
+    /// Puts its clock forward or back, or right again.
+    pub fn set_clock(&self, seconds: i64) {
+        let new = self.clock().with_extension("new");
+        std::fs::write(&new, seconds.to_string()).unwrap();
+        std::fs::rename(new, self.clock()).unwrap();
+    }
+
     /// Starts the process, and waits until it knows the appliance's vCenters.
     pub async fn start_process(&mut self) {
         let log = std::fs::File::options().create(true).append(true).open(self.directory.join("server.log"));
         let mut command = Command::new(binary());
         command.args(["server", "run", "--dir"]).arg(&self.directory).env("RUST_LOG", "info,hdm=debug");
+        command.env("HDM_CLOCK_AHEAD", self.clock());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log.unwrap()).kill_on_drop(true);
         self.process = Some(command.spawn().unwrap());
         wait::until("the plugin server answers", async || {

@@ -3,16 +3,18 @@
 //! every test run tries again what a fuzzer once found worth keeping.
 
 use crate::inventory::fuzz_inventory;
+use crate::lease::{LeaseInfo, ManifestEntry, fuzz_lease, fuzz_manifest_entry};
 use crate::nfc::StreamChecker;
 use crate::ovf::{DiskEdit, ImportEdit, NicEdit, fuzz_import_spec};
 use crate::property::fuzz_objects;
+use crate::verb::{ExtensionInfo, fuzz_extension};
 use crate::wire::{Answer, Limits, read_answer, read_xml};
 
 /// The largest input, in bytes: what is larger says nothing that is new.
 const MAX_BYTES: usize = 1 << 20;
 
-/// An answer of a vCenter: a fault, objects with their properties, an update of the inventory, an import spec, whichever
-/// it can be taken for.
+/// An answer of a vCenter: a fault, objects with their properties, an update of the inventory, an import spec, what a
+/// lease tells, an entry of a manifest, an extension, whichever it can be taken for.
 pub fn answer(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if text.len() > MAX_BYTES {
@@ -25,7 +27,36 @@ pub fn answer(data: &[u8]) {
         fuzz_objects(result);
         fuzz_inventory(result);
         fuzz_import_spec(result, &edit());
+        let _ = fuzz_lease(result);
+        let _ = fuzz_manifest_entry(result);
+        let _ = fuzz_extension(result);
     }
+}
+
+/// What a vCenter answered, as the readers of others take it.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// What leases tell.
+    pub leases: Vec<LeaseInfo>,
+    /// The entries of a manifest.
+    pub manifest: Vec<ManifestEntry>,
+    /// Extensions.
+    pub extensions: Vec<ExtensionInfo>,
+}
+
+/// Takes each part of an answer for all that it can be.
+pub fn told(text: &str) -> Told {
+    let mut told = Told::default();
+    let limits = Limits::default();
+    let read = if text.len() > MAX_BYTES { None } else { read_answer(text, &limits).ok() };
+    if let Some(Answer::Response(response)) = read {
+        for result in response.all("returnval") {
+            told.leases.extend(fuzz_lease(result));
+            told.manifest.push(fuzz_manifest_entry(result));
+            told.extensions.push(fuzz_extension(result));
+        }
+    }
+    told
 }
 
 /// The stream of a disk, in pieces of a size that its first byte says.
@@ -62,41 +93,42 @@ fn edit() -> ImportEdit {
     }
 }
 
+/// Feeds a target the corpus in a folder, in the order of the names, and each input with some of its bytes changed; says
+/// how many there were.
+#[allow(clippy::unwrap_used, reason = "tests")]
+pub fn replay(folder: &str, run: fn(&[u8])) -> usize {
+    let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{folder}: {error}"));
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let mut random = 0x1234_5678_u64;
+    for path in &paths {
+        let mut input = std::fs::read(path).unwrap();
+        run(&input);
+        for _ in 0..8 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let at = usize::try_from(random >> 33).unwrap() % input.len().max(1);
+            if let Some(byte) = input.get_mut(at) {
+                *byte = random.to_le_bytes()[2];
+            }
+            run(&input);
+        }
+    }
+    paths.len()
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
-    /// Feeds a target its corpus, and each input with some of its bytes changed.
-    fn replay(target: &str, run: fn(&[u8])) -> usize {
-        let folder = format!("{}/fuzz/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
-        let mut inputs = 0;
-        let mut random = 0x1234_5678_u64;
-        for entry in std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{folder}: {e}")) {
-            let mut input = std::fs::read(entry.unwrap().path()).unwrap();
-            run(&input);
-            for _ in 0..8 {
-                random =
-                    random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                let at = usize::try_from(random >> 33).unwrap() % input.len().max(1);
-                if let Some(byte) = input.get_mut(at) {
-                    *byte = random.to_le_bytes()[2];
-                }
-                run(&input);
-            }
-            inputs += 1;
-        }
-        inputs
-    }
-
     #[test]
     fn the_corpus_of_answers_is_survived() {
-        assert!(replay("answer", answer) > 10);
+        assert!(replay(concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/answer"), answer) > 10);
     }
 
     #[test]
     fn the_corpus_of_disk_streams_is_survived() {
-        assert!(replay("disk_stream", disk_stream) > 10);
+        assert!(replay(concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/disk_stream"), disk_stream) > 10);
     }
 
     /// A stream in the corpus is one that is read to its end: else the corpus would try nothing but the header.

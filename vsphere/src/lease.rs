@@ -177,38 +177,7 @@ impl Lease {
     pub async fn info(&self) -> Result<LeaseInfo, Error> {
         let bag = self.session.read_properties(&self.moref, &["info"]).await?;
         let info = bag.get("info").ok_or_else(|| Session::protocol("lease info", "it is empty"))?;
-        let entity = info
-            .moref_at("entity")
-            .ok_or_else(|| Session::protocol("lease info", "there is no entity in it"))?;
-        let devices = info.all("deviceUrl").map(|node| self.device(node)).collect::<Result<_, _>>()?;
-        Ok(LeaseInfo {
-            lease: self.moref.clone(),
-            entity,
-            devices,
-            total_disk_capacity_kib: info.parsed("totalDiskCapacityInKB").unwrap_or_default(),
-            timeout: Duration::from_secs(info.parsed("leaseTimeout").unwrap_or(300)),
-        })
-    }
-
-    fn device(&self, node: &Node) -> Result<LeaseDevice, Error> {
-        let text = node.string("url");
-        // A host named '*' is the one that was asked (API reference: HttpNfcLeaseDeviceUrl.url).
-        let host = self.session.endpoint().url.host_str().unwrap_or_default();
-        let url = Url::parse(&text.replacen("://*", &format!("://{host}"), 1))
-            .map_err(|e| Session::protocol("lease info", format!("'{text}' is no URL: {e}")))?;
-        let thumbprint =
-            node.text_at("sslThumbprint").filter(|t| !t.is_empty()).map(str::parse).transpose()?;
-        // Behind '*' stands the server we talk to already, under the certificate trusted there.
-        let own = text.contains("://*").then(|| self.session.endpoint().thumbprint);
-        Ok(LeaseDevice {
-            key: node.string("key"),
-            import_key: node.string("importKey"),
-            url,
-            thumbprint: thumbprint.or(own),
-            is_disk: node.flag("disk"),
-            target_id: node.string("targetId"),
-            file_size: node.parsed("fileSize"),
-        })
+        read_info(&self.moref, self.session.endpoint(), info)
     }
 
     /// Tells of progress, which keeps the lease alive.
@@ -283,6 +252,40 @@ fn unknown_fault() -> Fault {
     }
 }
 
+/// Reads what a lease tells; `asked` is the vCenter that was asked.
+fn read_info(lease: &MoRef, asked: &Endpoint, info: &Node) -> Result<LeaseInfo, Error> {
+    let entity =
+        info.moref_at("entity").ok_or_else(|| Session::protocol("lease info", "there is no entity in it"))?;
+    let devices = info.all("deviceUrl").map(|node| read_device(asked, node)).collect::<Result<_, _>>()?;
+    Ok(LeaseInfo {
+        lease: lease.clone(),
+        entity,
+        devices,
+        total_disk_capacity_kib: info.parsed("totalDiskCapacityInKB").unwrap_or_default(),
+        timeout: Duration::from_secs(info.parsed("leaseTimeout").unwrap_or(300)),
+    })
+}
+
+fn read_device(asked: &Endpoint, node: &Node) -> Result<LeaseDevice, Error> {
+    let text = node.string("url");
+    // A host named '*' is the one that was asked (API reference: HttpNfcLeaseDeviceUrl.url).
+    let host = asked.url.host_str().unwrap_or_default();
+    let url = Url::parse(&text.replacen("://*", &format!("://{host}"), 1))
+        .map_err(|e| Session::protocol("lease info", format!("'{text}' is no URL: {e}")))?;
+    let thumbprint = node.text_at("sslThumbprint").filter(|t| !t.is_empty()).map(str::parse).transpose()?;
+    // Behind '*' stands the server we talk to already, under the certificate trusted there.
+    let own = text.contains("://*").then_some(asked.thumbprint);
+    Ok(LeaseDevice {
+        key: node.string("key"),
+        import_key: node.string("importKey"),
+        url,
+        thumbprint: thumbprint.or(own),
+        is_disk: node.flag("disk"),
+        target_id: node.string("targetId"),
+        file_size: node.parsed("fileSize"),
+    })
+}
+
 fn manifest_entry(node: &Node) -> ManifestEntry {
     let sum = node.string("checksum");
     let kind = node.string("checksumType").to_lowercase();
@@ -301,4 +304,20 @@ fn manifest_entry(node: &Node) -> ManifestEntry {
 
 fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
     hex::decode(text).ok()?.try_into().ok()
+}
+
+/// Takes an answer for what a lease tells.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) fn fuzz_lease(info: &Node) -> Option<LeaseInfo> {
+    let url = Url::parse("https://vc.example.org/sdk").ok()?;
+    let asked = Endpoint { name: "vc".into(), url, thumbprint: Thumbprint::Sha256([0; 32]) };
+    let info = read_info(&MoRef::new("HttpNfcLease", "session[1]"), &asked, info).ok()?;
+    info.devices.iter().for_each(|device| drop(device.host()));
+    Some(info)
+}
+
+/// Takes an answer for an entry of a manifest.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) fn fuzz_manifest_entry(entry: &Node) -> ManifestEntry {
+    manifest_entry(entry)
 }

@@ -12,7 +12,7 @@
 
 mod client_session;
 mod error;
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, feature = "testing"))]
 pub mod fuzz;
 mod inventory;
 mod lease;

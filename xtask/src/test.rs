@@ -79,10 +79,11 @@ fn lint() -> Done {
     ];
     run_command(cargo().args(clippy))?;
     // The fuzz targets are a workspace of their own and need a nightly compiler to run, not to be checked.
-    let fuzz = ["check", "--quiet", "--locked", "--manifest-path", "vsphere/fuzz/Cargo.toml"];
-    run_command(
-        cargo().args(fuzz).env("RUSTFLAGS", "--cfg fuzzing").env("CARGO_TARGET_DIR", target().join("fuzz")),
-    )?;
+    for fuzzed in ["vsphere", "appliance", "server"] {
+        let manifest = format!("{fuzzed}/fuzz/Cargo.toml");
+        let fuzz = ["check", "--quiet", "--locked", "--manifest-path", &manifest];
+        run_command(cargo().args(fuzz).env("CARGO_TARGET_DIR", target().join("fuzz")))?;
+    }
     run_command(go().args(["vet", "./..."]))
 }
 

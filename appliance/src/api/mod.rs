@@ -53,6 +53,8 @@ use crate::store::{Once, Store};
 pub use caller::{ACTING_USER, MAX_USER_CHARS};
 pub use doors::{Door, FIRST_REQUEST, NEXT_REQUEST, Refusals};
 pub use openapi::document;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use plugin::{fuzz_registration, is_asked};
 pub use problem::ApiError;
 pub use stream::MAX_STREAMS;
 

@@ -334,6 +334,28 @@ async fn view(site: &Site, known: Option<ExtensionInfo>, (passed, findings): Fou
     }
 }
 
+/// Takes a registration that was read, as far as nobody is asked.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) fn fuzz_registration(known: &ExtensionInfo) {
+    extension::fuzz_renewed(known);
+    let mut found = Found::default();
+    check_types(known, &mut found);
+    let about = About { api_version: known.version.clone(), ..About::default() };
+    let _ = takes_certificate(&about);
+    if let Some(plugin) = &known.plugin {
+        let _ = plugin.thumbprint.parse::<Thumbprint>();
+        if let Ok(url) = manifest_url(&plugin.manifest_url) {
+            assert!(url.scheme() == "https" && !Endpoint::host_port(&url).starts_with(':'), "{url}");
+        }
+    }
+}
+
+/// Whether the address of a plugin server would be asked.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) fn is_asked(url: &str) -> bool {
+    manifest_url(url).is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]

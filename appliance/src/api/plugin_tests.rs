@@ -9,20 +9,13 @@ use hdm_shared::vcenter::VcenterRole;
 use jiff::Timestamp;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use super::{Api, batches, router};
-use crate::cold::{self, Cold};
-use crate::engine::{Engine, Settings, SystemClock};
-use crate::secret::{self, Sealer};
-use crate::sites::Sites;
+use super::{batches, router};
+use crate::engine::SystemClock;
 use crate::store::{Line, NewEvent, NewWorkflow, Queued, Store, StoreError, VcenterRecord};
-use crate::testing::Database;
+use crate::testing::{self, Database, OPERATOR, PLUGIN};
 
-const OPERATOR: &str = "operator-token";
-const PLUGIN: &str = "plugin-token";
 const ANN: &str = "VSPHERE.LOCAL\\Ann";
 
 struct Server {
@@ -30,39 +23,13 @@ struct Server {
     http: reqwest::Client,
     store: Store,
     _database: Database,
-    _directory: TempDir,
 }
 
 impl Server {
     async fn start() -> Self {
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let database = Database::sqlite();
         let store = database.open().await;
-        let directory = tempfile::tempdir().unwrap();
-        let key = directory.path().join("key");
-        std::fs::write(&key, secret::new_key().unwrap()).unwrap();
-        let sites = Arc::new(Sites::new(store.clone(), Sealer::open(&key).unwrap(), "test"));
-        let throttle = crate::throttle::Throttle::new(store.clone(), "here".into());
-        let settings = cold::Settings::default();
-        let nfc = crate::nfc_streams::NfcStreams::new(4);
-        let cold = Cold { sites: sites.clone(), store: store.clone(), throttle, streams: nfc, settings };
-        let clock = Arc::new(SystemClock);
-        let engine = Engine::new(store.clone(), cold, clock.clone(), Settings::default(), "test".into());
-        let api = Api {
-            engine,
-            store: store.clone(),
-            sites,
-            clock,
-            attempts: 3,
-            token: OPERATOR.into(),
-            plugin_token: Some(PLUGIN.into()),
-            usage_threshold_percent: 80.0,
-            acting: std::sync::Mutex::default(),
-            streams: Arc::new(Semaphore::new(1)),
-            refusals: super::Refusals::default(),
-            log: crate::recent_log::RecentLog::default(),
-            about: super::support::tests::about(),
-        };
+        let api = testing::api(store.clone(), Arc::new(SystemClock), 1);
         for (id, role) in [("onprem", VcenterRole::Source), ("cloud", VcenterRole::Cloud)] {
             let record = VcenterRecord {
                 id: id.parse().unwrap(),
@@ -80,7 +47,7 @@ impl Server {
         let url = format!("http://{}/api/v1", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router(Arc::new(api))).await });
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { url, http, store, _database: database, _directory: directory }
+        Self { url, http, store, _database: database }
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {

@@ -33,20 +33,3 @@ fn operators_only(caller: &Caller) -> Result<(), ApiError> {
         Caller::Plugin { .. } => Err(forbidden("This is for the holder of the appliance's own token.")),
     }
 }
-
-#[cfg(test)]
-pub(super) mod tests {
-    use hdm_shared::about::About;
-    use jiff::Timestamp;
-
-    /// An appliance that is not one.
-    pub fn about() -> About {
-        About {
-            version: "0".into(),
-            id: "test".into(),
-            started_at: Timestamp::UNIX_EPOCH,
-            now: Timestamp::UNIX_EPOCH,
-            configuration: String::new(),
-        }
-    }
-}

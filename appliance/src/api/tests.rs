@@ -8,16 +8,13 @@ use hdm_shared::MigrationId;
 use hdm_shared::problem::Problem;
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use super::{Api, MAX_BODY_BYTES, router};
-use crate::cold::{self, Cold, FIRST_INPUT};
-use crate::engine::{Clock, Engine, Settings};
-use crate::secret::{Sealer, new_key};
-use crate::sites::Sites;
+use super::{MAX_BODY_BYTES, router};
+use crate::cold::FIRST_INPUT;
+use crate::engine::Clock;
 use crate::store::{Line, NewWorkflow, Store, StoreError};
-use crate::testing::{Database, ManualClock};
+use crate::testing::{self, Database, ManualClock, OPERATOR};
 
 /// An API that listens, with no vCenter and nothing that drives.
 struct Stage {
@@ -30,35 +27,10 @@ struct Stage {
 
 impl Stage {
     async fn new(streams: usize) -> Self {
-        // Another test of this process may have installed it already.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let database = Database::sqlite();
         let store = database.open().await;
-        let sealer = Sealer::from_text(&new_key().unwrap()).unwrap();
-        let sites = Arc::new(Sites::new(store.clone(), sealer, "test"));
         let clock = Arc::new(ManualClock::new());
-        let throttle = crate::throttle::Throttle::new(store.clone(), "here".into());
-        let settings = cold::Settings::default();
-        let nfc = crate::nfc_streams::NfcStreams::new(4);
-        let cold = Cold { sites: sites.clone(), store: store.clone(), throttle, streams: nfc, settings };
-        let shared_clock: Arc<dyn Clock> = clock.clone();
-        let engine =
-            Engine::new(store.clone(), cold, shared_clock.clone(), Settings::default(), "test".into());
-        let api = Arc::new(Api {
-            engine,
-            store: store.clone(),
-            sites,
-            clock: shared_clock,
-            attempts: 3,
-            token: "secret".into(),
-            plugin_token: None,
-            usage_threshold_percent: 80.0,
-            acting: std::sync::Mutex::default(),
-            streams: Arc::new(Semaphore::new(streams)),
-            refusals: super::Refusals::default(),
-            log: crate::recent_log::RecentLog::default(),
-            about: super::support::tests::about(),
-        });
+        let api = Arc::new(testing::api(store.clone(), clock.clone(), streams));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router(api)).await });
@@ -67,7 +39,7 @@ impl Stage {
     }
 
     fn ask(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.url)).bearer_auth("secret")
+        self.http.request(method, format!("{}{path}", self.url)).bearer_auth(OPERATOR)
     }
 
     async fn get(&self, path: &str) -> Response {

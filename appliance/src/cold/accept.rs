@@ -477,6 +477,49 @@ fn names(sites: &[Site]) -> String {
     if names.is_empty() { "None is known.".into() } else { format!("Known: {}.", names.join(", ")) }
 }
 
+/// Judges what is asked for before inventories at hand: a VM with an adapter, whatever its name is said to be, and a cloud
+/// with two of everything. What is admitted is what a vCenter can take.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) fn fuzz_plan(request: &BatchRequest) {
+    use hdm_shared::admission::{PowerState, SourceNic, options};
+
+    let cloud = super::testing::cloud();
+    let within = request.within.clone().unwrap_or_default();
+    let offered = released::part(&cloud, &within);
+    let Ok(source) = "onprem".parse() else { return };
+    let prepare = |item: &BatchItem| {
+        let summary = hdm_vsphere::VmSummary { name: "web-01".into(), ..Default::default() };
+        let mut vm = facts::listed(&source, &summary, &InventoryView::default());
+        vm.target_name = item.options.rename.clone().unwrap_or_else(|| vm.name.clone());
+        vm.nics =
+            vec![SourceNic { label: "n".into(), mac: "00:50:56:01:02:03".into(), network: "LAN".into() }];
+        vm.power = PowerState::On;
+        let nics: Vec<_> = vm.nics.iter().map(|nic| (nic.label.clone(), nic.network.clone())).collect();
+        let resolved = place::resolve(&offered, "cloud", &item.target, &nics);
+        let mut findings = resolved.findings;
+        released::explain(&cloud, "cloud", &mut findings);
+        let target = match resolved.place {
+            Some(place) => {
+                let facts = facts::target(&request.cloud, &place, &cloud, &vm.nics);
+                Target::Known(Box::new(place), Box::new(facts))
+            }
+            None => Target::Partly { folder: resolved.folder, names: None, macs_in_use: Vec::new() },
+        };
+        let found = Found { details: VmDetails::default(), cluster: None, source: vm, target };
+        Prepared { item: item.clone(), found: Some(found), findings }
+    };
+    let prepared: Vec<_> = request.items.iter().map(prepare).collect();
+    let plan = judge(request, &prepared, Reservations::default());
+    for (one, vm) in prepared.iter().zip(&plan.vms).filter(|(_, vm)| vm.admitted()) {
+        let asked = &one.item.options;
+        assert!(one.found.as_ref().is_some_and(|found| found.place().is_some()), "{asked:?}");
+        assert!(asked.cpus.is_none_or(|cpus| (1..=options::MAX_CPUS).contains(&cpus)), "{asked:?}");
+        assert!(asked.memory_mib.is_none_or(|mib| (4..=options::MAX_MEMORY_MIB).contains(&mib)), "{asked:?}");
+        let name = vm.target_name.as_deref().unwrap_or_default();
+        assert!(!name.trim().is_empty() && !name.chars().any(char::is_control), "{asked:?}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]

@@ -55,7 +55,7 @@ mod stop_source;
 mod target_spec;
 mod tasks;
 mod tell;
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 mod testing;
 mod transfer;
 mod view;
@@ -83,8 +83,14 @@ pub use report::report;
 pub use step::ColdStep;
 pub use view::{moving, request_of, view};
 
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use accept::fuzz_plan;
 #[cfg(test)]
 pub(crate) use input::tests::FIRST as FIRST_INPUT;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use testing::input as test_input;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use transfer::fuzz::fuzz_leases;
 
 use input::ColdInput;
 use memo::ColdMemo;

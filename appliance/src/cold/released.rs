@@ -56,98 +56,11 @@ pub fn explain(whole: &InventoryView, cloud: &str, findings: &mut [Finding]) {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
-    use std::sync::Arc;
-
     use hdm_shared::migration::TargetChoice;
-    use hdm_vsphere::{
-        ClusterSummary, DatacenterSummary, DatastoreSummary, FolderSummary, MoRef, NetworkSummary,
-        PoolSummary,
-    };
 
     use super::super::place::{Resolved, resolve};
+    use super::super::testing::cloud;
     use super::*;
-
-    /// One datacenter with two of everything: those with a 1 are public, those with a 2 are secret.
-    fn cloud() -> InventoryView {
-        let mut view = InventoryView::default();
-        let dc = MoRef::new("Datacenter", "datacenter-1");
-        let name = |n: u32| if n == 1 { "public".to_owned() } else { "secret".to_owned() };
-        for n in [1, 2] {
-            let (cluster, pool) = (
-                MoRef::new("ClusterComputeResource", format!("domain-c{n}")),
-                MoRef::new("ResourcePool", format!("resgroup-{n}")),
-            );
-            let folder = MoRef::new("Folder", format!("group-v{n}"));
-            let datastore = MoRef::new("Datastore", format!("datastore-{n}"));
-            let network = MoRef::new("Network", format!("network-{n}"));
-            let both =
-                |kind: &str, word: &str| [1, 2].map(|n| MoRef::new(kind, format!("{word}-{n}"))).to_vec();
-            view.clusters.insert(
-                cluster.clone(),
-                Arc::new(ClusterSummary {
-                    cluster: cluster.clone(),
-                    name: name(n),
-                    path: format!("/DC0/host/{}", name(n)),
-                    datacenter: Some(dc.clone()),
-                    drs: true,
-                    standalone: false,
-                    hosts: Vec::new(),
-                    datastores: both("Datastore", "datastore"),
-                    networks: both("Network", "network"),
-                    root_pool: Some(pool.clone()),
-                }),
-            );
-            let pool_of = PoolSummary {
-                pool: pool.clone(),
-                name: "Resources".into(),
-                parent: None,
-                owner: Some(cluster),
-            };
-            view.pools.insert(pool, Arc::new(pool_of));
-            view.folders.insert(
-                folder.clone(),
-                Arc::new(FolderSummary {
-                    folder,
-                    name: name(n),
-                    path: format!("/DC0/vm/{}", name(n)),
-                    holds_vms: true,
-                    datacenter: Some(dc.clone()),
-                }),
-            );
-            view.datastores.insert(
-                datastore.clone(),
-                Arc::new(DatastoreSummary {
-                    datastore,
-                    name: name(n),
-                    kind: "VMFS".into(),
-                    capacity_bytes: 100,
-                    free_bytes: 100,
-                    accessible: true,
-                    maintenance: false,
-                    pod: None,
-                    datacenter: Some(dc.clone()),
-                }),
-            );
-            view.networks.insert(
-                network.clone(),
-                Arc::new(NetworkSummary {
-                    network,
-                    name: name(n),
-                    hosts: Vec::new(),
-                    portgroup_key: None,
-                    datacenter: Some(dc.clone()),
-                }),
-            );
-        }
-        let root = DatacenterSummary {
-            datacenter: dc.clone(),
-            name: "DC0".into(),
-            path: "/DC0".into(),
-            vm_folder: Some(MoRef::new("Folder", "group-v2")),
-        };
-        view.datacenters.insert(dc, Arc::new(root));
-        view
-    }
 
     fn released() -> ReleasedObjects {
         let only = |id: &str| Some(vec![id.to_owned()]);

@@ -7,13 +7,11 @@ use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
-use hdm_shared::VcenterId;
 use hdm_shared::batch::BatchRequest;
 use hdm_shared::cloud::{CloudOffer, OfferedCluster, OfferedObject, ReleasedObjects};
 use hdm_shared::migration::{MigrationView, Plan};
 use hdm_shared::plugin::{MAX_SELECTED, Privilege};
 use hdm_shared::problem::Finding;
-use hdm_shared::vcenter::VcenterRole;
 use hdm_vsphere::MoRef;
 
 use super::scrub::Scrub;
@@ -70,8 +68,7 @@ async fn permitted(caller: &Caller, mut request: BatchRequest) -> Result<(BatchR
     caller.must_be_source()?;
     let source = caller.session.vcenter.id.clone();
     // The appliance would name all that there are.
-    let cloud = caller.app.vcenters.named(&request.cloud);
-    if cloud.is_none_or(|cloud| cloud.role != VcenterRole::Cloud) {
+    if !caller.knows_cloud(&request.cloud).await? {
         return Err(Failure::bad_request(format!(
             "There is no cloud '{}' that HDM has reached.",
             request.cloud
@@ -87,7 +84,6 @@ async fn permitted(caller: &Caller, mut request: BatchRequest) -> Result<(BatchR
         let detail = format!("Between 1 and {MAX_SELECTED} VMs are moved at once. Select fewer, or more.");
         return Err(Failure::bad_request(detail));
     }
-    must_be_cloud(caller, &request.cloud).await?;
     let prefix = format!("{source}:");
     let mut asked = BTreeMap::new();
     for item in &mut request.items {
@@ -117,16 +113,6 @@ async fn permitted(caller: &Caller, mut request: BatchRequest) -> Result<(BatchR
     request.within = visible(caller, &request).await?;
     let names = asked.into_iter().map(|(exact, (_, text))| (exact, text)).collect();
     Ok((request, Scrub::new(names)))
-}
-
-/// Refuses what is no cloud, without the names of those that are.
-async fn must_be_cloud(caller: &Caller, id: &VcenterId) -> Result<(), Failure> {
-    let is_cloud = || caller.app.vcenters.named(id).is_some_and(|known| known.role == VcenterRole::Cloud);
-    if !is_cloud() {
-        // It may have been added a moment ago.
-        caller.app.feed.refresh_vcenters().await?;
-    }
-    if is_cloud() { Ok(()) } else { Err(Failure::bad_request(format!("There is no cloud '{id}'."))) }
 }
 
 /// What the user sees of the cloud, if it is linked: the appliance then chooses and names nothing else. Hosts and

@@ -177,6 +177,16 @@ impl Caller {
         self.must(privilege, &root).await
     }
 
+    /// Whether there is such a cloud that HDM has reached.
+    pub async fn knows_cloud(&self, id: &VcenterId) -> Result<bool, Failure> {
+        let is_cloud = || self.app.vcenters.named(id).is_some_and(|known| known.role == VcenterRole::Cloud);
+        if !is_cloud() {
+            // It may have been added a moment ago.
+            self.app.feed.refresh_vcenters().await?;
+        }
+        Ok(is_cloud())
+    }
+
     /// The user's session at a cloud that is linked with the vCenter the user is logged in to; none if it is not
     /// linked. Fails if nobody knows, since then nobody knows what the user sees there either.
     pub fn linked(&self, cloud: &VcenterId) -> Result<Option<InUse>, Failure> {

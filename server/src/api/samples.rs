@@ -41,7 +41,12 @@ pub async fn series(
     caller.must_be_source()?;
     let object = caller.object().await?;
     caller.must(Privilege::View, &object).await?;
-    if caller.app.vcenters.named(&cloud).is_some_and(|known| known.role != VcenterRole::Cloud) {
+    // Of a cloud that was never reached nobody knows a cluster.
+    let is_none = match caller.app.vcenters.named(&cloud) {
+        Some(known) => known.role != VcenterRole::Cloud,
+        None => cluster.is_some() && !caller.knows_cloud(&cloud).await?,
+    };
+    if is_none {
         return Err(Failure::not_found(format!("There is no cloud '{cloud}'.")));
     }
     if let (Some(cluster), Some(session)) = (&cluster, caller.linked(&cloud)?)

@@ -567,7 +567,7 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 #[path = "table_testing.rs"]
 pub mod testing;
 

@@ -230,7 +230,9 @@ async fn of_a_linked_cloud_the_dashboard_and_the_charts_show_what_the_user_sees_
         assert_eq!(s.get(&grant, &path).await.status, status, "{cluster}");
     }
     assert_eq!(s.get(&grant, "/api/samples?cloud=cloud").await.status, 200);
-    assert_eq!(s.get(&grant, "/api/samples?cloud=onprem").await.status, 404);
+    for none in ["onprem", "onprem&cluster=domain-c1", "nowhere&cluster=domain-c1"] {
+        assert_eq!(s.get(&grant, &format!("/api/samples?cloud={none}")).await.status, 404, "{none}");
+    }
     assert_eq!(s.appliance.asked(&Method::GET, "/samples").len(), 2, "nothing else was asked");
 }
 

@@ -279,7 +279,7 @@ async fn callers_without_a_session_keep_nobody_out() {
 async fn a_problem_has_the_status_of_its_answer() {
     let s = Setting::new().await;
     for (method, path) in
-        [(Method::PATCH, "/healthz"), (Method::GET, "/no-such-file"), (Method::GET, "/api/events")]
+        [(Method::PATCH, "/healthz"), (Method::GET, "/no-%ff-file"), (Method::GET, "/api/events")]
     {
         let answer = s.send(method, path, &[], None).await;
         assert_eq!(answer.json()["status"], answer.status.as_u16(), "{answer:?}");

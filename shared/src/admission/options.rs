@@ -55,15 +55,23 @@ pub fn check(vm: &SourceVm, options: &ColdOptions) -> Vec<Finding> {
     let target = vm.target_name.as_str();
     let length = target.chars().count();
     let renamed = target != name;
-    if length == 0 || length > MAX_NAME_CHARS || (renamed && !name_is_offered(target)) {
+    let unfit = || target.trim().is_empty() || target.contains(cannot_be_told) || !name_is_offered(target);
+    if length == 0 || length > MAX_NAME_CHARS || (renamed && unfit()) {
         found.push(Finding::blocker(
             "name-unusable",
             name,
             format!("'{target}' cannot be the name of the copy of '{name}'."),
-            format!("Choose a name of 1 to {MAX_NAME_CHARS} characters without \"hdm\" and \"..\"."),
+            format!(
+                "Choose a name of 1 to {MAX_NAME_CHARS} characters without \"hdm\", \"..\" and control characters."
+            ),
         ));
     }
     found
+}
+
+/// Whether a vCenter cannot be told of a character: XML 1.0 has no place for it, or nobody can see it in a name.
+fn cannot_be_told(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{FFFE}' | '\u{FFFF}')
 }
 
 #[cfg(test)]
@@ -99,7 +107,7 @@ mod tests {
             codes(&check(&vm, &ColdOptions::default())).join(",")
         };
         assert_eq!(name("web-02"), "");
-        for bad in ["", &"x".repeat(81), "my-hdm", "a..b"] {
+        for bad in ["", "  ", &"x".repeat(81), "my-hdm", "a..b", "a\0b", "a\nb", "a\u{FFFF}"] {
             assert_eq!(name(bad), "name-unusable", "{bad:?}");
         }
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::task::JoinHandle;
 
-use crate::plan::{Ask, Way};
+use crate::plan::{Ask, Options, Way};
 use crate::player::Player;
 
 /// How often something is asked for that is answered with an error of the appliance's or a vCenter's.
@@ -54,22 +54,20 @@ impl Player {
     /// Begins to ask.
     pub fn ask(&mut self, ask: &Ask) {
         let (vms, how, lost) = match ask {
-            Ask::New { vms, way, lost, power_on, hard } => {
+            Ask::New { vms, way, lost, options } => {
                 let names: Vec<String> = vms.iter().map(|vm| self.machines[*vm].name.clone()).collect();
                 let cluster = self.machines[vms[0]].cluster;
                 for name in &names {
-                    self.power_on.insert(name.clone(), *power_on);
+                    self.wanted.insert(name.clone(), *options);
                 }
                 let key = names.join("-");
                 let how = match way {
-                    Way::Api => How::Api { key, body: body(&names, cluster, *power_on, *hard) },
+                    Way::Api => How::Api { key, body: body(&names, cluster, *options) },
                     Way::Plugin => {
-                        let body = self.crew.client.request(&names, cluster, *power_on, *hard);
+                        let body = self.crew.client.request(&names, cluster, *options);
                         How::Plugin { key, body }
                     }
-                    Way::Cli => {
-                        How::Cli { arguments: arguments(&names, cluster, *power_on, *hard), running: None }
-                    }
+                    Way::Cli => How::Cli { arguments: arguments(&names, cluster, *options), running: None },
                 };
                 (names, how, *lost)
             }
@@ -242,21 +240,29 @@ fn ids(views: &Value) -> Vec<String> {
     views.as_array().into_iter().flatten().filter_map(|view| Some(view["id"].as_str()?.to_owned())).collect()
 }
 
-fn body(vms: &[String], cluster: &str, power_on: bool, hard: bool) -> Value {
+fn body(vms: &[String], cluster: &str, options: Options) -> Value {
     json!({
         "vms": vms, "cloud": "cloud",
         "target": {"cluster": cluster, "datastore": "ds0", "networks": {"VM Network": "VM Network"}},
-        "options": {"power_on": power_on, "shutdown": if hard { "hard" } else { "guest" }},
+        "options": options.json(),
     })
 }
 
-fn arguments(vms: &[String], cluster: &str, power_on: bool, hard: bool) -> Vec<String> {
+fn arguments(vms: &[String], cluster: &str, options: Options) -> Vec<String> {
     let mut all: Vec<&str> = vec!["-o", "json", "migrate", "cold"];
     all.extend(vms.iter().map(String::as_str));
     all.extend(["--cloud", "cloud", "--cluster", cluster, "--datastore", "ds0"]);
-    all.extend(["--network", "VM Network=VM Network", "--shutdown", if hard { "hard" } else { "guest" }]);
-    if power_on {
+    all.extend([
+        "--network",
+        "VM Network=VM Network",
+        "--shutdown",
+        if options.hard { "hard" } else { "guest" },
+    ]);
+    if options.power_on {
         all.push("--power-on");
+    }
+    if options.reads_back {
+        all.extend(["--verify", "readback"]);
     }
     all.into_iter().map(str::to_owned).collect()
 }

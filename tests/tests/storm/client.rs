@@ -11,6 +11,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::api::Answer;
+use crate::plan::Options;
 
 /// The clusters of the storm's cloud.
 const CLUSTERS: [&str; 2] = ["C0", "C1"];
@@ -53,8 +54,8 @@ impl Client {
     }
 
     /// A request for migrations as a wizard makes it.
-    pub fn request(&self, vms: &[String], cluster: &str, power_on: bool, hard: bool) -> Value {
-        let options = json!({"power_on": power_on, "shutdown": if hard { "hard" } else { "guest" }});
+    pub fn request(&self, vms: &[String], cluster: &str, options: Options) -> Value {
+        let options = options.json();
         let item = |vm| json!({"vm": self.moids[vm], "target": self.targets[cluster], "options": options});
         json!({"cloud": "cloud", "items": vms.iter().map(item).collect::<Vec<_>>()})
     }
@@ -89,6 +90,11 @@ impl Client {
         }
         self.grant = Some(answer.json());
         Ok(())
+    }
+
+    /// Puts the plugin server's clock forward or back, or right again.
+    pub fn set_clock(&self, seconds: i64) {
+        self.server.set_clock(seconds);
     }
 
     /// Kills the plugin server, and starts it again.

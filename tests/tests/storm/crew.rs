@@ -237,6 +237,7 @@ impl Crew {
     /// Puts all clocks right.
     pub fn set_clocks_right(&mut self) {
         self.no_begin = None;
+        self.client.set_clock(0);
         (0..self.members.len()).for_each(|member| self.set_clock(member, 0));
     }
 

@@ -50,6 +50,10 @@ impl Player {
                 self.crew.set_clock(self.crew.which(member), seconds);
                 self.later(ms, Deed::ClocksRight);
             }
+            Deed::PluginClock { seconds, ms } => {
+                self.crew.client.set_clock(seconds);
+                self.later(ms, Deed::ClocksRight);
+            }
             Deed::ClocksRight => self.crew.set_clocks_right(),
             Deed::DiskAgain => self.crew.fill_disks(false),
             Deed::Sleep { member, ms } => {
@@ -156,7 +160,7 @@ impl Player {
                 }
                 let committed = self.newest(&vm.name).is_some_and(|view| view["committed"] == true);
                 let ran = self.machines.iter().any(|one| one.name == vm.name && one.config["power"] == "on");
-                let power_on = self.power_on.get(&vm.name) == Some(&true);
+                let power_on = self.powers_on(&vm.name);
                 let may_run = if cloud { committed && power_on } else { !committed && ran };
                 if vm.is_on() && !may_run {
                     act("power_off").await;

@@ -59,8 +59,9 @@ const WRITES: [&[(&str, u32)]; 2] = [
         ("SetTaskDescription", 2),
         ("UpdateProgress", 2),
         ("ImportVApp", 1),
+        ("ExportVm", 1),
         ("HttpNfcLeaseProgress", 2),
-        ("HttpNfcLeaseComplete", 1),
+        ("HttpNfcLeaseComplete", 2),
         ("HttpNfcLeaseAbort", 1),
         ("ReconfigVM_Task", 2),
         ("PowerOnVM_Task", 1),
@@ -146,10 +147,10 @@ fn call(rng: &mut Rng) -> (bool, Value) {
     (rng.bool(), on_call(rng, read))
 }
 
-/// A moment in a transfer: the site and when.
+/// A moment in a transfer, or in reading a copy back: the site and when.
 fn transfer(rng: &mut Rng) -> (bool, Value) {
     let cloud = rng.bool();
-    let nfc = if cloud { "import" } else { "export" };
+    let nfc = if cloud && rng.u8(..3) > 0 { "import" } else { "export" };
     let later = [100_000, 900_000, 3_000_000].map(|most| rng.u32(2..most));
     let after = one(rng, &[0, 1, later[0], later[1], later[1], later[2]]);
     (cloud, json!({"nfc": nfc, "after_bytes": after, "nth": rng.u32(1..=6)}))
@@ -258,7 +259,7 @@ fn transfer_trouble(rng: &mut Rng, _: &[String]) -> Trouble {
     let (cloud, on) = transfer(rng);
     let (family, effect) = match rng.u8(..7) {
         0 | 1 => ("cut transfer", json!({"cut": true})),
-        2 if !cloud => ("truncated transfer", json!({"truncate": true})),
+        2 if on["nfc"] == "export" => ("truncated transfer", json!({"truncate": true})),
         2 | 3 => ("damaged transfer", json!({"flip_lba": true, "flip_bit": rng.u32(..40)})),
         4 => ("refused transfer", json!({"http_status": one(rng, &[403, 500, 503])})),
         // Nothing may move for three seconds.
@@ -384,6 +385,9 @@ fn plugin_server(rng: &mut Rng, _: &[String]) -> Trouble {
 fn clock(rng: &mut Rng, _: &[String]) -> Trouble {
     let seconds = one(rng, &[3_600, -3_600, 3_600, -3_600, 20, -20, 86_400]);
     let ms = rng.u64(500..12_000);
+    if rng.u8(..3) == 0 {
+        return deed(rng, "jump of the plugin server's clock", Deed::PluginClock { seconds, ms });
+    }
     let clock = Deed::Clock { member: rng.usize(..2), seconds, ms };
     deed(rng, "jump of the clock", clock)
 }

@@ -65,16 +65,36 @@ pub enum Ask {
         way: Way,
         /// How many answers are lost on their way, where it is asked for under a key.
         lost: u32,
-        /// Whether the copies are powered on.
-        power_on: bool,
-        /// Whether a VM that runs is powered off at once.
-        hard: bool,
+        /// How they are moved.
+        options: Options,
     },
     /// One of those that have failed or were cancelled is tried again, if there is any.
     Again {
         /// Which, modulo their number.
         pick: usize,
     },
+}
+
+/// How VMs are moved.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Whether the copies are powered on.
+    pub power_on: bool,
+    /// Whether a VM that runs is powered off at once.
+    pub hard: bool,
+    /// Whether the copies are read back.
+    pub reads_back: bool,
+}
+
+impl Options {
+    /// As a request has them.
+    pub fn json(self) -> Value {
+        json!({
+            "power_on": self.power_on,
+            "shutdown": if self.hard { "hard" } else { "guest" },
+            "verify": if self.reads_back { "readback" } else { "checksums" },
+        })
+    }
 }
 
 /// How HDM is asked.
@@ -89,7 +109,7 @@ pub enum Way {
 }
 
 /// The steps of a migration, and whether they can be undone.
-const STEPS: [(&str, bool); 14] = [
+const STEPS: [(&str, bool); 15] = [
     ("recheck", true),
     ("open-tasks", true),
     ("stop-source", true),
@@ -97,6 +117,7 @@ const STEPS: [(&str, bool); 14] = [
     ("snapshot-source", true),
     ("transfer", true),
     ("complete-target", true),
+    ("read-back", true),
     ("verify-source", true),
     ("disconnect-source", true),
     ("connect-target", true),
@@ -119,13 +140,14 @@ impl Plan {
         for _ in 0..rounds {
             all.push(round(&mut rng, &mut vms));
         }
-        // The last, so that the rest of the plan is the same with one and with two.
-        let pair = rng.u8(..3) == 0;
+        // Not drawn, so that of few seeds that follow each other there are some of both.
+        let pair = seed.is_multiple_of(3);
         if kind == Kind::Kills {
             for round in &mut all {
                 more_kills(&mut rng, round);
             }
-        } else if rounds > LONG_LINKS_FROM && rng.u8(..3) == 0 {
+        }
+        if rounds > LONG_LINKS_FROM && rng.bool() {
             // It lasts longer than the rounds do.
             let at = rng.usize(..all.len());
             all[at].troubles.push(family::long_link(&mut rng));
@@ -162,7 +184,8 @@ fn round(rng: &mut Rng, vms: &mut Vec<Machine>) -> Round {
         let vms = named.collect();
         let way = [Way::Api, Way::Cli, Way::Plugin][rng.usize(..3)];
         let lost = [0, 0, 1, 2][rng.usize(..4)];
-        asks.push(Ask::New { vms, way, lost, power_on: rng.bool(), hard: rng.u8(..3) == 0 });
+        let (power_on, hard, reads_back) = (rng.bool(), rng.u8(..3) == 0, rng.u8(..3) == 0);
+        asks.push(Ask::New { vms, way, lost, options: Options { power_on, hard, reads_back } });
         left -= count;
     }
     for _ in 0..rng.usize(..=2) {

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::ask::Asked;
 use crate::crew::Crew;
-use crate::plan::{Kind, Machine, Plan, Round};
+use crate::plan::{Kind, Machine, Options, Plan, Round};
 use crate::tally::Trace;
 use crate::trouble::{Deed, Trouble};
 
@@ -38,8 +38,8 @@ pub struct Player {
     pub machines: Vec<Machine>,
     /// What was asked for and not answered for good.
     pub asked: Vec<Asked>,
-    /// By VM, whether its copy is to run.
-    pub power_on: BTreeMap<String, bool>,
+    /// By VM, how it is to be moved.
+    pub wanted: BTreeMap<String, Options>,
     /// The migrations that were accepted, by the answers.
     pub accepted: BTreeSet<String>,
     /// The migrations that HDM lists, the newest first.
@@ -81,7 +81,7 @@ impl Player {
             trace: Trace::new(),
             machines: plan.vms.clone(),
             asked: Vec::new(),
-            power_on: BTreeMap::new(),
+            wanted: BTreeMap::new(),
             accepted: BTreeSet::new(),
             views: Vec::new(),
             lists: 0,
@@ -161,6 +161,11 @@ impl Player {
         }
         self.lists += 1;
         self.views = views;
+    }
+
+    /// Whether the copy of a VM is to run.
+    pub fn powers_on(&self, vm: &str) -> bool {
+        self.wanted.get(vm).is_some_and(|options| options.power_on)
     }
 
     /// The newest migration of a VM.

@@ -57,6 +57,8 @@ pub enum Deed {
     KillPlugin,
     /// The clock of an appliance's machine is wrong by so many seconds for so many milliseconds.
     Clock { member: usize, seconds: i64, ms: u64 },
+    /// The same of the plugin server's.
+    PluginClock { seconds: i64, ms: u64 },
     /// All clocks are right again.
     ClocksRight,
     /// An appliance sleeps for so many milliseconds, as a machine that is moved or suspended does.

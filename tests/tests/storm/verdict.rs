@@ -20,6 +20,8 @@ impl Player {
     pub async fn judge(&mut self, before: &Truth) {
         let ended = self.one_end_each().await;
         self.faults.extend(ended);
+        let unread = self.not_read_back();
+        self.faults.extend(unread);
         let moved = self.moved();
         for cloud in [false, true] {
             let calls = site(&self.lab, cloud).get("/calls").await;
@@ -141,12 +143,29 @@ impl Player {
         wrong
     }
 
+    /// The copies that were to be read back and were not, whole.
+    fn not_read_back(&mut self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for view in self.views.iter().filter(|view| view["state"] == "done") {
+            let vm = view["vm_name"].as_str().unwrap_or_default();
+            if self.wanted.get(vm).is_some_and(|options| options.reads_back) {
+                self.trace.count("copies read back");
+                let disks = view["disks"].as_array().cloned().unwrap_or_default();
+                if disks.is_empty()
+                    || disks.iter().any(|disk| disk["read_back_bytes"] != disk["capacity_bytes"])
+                {
+                    wrong.push(format!("{vm} is done and was not read back: {disks:?}"));
+                }
+            }
+        }
+        wrong
+    }
+
     /// The VMs that HDM says were moved.
     fn moved(&self) -> Vec<Moved> {
         let done = |vm: &str| self.views.iter().any(|view| view["vm_name"] == vm && view["state"] == "done");
         let moved = self.machines.iter().filter(|vm| done(&vm.name)).map(|vm| {
-            let runs = self.power_on.get(&vm.name).copied().unwrap_or_default();
-            let moved = if runs { Moved::on(&vm.name) } else { Moved::off(&vm.name) };
+            let moved = if self.powers_on(&vm.name) { Moved::on(&vm.name) } else { Moved::off(&vm.name) };
             moved.to_cluster(vm.cluster)
         });
         moved.collect()

@@ -253,7 +253,7 @@ async fn wait_for_updates(
         .await
 }
 /// Takes an answer for an update of an inventory.
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, feature = "testing"))]
 pub(crate) fn fuzz_inventory(update: &crate::wire::Node) {
     let mut store = apply::Store::default();
     for _ in 0..2 {

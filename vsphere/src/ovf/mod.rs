@@ -160,7 +160,7 @@ impl Session {
 }
 
 /// Takes an answer for an import spec, and completes it.
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, feature = "testing"))]
 pub(crate) fn fuzz_import_spec(result: &Node, edit: &ImportEdit) {
     if let Ok(mut spec) = spec::read(result) {
         let other = spec.clone();

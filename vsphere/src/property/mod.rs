@@ -184,7 +184,7 @@ pub(crate) fn encode_name(name: &str) -> String {
 }
 
 /// Takes an answer for objects with their properties.
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, feature = "testing"))]
 pub(crate) fn fuzz_objects(result: &Node) {
     for (object, bag) in result.all("objects").filter_map(read_object) {
         let _ = vm::read_vm(object, &bag);

@@ -141,6 +141,24 @@ fn ids(node: &Node, list: &str, id: &str) -> Vec<String> {
     node.all(list).map(|entry| entry.string(id)).collect()
 }
 
+/// Takes an answer for an extension: what is written of its plug-in is read again as it was.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) fn fuzz_extension(result: &Node) -> ExtensionInfo {
+    let known = read(result);
+    let spec = ExtensionSpec {
+        key: known.key.clone(),
+        version: known.version.clone(),
+        plugin: known.plugin.clone(),
+        ..ExtensionSpec::default()
+    };
+    let mut writer = XmlWriter::default();
+    writer.element("extension", |w| spec.write(w, Timestamp::UNIX_EPOCH));
+    let written = crate::wire::read_xml(&writer.finish(), &crate::wire::Limits::default());
+    let again = written.map(|node| read(&node)).map(|again| (again.key, again.version, again.plugin));
+    assert_eq!(again, Ok((known.key.clone(), known.version.clone(), known.plugin.clone())));
+    known
+}
+
 impl ExtensionSpec {
     /// Writes an `Extension`'s content in the order of its schema.
     fn write(&self, w: &mut XmlWriter, time: Timestamp) {

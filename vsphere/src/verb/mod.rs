@@ -11,6 +11,8 @@ mod snapshot;
 
 pub use attached::Attached;
 pub use event::{EventEx, EventRecord, EventSeverity};
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use extension::fuzz_extension;
 pub use extension::{ExtensionInfo, ExtensionPlugin, ExtensionSpec, ExtensionTexts};
 pub(crate) use reconfigure::{DEVICE_ORDER, connectable};
 pub use reconfigure::{NicChange, VmConfigChange};

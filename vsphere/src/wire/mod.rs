@@ -18,6 +18,6 @@ pub use http::{Endpoint, client};
 pub(crate) use http::{Http, HttpAnswer, RestAuth, Service, certificate_error};
 pub(crate) use soap::{Answer, envelope, read_answer, read_fault, storage_envelope};
 pub(crate) use xml::Node;
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, feature = "testing"))]
 pub(crate) use xml::read as read_xml;
 pub(crate) use xml_write::XmlWriter;

@@ -81,10 +81,12 @@ fn one(side: Side, manifest: &[ManifestEntry], file: &Passed) -> Result<Strength
         Side::Import => &file.import_key,
     };
     let verb = side.verb();
-    let entry = manifest
-        .iter()
-        .find(|e| e.key == *key)
-        .ok_or_else(|| wrong(format!("the host that {verb} it has no checksum of it")))?;
+    let mut entries = manifest.iter().filter(|entry| entry.key == *key);
+    let entry =
+        entries.next().ok_or_else(|| wrong(format!("the host that {verb} it has no checksum of it")))?;
+    if entries.any(|other| other != entry) {
+        return Err(wrong(format!("the host that {verb} it says two different things of it")));
+    }
     if entry.size != 0 && entry.size != file.wire_bytes {
         return Err(wrong(format!(
             "the host {verb} {} bytes, but {} passed through",
@@ -153,6 +155,9 @@ mod tests {
             bad(&[entry("e", Some([1; 20]), Some([9; 32]))]).contains("differs"),
             "a good SHA-1 does not excuse"
         );
+        let (well, other) = (entry("e", None, Some([2; 32])), entry("e", None, Some([9; 32])));
+        assert!(bad(&[well.clone(), other]).contains("two different things"));
+        assert!(compare(Side::Export, &[well.clone(), well], &[file()]).is_ok(), "the same twice");
         let short = ManifestEntry { size: 8, ..entry("e", None, Some([2; 32])) };
         assert!(bad(&[short]).contains("8 bytes, but 9"));
     }

@@ -12,6 +12,8 @@
 //! be resumed. Nothing is kept on our own disk, and of a disk never more than a few blocks in memory.
 
 pub mod cleanup;
+#[cfg(any(test, feature = "testing"))]
+pub mod fuzz;
 mod leases;
 mod manifest;
 mod pipes;

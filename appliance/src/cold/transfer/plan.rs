@@ -71,7 +71,12 @@ pub fn offer(devices: &[LeaseDevice], disks: &[Disk]) -> Result<Vec<Offered>, St
     let only = disks.len() == 1 && devices.iter().filter(|d| d.is_disk).count() == 1;
     let (mut others, mut named) = (0, BTreeSet::new());
     let mut offered = Vec::new();
+    let mut keys = BTreeSet::new();
     for device in devices {
+        // Files are told apart by their keys alone.
+        if !keys.insert(device.key.as_str()) {
+            return Err(format!("The export offers two files as '{}', or one twice.", device.key));
+        }
         if !device.is_disk {
             offered.push(Offered { key: device.key.clone(), path: format!("file-{others}"), disk: None });
             others += 1;
@@ -107,7 +112,7 @@ impl Disk {
 }
 
 /// Controller kind, bus and unit from a device key.
-fn place(key: &str) -> Option<(&str, i32, i32)> {
+pub(super) fn place(key: &str) -> Option<(&str, i32, i32)> {
     let (controller, unit) = key.rsplit('/').next()?.rsplit_once(':')?;
     let kind = controller.trim_end_matches(|c: char| c.is_ascii_digit());
     Some((kind, controller[kind.len()..].parse().ok()?, unit.parse().ok()?))
@@ -153,6 +158,14 @@ pub fn pair(
     let paired = files.iter().filter(|f| f.disk.is_some()).count();
     if paired != disks.len() {
         return Err(format!("The source has {} disks, but its export offers {paired}.", disks.len()));
+    }
+    let mut places = BTreeSet::new();
+    if let Some(second) = files.iter().find(|file| !places.insert(file.to.import_key.as_str())) {
+        let key = &second.to.import_key;
+        return Err(format!("The import has one place, '{key}', for {} and another file.", second.label));
+    }
+    if let Some(other) = files.iter().find(|file| file.disk.is_some() && !file.to.is_disk) {
+        return Err(format!("The import has no disk for {}, but another file.", other.label));
     }
     Ok(Paired { files, left })
 }
@@ -206,6 +219,8 @@ mod tests {
         assert!(names(&["/vm-1/disk-a", "/vm-1/disk-b"], &two).unwrap_err().contains("does not guess"));
         assert!(names(&[FIRST, "/vm-1/disk-b"], &two).is_err(), "not even if only one is left");
         assert!(names(&[FIRST, FIRST], &two).unwrap_err().contains("twice"));
+        assert!(names(&[FIRST, "/vm-2/ParaVirtualSCSIController0:0"], &two).unwrap_err().contains("twice"));
+        assert!(names(&[FIRST, "nvram", "nvram"], &two).unwrap_err().contains("two files"));
         assert_eq!(names(&["/vm-1/disk-a"], &two[..1]).unwrap(), ["disk-0.vmdk"]);
     }
 
@@ -227,6 +242,10 @@ mod tests {
         let ways: Vec<_> = paired.files.iter().map(|f| (f.from.key.as_str(), f.to.key.as_str())).collect();
         assert_eq!(ways, [(SECOND, "i1"), (FIRST, "i0")]);
         assert_eq!(paired.left, ["nvram"]);
+        let one_place = [item("disk-0.vmdk", "i0"), item("disk-1.vmdk", "i0")];
+        assert!(pair(&offered, &export, &one_place, &import, &disks).unwrap_err().contains("one place"));
+        let no_disk = [device("i1", true), device("i0", false)];
+        assert!(pair(&offered, &export, &items, &no_disk, &disks).unwrap_err().contains("no disk for"));
         assert!(pair(&offered, &export, &items[..1], &import, &disks).is_err(), "a disk is never left");
         assert!(pair(&offered[..1], &export, &items, &import, &disks).unwrap_err().contains("offers 1"));
     }
