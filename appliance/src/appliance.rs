@@ -10,7 +10,7 @@ use hdm_shared::about::About;
 use tokio::sync::Semaphore;
 
 use crate::api::{Api, Door, FIRST_REQUEST, MAX_STREAMS, NEXT_REQUEST, Refusals, router};
-use crate::cold::Cold;
+use crate::cold::{Cold, Sha256Hosts};
 use crate::config::{ConfigError, Folder};
 use crate::engine::{Clock, Engine, EngineError, SystemClock};
 use crate::nfc_streams::NfcStreams;
@@ -64,7 +64,8 @@ pub async fn run(
     let throttle = Throttle::new(store.clone(), owner.clone());
     let streams = NfcStreams::new(config.nfc_streams_per_host());
     let settings = config.cold();
-    let cold = Cold { sites: sites.clone(), store: store.clone(), throttle, streams, settings };
+    let sha256 = Sha256Hosts::default();
+    let cold = Cold { sites: sites.clone(), store: store.clone(), throttle, streams, sha256, settings };
     let engine = Engine::new(store.clone(), cold, clock.clone(), config.engine(), owner.clone());
     engine.check_clock().await?;
     // Before each login: what this process has lost is ended first, so that a session that its new owner has

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use tokio::sync::{Semaphore, watch};
 
 use crate::api::{Api, Refusals};
-use crate::cold::{self, Cold};
+use crate::cold::{self, Cold, Sha256Hosts};
 use crate::engine::{Clock, Engine, Settings};
 use crate::nfc_streams::NfcStreams;
 use crate::recent_log::RecentLog;
@@ -35,8 +35,14 @@ pub fn api(store: Store, clock: Arc<dyn Clock>, streams: usize) -> Api {
     let sites = Arc::new(Sites::new(store.clone(), sealer, "test"));
     let throttle = Throttle::new(store.clone(), "here".into());
     let settings = cold::Settings::default();
-    let cold =
-        Cold { sites: sites.clone(), store: store.clone(), throttle, streams: NfcStreams::new(4), settings };
+    let cold = Cold {
+        sites: sites.clone(),
+        store: store.clone(),
+        throttle,
+        streams: NfcStreams::new(4),
+        sha256: Sha256Hosts::default(),
+        settings,
+    };
     let engine = Engine::new(store.clone(), cold, clock.clone(), Settings::default(), "test".into());
     Api {
         engine,

@@ -15,7 +15,7 @@ mod names;
 mod table;
 mod yaml;
 
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, feature = "testing"))]
 pub mod fuzz;
 
 use hdm_shared::wave::{MAX_ROWS, Mistake, Position, Said, Wave, WaveRow};

@@ -94,6 +94,7 @@ pub(crate) use transfer::fuzz::fuzz_leases;
 
 use input::ColdInput;
 use memo::ColdMemo;
+pub use transfer::Sha256Hosts;
 
 /// The context of a cold migration's step.
 pub type ColdCx<'a> = Cx<'a, Cold>;
@@ -135,6 +136,8 @@ pub struct Cold {
     pub throttle: Throttle,
     /// How many files a host serves at once.
     pub streams: Arc<NfcStreams>,
+    /// Which hosts give SHA-256 checksums.
+    pub sha256: Sha256Hosts,
     /// Numbers.
     pub settings: Settings,
 }

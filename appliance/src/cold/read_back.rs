@@ -96,6 +96,7 @@ async fn offered(
             from: device.clone(),
             capacity_bytes: Some(disk.capacity_bytes),
             unpacks: true,
+            sha1: false,
             limits: cold.settings.pipe,
             rates: rates.clone(),
         });

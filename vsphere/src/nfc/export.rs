@@ -63,8 +63,8 @@ impl PipeProgress {
 /// What passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Piped {
-    /// SHA-1 of the stream.
-    pub sha1: [u8; 20],
+    /// SHA-1 of the stream, if it was taken.
+    pub sha1: Option<[u8; 20]>,
     /// SHA-256 of the stream.
     pub sha256: [u8; 32],
     /// Checksum of what the disk holds, however the host packs it; if grains are unpacked.
@@ -84,6 +84,8 @@ pub struct Export {
     pub capacity_bytes: Option<u64>,
     /// Whether the grains are unpacked, too, for [`Piped::content_sha256`].
     pub unpacks: bool,
+    /// Whether SHA-1 is taken, too: what hosts give that know nothing better.
+    pub sha1: bool,
     /// Limits.
     pub limits: PipeLimits,
     /// What all bytes wait for before they pass on, each in turn.
@@ -212,7 +214,8 @@ pub(super) async fn read(
 ) -> Result<Piped, ReadError> {
     let kind = if export.unpacks { StreamChecker::unpacking } else { StreamChecker::new };
     let mut checker = export.capacity_bytes.map(kind);
-    let (mut sha1, mut sha256) = (Context::new(&SHA1_FOR_LEGACY_USE_ONLY), Context::new(&SHA256));
+    let mut sha1 = export.sha1.then(|| Context::new(&SHA1_FOR_LEGACY_USE_ONLY));
+    let mut sha256 = Context::new(&SHA256);
     let (mut wire_bytes, mut turn_ends) = (0, TURN_BYTES);
     let mut stream = response.bytes_stream();
     let idle = export.limits.idle;
@@ -222,7 +225,9 @@ pub(super) async fn read(
         let next = next.map_err(|_| failed(&format!("nothing came for {} s", idle.as_secs())))?;
         let Some(chunk) = next else { break };
         let chunk = chunk.map_err(|e| ReadError::Failed(http(&export.label, &export.from, &e)))?;
-        sha1.update(&chunk);
+        if let Some(sha1) = &mut sha1 {
+            sha1.update(&chunk);
+        }
         sha256.update(&chunk);
         wire_bytes += chunk.len() as u64;
         if let Some(checker) = &mut checker {
@@ -249,10 +254,14 @@ pub(super) async fn read(
     }
     progress.position.store(export.capacity_bytes.unwrap_or_default(), Ordering::Relaxed);
     let content_sha256 = checker.and_then(|checker| checker.content_sha256());
-    let mut piped = Piped { sha1: [0; 20], sha256: [0; 32], content_sha256, wire_bytes };
-    piped.sha1.copy_from_slice(sha1.finish().as_ref());
-    piped.sha256.copy_from_slice(sha256.finish().as_ref());
-    Ok(piped)
+    let sha1 = sha1.map(|sha1| digest_of(sha1));
+    Ok(Piped { sha1, sha256: digest_of(sha256), content_sha256, wire_bytes })
+}
+
+fn digest_of<const N: usize>(context: Context) -> [u8; N] {
+    let mut digest = [0; N];
+    digest.copy_from_slice(context.finish().as_ref());
+    digest
 }
 
 /// Lets what was read pass, piece by piece, as the limits allow. While they hold it up nothing more is read.
@@ -312,7 +321,15 @@ mod tests {
         let limits = PipeLimits { idle: Duration::from_millis(200), ..PipeLimits::default() };
         let from = device(&url);
         let label = "nvram".into();
-        let export = Export { label, from, capacity_bytes: None, unpacks: false, limits, rates: Vec::new() };
+        let export = Export {
+            label,
+            from,
+            capacity_bytes: None,
+            unpacks: false,
+            sha1: true,
+            limits,
+            rates: Vec::new(),
+        };
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         (client.get(url).send().await.unwrap(), export)
     }

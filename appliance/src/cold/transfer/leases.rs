@@ -19,6 +19,8 @@ pub struct Leases {
     pub import_info: LeaseInfo,
     /// The files.
     pub files: Vec<File>,
+    /// Whether both vCenters have taken the wish for SHA-256 checksums.
+    pub sha256: bool,
     /// Both, to be kept alive together.
     pub held: Held,
 }
@@ -38,7 +40,7 @@ pub async fn open(
     let (from, to) = (cold.source(cx)?.session, cold.cloud(cx)?.session);
     let export = export(cold, cx).await?;
     let export_info = held::ready(cold, cx, &export).await?;
-    export.set_checksum_type("sha256").await?;
+    let mut sha256 = export.set_checksum_type("sha256").await?;
 
     let disks = plan::disks(wanted);
     let offered = plan::offer(&export_info.devices, &disks).map_err(StepError::refused)?;
@@ -108,7 +110,7 @@ pub async fn open(
     })
     .await?;
     let import_info = held::ready(cold, cx, &import).await?;
-    import.set_checksum_type("sha256").await?;
+    sha256 &= import.set_checksum_type("sha256").await?;
     let timeout = export_info.timeout.min(import_info.timeout);
     cx.save("the copy in the making", |m| {
         if let Some(transfer) = &mut m.transfer {
@@ -143,6 +145,7 @@ pub async fn open(
         import,
         import_info,
         files,
+        sha256,
     };
     Ok((leases, placed))
 }

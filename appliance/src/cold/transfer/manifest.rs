@@ -14,8 +14,8 @@ pub struct Passed {
     pub export_key: String,
     /// Its key in the import's manifest.
     pub import_key: String,
-    /// SHA-1 of the stream.
-    pub sha1: [u8; 20],
+    /// SHA-1 of the stream, if it was taken.
+    pub sha1: Option<[u8; 20]>,
     /// SHA-256 of the stream.
     pub sha256: [u8; 32],
     /// Checksum of what the disk holds, if it is to be read back.
@@ -34,6 +34,14 @@ pub enum Side {
 }
 
 impl Side {
+    /// That of the two which is meant.
+    pub fn of<T>(self, export: T, import: T) -> T {
+        match self {
+            Self::Export => export,
+            Self::Import => import,
+        }
+    }
+
     fn verb(self) -> &'static str {
         match self {
             Self::Export => "sent",
@@ -55,7 +63,7 @@ impl Strength {
     /// The checksum of a file in words, such as `sha256:…`.
     pub fn of(self, file: &Passed) -> String {
         match self {
-            Self::Sha1 => format!("sha1:{}", hex::encode(file.sha1)),
+            Self::Sha1 => format!("sha1:{}", hex::encode(file.sha1.unwrap_or_default())),
             Self::Sha256 => format!("sha256:{}", hex::encode(file.sha256)),
         }
     }
@@ -95,7 +103,10 @@ fn one(side: Side, manifest: &[ManifestEntry], file: &Passed) -> Result<Strength
     }
     match (entry.sha256, entry.sha1) {
         (Some(sha256), _) if sha256 == file.sha256 => Ok(Strength::Sha256),
-        (None, Some(sha1)) if sha1 == file.sha1 => Ok(Strength::Sha1),
+        (None, Some(sha1)) if Some(sha1) == file.sha1 => Ok(Strength::Sha1),
+        (None, Some(_)) if file.sha1.is_none() => Err(wrong(format!(
+            "the host that {verb} it gives SHA-1 where it gave SHA-256 before, so that it is sent again"
+        ))),
         (None, None) => Err(wrong(format!("the host that {verb} it gives no checksum"))),
         _ => Err(wrong(format!(
             "the checksum of what the host {verb} differs from that of what passed through"
@@ -113,7 +124,7 @@ mod tests {
             label: "Hard disk 1".into(),
             export_key: "e".into(),
             import_key: "i".into(),
-            sha1: [1; 20],
+            sha1: Some([1; 20]),
             sha256: [2; 32],
             content_sha256: None,
             wire_bytes: 9,
@@ -142,6 +153,16 @@ mod tests {
         );
         let export = [entry("e", None, Some([2; 32]))];
         assert_eq!(compare(Side::Export, &export, &[file()]).unwrap(), [Strength::Sha256]);
+    }
+
+    #[test]
+    fn sha1_alone_is_no_answer_where_it_was_not_taken() {
+        let file = Passed { sha1: None, ..file() };
+        let sha1 = [entry("e", Some([1; 20]), None)];
+        let error = compare(Side::Export, &sha1, std::slice::from_ref(&file)).unwrap_err();
+        assert!(error.to_string().contains("gives SHA-1"), "{error}");
+        let both = [entry("e", Some([1; 20]), Some([2; 32]))];
+        assert_eq!(compare(Side::Export, &both, &[file]).unwrap(), [Strength::Sha256]);
     }
 
     #[test]

@@ -14,6 +14,7 @@
 pub mod cleanup;
 #[cfg(any(test, feature = "testing"))]
 pub mod fuzz;
+mod hosts;
 mod leases;
 mod manifest;
 mod pipes;
@@ -29,6 +30,7 @@ use super::target_spec::{self, Before, Wanted};
 use super::vm::{self, Seen};
 use super::{Cold, ColdCx, held, seal};
 use crate::engine::StepError;
+pub use hosts::Sha256Hosts;
 use leases::Leases;
 use manifest::{Passed, Side, Strength};
 
@@ -87,7 +89,7 @@ async fn transfer(cold: &Cold, cx: &mut ColdCx<'_>) -> Result<(), StepError> {
 /// Everything that needs both leases.
 async fn under(cold: &Cold, cx: &mut ColdCx<'_>, leases: &Leases) -> Result<(), StepError> {
     let passed = pipes::run(cold, cx, leases).await?;
-    let strengths = verify(leases, &passed).await?;
+    let strengths = verify(cold, leases, &passed).await?;
     tell_checksums(cx, &passed, &strengths).await?;
     let contents = passed.iter().filter_map(|f| Some((f.label.clone(), hex::encode(f.content_sha256?))));
     let contents: BTreeMap<_, _> = contents.collect();
@@ -131,12 +133,19 @@ fn show(cx: &ColdCx<'_>, wanted: &Wanted) {
 }
 
 /// Compares both manifests with what passed; of each file, the weaker of the two checksums.
-async fn verify(leases: &Leases, passed: &[Passed]) -> Result<Vec<Strength>, StepError> {
+async fn verify(cold: &Cold, leases: &Leases, passed: &[Passed]) -> Result<Vec<Strength>, StepError> {
     let mut weaker = vec![Strength::Sha256; passed.len()];
     for (side, lease) in [(Side::Export, &leases.export), (Side::Import, &leases.import)] {
         let manifest = lease.manifest().await?;
-        let strengths = manifest::compare(side, &manifest, passed)
-            .map_err(|error| StepError::retry(format!("A disk was damaged on its way. {error}.")))?;
+        let compared = manifest::compare(side, &manifest, passed);
+        let hosts = leases.files.iter().map(|file| side.of(&file.from, &file.to).host());
+        for (at, host) in hosts.enumerate() {
+            let strength = compared.as_ref().ok().and_then(|strengths| strengths.get(at));
+            cold.sha256.learn(&host, strength == Some(&Strength::Sha256));
+        }
+        let strengths = compared.map_err(|error| {
+            StepError::retry(format!("What arrived is not proven to be what was sent. {error}."))
+        })?;
         for (known, strength) in weaker.iter_mut().zip(strengths) {
             *known = strength.min(*known);
         }

@@ -52,6 +52,7 @@ async fn send(
             from: file.from.clone(),
             capacity_bytes: file.disk.map(|_| file.capacity_bytes),
             unpacks,
+            sha1: !(leases.sha256 && [&file.from, &file.to].iter().all(|at| cold.sha256.knows(&at.host()))),
             limits: cold.settings.pipe,
             rates: rates.to_vec(),
         },
