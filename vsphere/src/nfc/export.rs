@@ -254,7 +254,7 @@ pub(super) async fn read(
     }
     progress.position.store(export.capacity_bytes.unwrap_or_default(), Ordering::Relaxed);
     let content_sha256 = checker.and_then(|checker| checker.content_sha256());
-    let sha1 = sha1.map(|sha1| digest_of(sha1));
+    let sha1 = sha1.map(digest_of);
     Ok(Piped { sha1, sha256: digest_of(sha256), content_sha256, wire_bytes })
 }
 
