@@ -18,6 +18,8 @@ use crate::trouble::{Deed, Trouble};
 const TICK: Duration = Duration::from_millis(100);
 /// How long a round lasts at most; what it has begun goes on in the next.
 const ROUND: Duration = Duration::from_secs(8);
+/// The last one, so that what comes late, such as reading a copy back, meets the troubles that lie in wait for it.
+const LAST_ROUND: Duration = Duration::from_secs(24);
 /// The same where there are many kills, of which each costs the time to start again.
 const DENSE_ROUND: Duration = Duration::from_secs(25);
 
@@ -103,7 +105,13 @@ impl Player {
         for (n, round) in plan.rounds.iter().enumerate() {
             self.trace.note(format!("round {n} begins"));
             self.begin(round).await;
-            let end = Instant::now() + if plan.kind == Kind::Kills { DENSE_ROUND } else { ROUND };
+            let is_last = n + 1 == plan.rounds.len();
+            let end = Instant::now()
+                + match plan.kind {
+                    Kind::Kills => DENSE_ROUND,
+                    Kind::Mixed if is_last => LAST_ROUND,
+                    Kind::Mixed => ROUND,
+                };
             while Instant::now() < end && !(self.is_quiet() && self.asked.is_empty()) {
                 self.tick().await;
                 self.operate(1).await;
