@@ -79,7 +79,7 @@ fn lint() -> Done {
     ];
     run_command(cargo().args(clippy))?;
     // The fuzz targets are a workspace of their own and need a nightly compiler to run, not to be checked.
-    for fuzzed in ["vsphere", "appliance", "server"] {
+    for fuzzed in ["appliance", "server", "vsphere", "wave"] {
         let manifest = format!("{fuzzed}/fuzz/Cargo.toml");
         let fuzz = ["check", "--quiet", "--locked", "--manifest-path", &manifest];
         run_command(cargo().args(fuzz).env("CARGO_TARGET_DIR", target().join("fuzz")))?;
