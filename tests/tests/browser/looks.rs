@@ -155,7 +155,11 @@ async fn screens() {
     for name in ["light-1280", "light-1920", "dark-1280", "dark-1920"] {
         vms.push(vm(name, &[2]));
     }
-    let s = Setting::new(Value::Array(vms)).await;
+    let mut s = Setting::new(Value::Array(vms)).await;
+    // What a thin link carries pauses for longer than tests wait.
+    s.appliance.kill().await;
+    s.appliance.set(&[("transfer_idle_ms", 60_000)]);
+    s.appliance.start_process(&[]).await;
     for (n, name) in ["db-01", "mail-02", "files-03", "build-04"].iter().enumerate() {
         let further: &[&str] = if n % 2 == 0 { &["--power-on"] } else { &[] };
         let id = s.appliance.migrate(name, further).await;

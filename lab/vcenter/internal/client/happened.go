@@ -86,9 +86,22 @@ func (c *Client) tasksOf(r *http.Request, v *vcenter) ([]taskEntry, error) {
 		return nil, nil
 	}
 	var tasks []mo.Task
-	err := property.DefaultCollector(v.client).Retrieve(r.Context(), manager.RecentTask, []string{"info"}, &tasks)
-	if err != nil && !gone(err) { // one has just been forgotten; the next look has the rest
+	collector := property.DefaultCollector(v.client)
+	err := collector.Retrieve(r.Context(), manager.RecentTask, []string{"info"}, &tasks)
+	if err != nil && !gone(err) {
 		return nil, err
+	}
+	if err != nil { // One has been forgotten: the others are still to be shown.
+		tasks = nil
+		for _, ref := range manager.RecentTask {
+			var task mo.Task
+			switch err := collector.RetrieveOne(r.Context(), ref, []string{"info"}, &task); {
+			case err == nil:
+				tasks = append(tasks, task)
+			case !gone(err):
+				return nil, err
+			}
+		}
 	}
 	labels := make(map[string]string)
 	for _, m := range manager.Description.MethodInfo {
