@@ -138,8 +138,8 @@ async fn verify(cold: &Cold, leases: &Leases, passed: &[Passed]) -> Result<Vec<S
     for (side, lease) in [(Side::Export, &leases.export), (Side::Import, &leases.import)] {
         let manifest = lease.manifest().await?;
         let compared = manifest::compare(side, &manifest, passed);
-        let hosts = leases.files.iter().map(|file| side.of(&file.from, &file.to).host());
-        for (at, host) in hosts.enumerate() {
+        for (at, file) in leases.files.iter().enumerate().filter(|(_, file)| file.disk.is_some()) {
+            let host = side.of(&file.from, &file.to).host();
             let strength = compared.as_ref().ok().and_then(|strengths| strengths.get(at));
             cold.sha256.learn(&host, strength == Some(&Strength::Sha256));
         }
