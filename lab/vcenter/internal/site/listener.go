@@ -24,6 +24,7 @@ type listener struct {
 	address string
 	server  *http.Server
 	proxy   *link.Proxy
+	kept    *keptPort
 }
 
 func newListener(address string, config *tls.Config, handler http.Handler) *listener {
@@ -50,6 +51,8 @@ func (l *listener) open() error {
 	if l.server != nil {
 		return nil
 	}
+	l.kept.letGo()
+	l.kept = nil
 	tcp, err := l.listen()
 	if err != nil {
 		return err
@@ -87,10 +90,12 @@ func (l *listener) listen() (net.Listener, error) {
 	return tcp, nil
 }
 
-// close breaks all connections.
+// close breaks all connections. The port stays its own: who calls it is refused,
+// and nobody else gets it meanwhile.
 func (l *listener) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	wasOpen := l.server != nil
 	if l.server != nil {
 		_ = l.server.Close()
 		l.server = nil
@@ -98,6 +103,9 @@ func (l *listener) close() {
 	if l.proxy != nil {
 		_ = l.proxy.Close()
 		l.proxy = nil
+	}
+	if wasOpen {
+		l.kept = keepPort(l.address)
 	}
 }
 
