@@ -178,6 +178,33 @@ async fn a_short_outage_costs_no_attempt() {
     }
 }
 
+/// Of a host that has given SHA-256 it is expected; one that goes back on it costs one transfer, and no byte.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_gave_sha256_and_gives_sha1() {
+    let lab = Lab::start(json!([vm("db-01", &[1]), vm("db-02", &[1]), vm("db-03", &[1])])).await;
+    let before = Truth::of(&lab).await;
+    let appliance = Appliance::start(&lab).await;
+    let host = ["--host", "C0-h0.cloud.lab"];
+    // From each of the source's two hosts.
+    for vm in ["db-01", "db-02"] {
+        let id = appliance.migrate(vm, &host).await;
+        assert_eq!(appliance.settled(&id).await["attempt"], 1);
+    }
+    let on = json!({"method": "HttpNfcLeaseSetManifestChecksumType", "times": 9});
+    let fault = lab.cloud.arm(json!({"on": on, "do": {"pretend": true}})).await;
+
+    let id = appliance.migrate("db-03", &host).await;
+    let end = appliance.settled(&id).await;
+
+    assert_eq!(lab.cloud.fired(&fault).await, 2);
+    assert_eq!((&end["state"], &end["attempt"]), (&json!("done"), &json!(2)), "{end}");
+    let checksum = end["disks"][0]["checksum"].as_str().unwrap();
+    assert!(checksum.starts_with("sha1:"), "{checksum}");
+    let log = appliance.log();
+    assert!(log.contains("gives SHA-1 where it gave SHA-256 before"), "{log}");
+    judge(&lab, &before, &[Moved::off("db-01"), Moved::off("db-02"), Moved::off("db-03")]).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn expired_sessions() {
     for method in ["CreateSnapshot_Task", "ExportSnapshot", "MoveIntoResourcePool"] {

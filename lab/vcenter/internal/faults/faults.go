@@ -103,11 +103,11 @@ func (f *Faults) Middleware(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		f.perform(do, w, r, next)
+		f.perform(do, method, w, r, next)
 	})
 }
 
-func (f *Faults) perform(do *Do, w http.ResponseWriter, r *http.Request, next http.Handler) {
+func (f *Faults) perform(do *Do, method string, w http.ResponseWriter, r *http.Request, next http.Handler) {
 	do.wait()
 	if do.KillPID != 0 && do.KillWhen != "after" {
 		kill(do.KillPID)
@@ -124,6 +124,10 @@ func (f *Faults) perform(do *Do, w http.ResponseWriter, r *http.Request, next ht
 	}
 	if do.Fault != "" {
 		answerFault(w, do)
+		return
+	}
+	if do.Pretend {
+		answer(w, http.StatusOK, fmt.Sprintf(`<%sResponse xmlns="urn:vim25"></%[1]sResponse>`, method))
 		return
 	}
 	if !do.LoseAnswer {
@@ -203,12 +207,16 @@ func answerFault(w http.ResponseWriter, do *Do) {
 	}
 	var escaped bytes.Buffer
 	_ = xml.EscapeText(&escaped, []byte(message))
+	answer(w, http.StatusInternalServerError, fmt.Sprintf(`<soapenv:Fault><faultcode>ServerFaultCode</faultcode>`+
+		`<faultstring>%s</faultstring><detail><%sFault xmlns="urn:vim25" xsi:type="%[2]s"></%[2]sFault></detail>`+
+		`</soapenv:Fault>`, escaped.String(), do.Fault))
+}
+
+func answer(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Type", "text/xml; charset=utf-8")
-	w.WriteHeader(http.StatusInternalServerError)
+	w.WriteHeader(status)
 	fmt.Fprintf(w, `<?xml version="1.0" encoding="UTF-8"?><soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" `+
-		`xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><soapenv:Body><soapenv:Fault><faultcode>ServerFaultCode</faultcode>`+
-		`<faultstring>%s</faultstring><detail><%sFault xmlns="urn:vim25" xsi:type="%s"></%sFault></detail>`+
-		`</soapenv:Fault></soapenv:Body></soapenv:Envelope>`, escaped.String(), do.Fault, do.Fault, do.Fault)
+		`xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><soapenv:Body>%s</soapenv:Body></soapenv:Envelope>`, body)
 }
 
 // Outcome implements hook.Tasks.

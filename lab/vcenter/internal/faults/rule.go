@@ -58,6 +58,8 @@ type Do struct {
 	// Fault answers with this fault, such as "InvalidState", without an effect.
 	Fault   string `json:"fault,omitempty"`
 	Message string `json:"message,omitempty"`
+	// Pretend answers a call that returns nothing as if it had been done, without an effect.
+	Pretend bool `json:"pretend,omitempty"`
 	// LoseAnswer lets the call, or the whole transfer, take effect and breaks
 	// the connection instead of answering.
 	LoseAnswer bool `json:"lose_answer,omitempty"`
