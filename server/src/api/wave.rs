@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use hdm_shared::wave::{MAX_TEXT_BYTES, WaveText};
 use hdm_wave::Kind;
-use tokio::sync::Semaphore;
+use tokio::sync::Mutex;
 
 use super::{Caller, reply};
 use crate::problem::Failure;
@@ -19,16 +19,19 @@ pub async fn read(
     headers: HeaderMap,
     body: Result<Json<WaveText>, JsonRejection>,
 ) -> Result<Response, Failure> {
-    /// A list is read into some hundred times its size: one at a time.
-    static ONE: Semaphore = Semaphore::const_new(1);
+    /// What a list is read into is larger than its text: one at a time, also if nobody waits for it any more.
+    static ONE: Mutex<()> = Mutex::const_new(());
     let Json(WaveText { text }) = body?;
     if text.len() > MAX_TEXT_BYTES {
         let detail =
             format!("The list has {} bytes, and at most {MAX_TEXT_BYTES} are read. Divide it.", text.len());
         return Err(Failure::bad_request(detail));
     }
-    let _one = ONE.acquire().await.map_err(|error| Failure::internal(error.to_string()))?;
-    let reading = tokio::task::spawn_blocking(move || hdm_wave::read(&text, Kind::of(&text)));
+    let one = ONE.lock().await;
+    let reading = tokio::task::spawn_blocking(move || {
+        let _one = one;
+        hdm_wave::read(&text, Kind::of(&text))
+    });
     let wave = reading.await.map_err(|error| Failure::internal(error.to_string()))?;
     reply::json(&headers, &wave)
 }

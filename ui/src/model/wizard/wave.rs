@@ -154,7 +154,7 @@ fn take(vm: &VmView, said: Said, draft: &Draft, offer: Option<&CloudOffer>) -> R
         return Ok(taken);
     }
     let before = draft.target_of(&vm.vm.moid);
-    let not_offered = || Wrong::NotOffered(place.cluster.clone().unwrap_or_default());
+    let not_offered = || Wrong::NotOffered(place.cluster.clone().unwrap_or_else(|| "cluster".into()));
     let offer = offer.ok_or_else(not_offered)?;
     let current = super::choices::cluster(offer, before.cluster.as_ref());
     let cluster: &OfferedCluster = match &place.cluster {
