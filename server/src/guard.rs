@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, HttpBody as _};
+use axum::body::HttpBody as _;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use futures_util::{StreamExt, stream};
-use tokio::time::Instant;
 
 use crate::api::{bearer, client_token};
 use crate::app::{App, Shared};
@@ -41,11 +39,13 @@ pub async fn check(State(app): Shared, request: Request, next: Next) -> Response
         let detail = "The plugin server answers as many requests as it can. Ask again in a moment.";
         return instead(Failure::busy(detail));
     };
-    let request = request.map(|body| within(body, BODY));
-    match tokio::time::timeout(DEADLINE, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => instead(Failure::too_slow()),
-    }
+    let answer = |request| async move {
+        match tokio::time::timeout(DEADLINE, next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => instead(Failure::too_slow()),
+        }
+    };
+    hdm_doors::answered(request, BODY, answer).await
 }
 
 /// What a caller shows.
@@ -75,21 +75,6 @@ fn nobody(path: &str) -> Failure {
     } else {
         Failure::session_unknown()
     }
-}
-
-/// A body that fails when it has not come whole within a time.
-fn within(body: Body, limit: Duration) -> Body {
-    let until = Instant::now() + limit;
-    let late = move || format!("it did not arrive within {} seconds", limit.as_secs());
-    Body::from_stream(stream::unfold(Some(body.into_data_stream()), move |chunks| async move {
-        let mut chunks = chunks?;
-        match tokio::time::timeout_at(until, chunks.next()).await {
-            Ok(Some(Ok(chunk))) => Some((Ok(chunk), Some(chunks))),
-            Ok(Some(Err(error))) => Some((Err(error), None)),
-            Ok(None) => None,
-            Err(_) => Some((Err(axum::Error::new(std::io::Error::other(late()))), None)),
-        }
-    }))
 }
 
 fn admit(method: &Method, headers: &HeaderMap, has_body: bool) -> Result<(), Failure> {
@@ -137,15 +122,5 @@ mod tests {
             assert_eq!(status(Method::GET, &[("sec-fetch-site", site)], false), 200);
         }
         assert_eq!(status(Method::GET, &[("sec-fetch-site", "cross-site")], false), 403);
-    }
-
-    #[tokio::test]
-    async fn a_body_that_trickles_in_is_given_up() {
-        let whole = within(Body::from("{}"), BODY);
-        assert_eq!(axum::body::to_bytes(whole, 2).await.unwrap(), "{}");
-        let first = stream::iter([Ok::<_, std::io::Error>("{")]);
-        let trickling = within(Body::from_stream(first.chain(stream::pending())), Duration::ZERO);
-        let error = axum::body::to_bytes(trickling, 2).await.unwrap_err();
-        assert!(error.to_string().contains("did not arrive"), "{error}");
     }
 }

@@ -11,10 +11,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::body::Body;
 use axum_server::accept::Accept;
 use axum_server::tls_rustls::RustlsAcceptor;
-use futures_util::{StreamExt, stream};
 use tokio::net::TcpStream;
 
 /// How long whoever has a connection may take for the head of the first request.
@@ -26,21 +24,6 @@ pub const NEXT_REQUEST: Duration = Duration::from_secs(120);
 pub const BODY: Duration = Duration::from_secs(30);
 /// How often refusals of one kind are logged at most: whoever knocks must not fill the log.
 const LOGGED: Duration = Duration::from_secs(1);
-
-/// A body that fails when it has not come whole within a time.
-pub fn within(body: Body, limit: Duration) -> Body {
-    let until = tokio::time::Instant::now() + limit;
-    let late = move || format!("it did not arrive within {} seconds", limit.as_secs());
-    Body::from_stream(stream::unfold(Some(body.into_data_stream()), move |chunks| async move {
-        let mut chunks = chunks?;
-        match tokio::time::timeout_at(until, chunks.next()).await {
-            Ok(Some(Ok(chunk))) => Some((Ok(chunk), Some(chunks))),
-            Ok(Some(Err(error))) => Some((Err(error), None)),
-            Ok(None) => None,
-            Err(_) => Some((Err(axum::Error::new(io::Error::other(late()))), None)),
-        }
-    }))
-}
 
 /// Logs refusals of one kind, now and then.
 #[derive(Debug, Default)]
@@ -105,18 +88,7 @@ impl<S: Send + 'static> Accept<TcpStream, S> for Door {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
-
-    #[tokio::test]
-    async fn a_body_that_trickles_in_is_given_up() {
-        let whole = within(Body::from("{}"), BODY);
-        assert_eq!(axum::body::to_bytes(whole, 2).await.unwrap(), "{}");
-        let first = stream::iter([Ok::<_, io::Error>("{")]);
-        let trickling = within(Body::from_stream(first.chain(stream::pending())), Duration::ZERO);
-        let error = axum::body::to_bytes(trickling, 2).await.unwrap_err();
-        assert!(error.to_string().contains("did not arrive"), "{error}");
-    }
 
     #[test]
     fn whoever_knocks_often_is_logged_now_and_then_and_counted() {

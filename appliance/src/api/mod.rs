@@ -168,7 +168,7 @@ async fn check_token(State(api): Shared, mut request: Request, next: Next) -> Re
         tracing::info!(user = caller.user(), method = %request.method(), path = request.uri().path(), "asked");
     }
     request.extensions_mut().insert(caller);
-    next.run(request.map(|body| doors::within(body, doors::BODY))).await
+    hdm_doors::answered(request, doors::BODY, |request| next.run(request)).await
 }
 
 /// Whether the appliance can work: its database answers.
