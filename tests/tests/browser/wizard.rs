@@ -310,3 +310,82 @@ async fn chooses_by_a_list_that_is_pasted_or_opened() {
     judge(&s.lab, &before, &moved).await;
     browser.clean().await;
 }
+
+/// Where the table of the step shown is scrolled to, and how many rows are seen where it stands.
+const TABLE: &str = "const grid = [...document.querySelectorAll('.hdm-grid')].find(one => one.checkVisibility()); \
+    const box = grid.getBoundingClientRect(); \
+    const seen = row => row.getBoundingClientRect().top < box.bottom && row.getBoundingClientRect().bottom > box.top; \
+    return [grid.scrollTop, [...grid.querySelectorAll('.hdm-grid-body .hdm-grid-row')].filter(seen).length];";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn finds_the_table_of_vms_as_it_was_left() {
+    let s = Setting::with_generated(json!([vm("mail", &[1])]), 300).await;
+    let browser = s.browser(ADMINISTRATOR).await;
+    s.open_tree(&browser, "Prod").await;
+    browser.act_on(&node_of("mail"), "vm-migrate").await;
+    browser.dialog().await;
+    for step in 2..=4 {
+        next_to(&browser, step).await;
+    }
+    browser.write("[type=search]", "vm-").await;
+    browser.gone("mail").await;
+    browser.driver().execute("document.querySelector('.hdm-grid').scrollTop = 3000;", vec![]).await.unwrap();
+    let stands = async |what: &str| {
+        hdm_tests::wait::until(what, async || {
+            let now = browser.driver().execute(TABLE, vec![]).await.unwrap().json().clone();
+            let is = now[0] == 3000 && now[1].as_u64().is_some_and(|rows| rows > 5);
+            if is { Ok(()) } else { Err(now) }
+        })
+        .await;
+    };
+    stands("the table is scrolled").await;
+    next_to(&browser, 5).await;
+    assert!(!browser.reads("of 301 selected").await, "what is out of sight is not read");
+    browser.press("Back").await;
+    browser.read(STEPS[3]).await;
+    stands("the table is where it was").await;
+    let said = "return [document.activeElement.id, document.querySelector('[type=search]').value];";
+    let now = browser.driver().execute(said, vec![]).await.unwrap();
+    assert_eq!(*now.json(), json!(["hdm-step-title", "vm-"]));
+    browser.is_accessible("wizard, back at the VMs", 40).await;
+    browser.clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_summary_leaves_out_is_not_selected_any_more() {
+    // The cloud has a VM with the same MAC address as one of the two.
+    let vms = json!([vm("one", &[1]), vm("two", &[1]), vm("stays", &[1])]);
+    let s = Setting::with_cloud(vms, json!([vm("one", &[1])])).await;
+    let browser = s.browser(ADMINISTRATOR).await;
+    s.open_tree(&browser, "Prod").await;
+    browser.act_on(&node_of("one"), "vm-migrate").await;
+    browser.dialog().await;
+    for step in 2..=4 {
+        next_to(&browser, step).await;
+    }
+    browser.click("[aria-label='Select two']").await;
+    for step in [5, 6] {
+        next_to(&browser, step).await;
+    }
+    browser.pick("#hdm-network-1", "VM Network").await;
+    next_to(&browser, 7).await;
+    browser.press("Leave out the blocked VM").await;
+    browser.read("Admitted").await;
+    for step in [6, 5, 4] {
+        browser.press("Back").await;
+        browser.read(STEPS[step - 1]).await;
+    }
+    browser.read("1 of 3 selected").await;
+    browser.click("[aria-label='Select stays']").await;
+    browser.read("2 of 3 selected").await;
+    for step in [5, 6, 7] {
+        next_to(&browser, step).await;
+    }
+    browser.read("Admitted").await;
+    browser.press("Migrate").await;
+    browser.read("2 migrations have been accepted").await;
+    let mut asked: Vec<Value> = s.migrations().await.iter().map(|one| one["vm_name"].clone()).collect();
+    asked.sort_by_key(Value::to_string);
+    assert_eq!(asked, ["stays", "two"]);
+    browser.clean().await;
+}

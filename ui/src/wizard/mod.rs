@@ -242,11 +242,16 @@ fn refusal_words(refusal: &Refusal) -> String {
 #[component]
 fn Steps(wizard: Wizard) -> impl IntoView {
     let step = Memo::new(move |_| wizard.step());
+    // The table of all virtual machines is not made anew for each visit: it waits out of sight, as it was left.
+    let at_vms = Memo::new(move |_| step.get() == Step::Vms);
+    let vms_seen = Memo::new(move |seen: Option<&bool>| {
+        step.get() != Step::Status && (at_vms.get() || seen.is_some_and(|seen| *seen))
+    });
     let shown = move || match step.get() {
         Step::Instructions => view! { <step_instructions::Instructions wizard/> }.into_any(),
         Step::Type => view! { <step_type::Type/> }.into_any(),
         Step::Cloud => view! { <step_cloud::Cloud wizard/> }.into_any(),
-        Step::Vms => view! { <step_vms::VirtualMachines wizard/> }.into_any(),
+        Step::Vms => ().into_any(),
         Step::Target => view! { <step_target::Targets wizard/> }.into_any(),
         Step::Network => view! { <step_network::Networks wizard/> }.into_any(),
         Step::Summary => view! { <step_summary::Summary wizard/> }.into_any(),
@@ -263,9 +268,14 @@ fn Steps(wizard: Wizard) -> impl IntoView {
         <div class="hdm-wizard">
             <Nav wizard/>
             <div class="hdm-wizard-main">
-                <section class="hdm-wizard-step" id="hdm-step" aria-live="off">
+                <section class="hdm-wizard-step" class:hdm-away=at_vms>
                     {shown}
                 </section>
+                <Show when=move || vms_seen.get()>
+                    <section class="hdm-wizard-step" class:hdm-away=move || !at_vms.get()>
+                        <step_vms::VirtualMachines wizard shown=at_vms/>
+                    </section>
+                </Show>
                 <div class="hdm-wizard-issue">
                     {move || issue().map(|words| view! { <Alert level=Level::Danger>{words}</Alert> })}
                 </div>

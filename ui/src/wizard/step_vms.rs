@@ -96,20 +96,38 @@ impl Row for Choice {
     }
 }
 
+/// The step. It lasts as long as the wizard, and is `shown` or out of sight.
 #[component]
-pub fn VirtualMachines(wizard: Wizard) -> impl IntoView {
+pub fn VirtualMachines(wizard: Wizard, shown: Memo<bool>) -> impl IntoView {
     let search = RwSignal::new(String::new());
     let only_selected = RwSignal::new(false);
     let order = RwSignal::new(None::<Order>);
-    // What is to be mended is open already.
-    let edited =
-        RwSignal::new(wizard.mend.with_untracked(|mend| mend.as_ref().map(|m| vec![m.moid.clone()])));
+    let edited = RwSignal::new(None::<Vec<String>>);
+    let list = List::new();
+    let mended = Memo::new(move |_| {
+        wizard.mend.with(|mend| mend.as_ref().filter(|_| shown.get()).map(|mend| vec![mend.moid.clone()]))
+    });
+    // What is to be mended is opened with the step, and no panel stays open without it.
+    Effect::new(move || {
+        let mended = mended.get();
+        if mended.is_some() || !shown.get() {
+            edited.set(mended);
+            list.open.set(false);
+        }
+    });
     let chosen: Selection<String> = wizard.draft.with_untracked(|d| d.chosen.iter().cloned().collect());
     let selection = RwSignal::new(chosen);
     Effect::new(move || {
         let keys: BTreeSet<String> = selection.with(|s| gathered(s.keys().cloned()));
         if wizard.draft.with_untracked(|draft| draft.chosen != keys) {
             wizard.draft.update(|draft| draft.chosen = keys);
+        }
+    });
+    // What the summary left out is not selected any more.
+    Effect::new(move || {
+        let chosen = shown.get().then(|| wizard.draft.with_untracked(|draft| draft.chosen.clone()));
+        if let Some(chosen) = chosen.filter(|chosen| selection.with_untracked(|s| !s.keys().eq(chosen))) {
+            selection.set(chosen.into_iter().collect());
         }
     });
     // What was right-clicked is looked for first, and stays there while others are chosen.
@@ -159,9 +177,8 @@ pub fn VirtualMachines(wizard: Wizard) -> impl IntoView {
         view! { <Empty title=title.to_owned() hint/> }
     };
     let columns = columns(edited);
-    let list = List::new();
     view! {
-        <h2 id="hdm-step-title" tabindex="-1">{t::vms::title()}</h2>
+        <h2 id=move || shown.get().then_some("hdm-step-title") tabindex="-1">{t::vms::title()}</h2>
         <div class="hdm-toolbar">
             <button
                 type="button"
