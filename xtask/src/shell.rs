@@ -41,6 +41,16 @@ pub fn run(command: &mut Command) -> Done {
     if status.success() { Ok(()) } else { Err(format!("`{shown}` failed ({status})")) }
 }
 
+/// Runs a command and prints at its end what it printed: several at once do not talk across each other.
+pub fn shown(command: &mut Command) -> Done {
+    let shown = show(command);
+    let output =
+        command.stdin(Stdio::null()).output().map_err(|e| format!("`{shown}` could not be started: {e}"))?;
+    let said = [output.stderr, output.stdout].map(|text| String::from_utf8_lossy(&text).into_owned());
+    println!("{}", said.concat().trim_end());
+    if output.status.success() { Ok(()) } else { Err(format!("`{shown}` failed ({})", output.status)) }
+}
+
 /// Runs a command and returns what it printed, or `None` if it could not be run or failed.
 pub fn output(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;

@@ -1,10 +1,13 @@
 //! `cargo xtask test`: every check and every test there is.
 
+use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::requirement::{self, guest_image, lab_binary, python};
-use crate::shell::{Done, cargo, command, output, root, run as run_command, target};
+use crate::shell::{Done, cargo, command, output, root, run as run_command, shown, target};
 use crate::{tidy, ui};
 
 /// A part of the whole, by the name it is asked for.
@@ -36,7 +39,7 @@ const PARTS: [Part; 7] = [
     Part {
         name: "rust",
         what: "tests of the product, end to end ones included",
-        takes: "10 to 17 minutes",
+        takes: "a quarter of an hour",
         run: test_rust,
     },
 ];
@@ -114,13 +117,61 @@ fn test_go() -> Done {
     run_command(with_lab(go().args(["test", "./..."])))
 }
 
+/// One run shows everything that fails.
 fn test_rust() -> Done {
-    let features = ["--workspace", "--features", "hdm/failpoints"];
-    run_command(cargo().arg("build").args(features))?;
-    // One run shows everything that fails.
-    let mut tests = cargo();
-    tests.args(["test", "--no-fail-fast"]).args(features).env("HDM_BIN", target().join("debug/hdm"));
-    run_command(with_lab(&mut tests))
+    let tests = |which: &[&str]| {
+        let mut tests = cargo();
+        tests.args(["test", "--no-fail-fast", "--workspace", "--features", "hdm/failpoints"]).args(which);
+        with_lab(tests.env("HDM_BIN", target().join("debug/hdm")));
+        tests
+    };
+    run_command(cargo().args(["build", "--workspace", "--features", "hdm/failpoints"]))?;
+    run_command(&mut tests(&["--no-run"]))?;
+    let mut failed: Vec<String> = Vec::new();
+    for part in [&["--lib", "--bins"][..], &["--doc"]] {
+        failed.extend(run_command(&mut tests(part)).err());
+    }
+    failed.extend(side_by_side(&test_files(), &|file| tests(&["--test", file])));
+    if failed.is_empty() { Ok(()) } else { Err(failed.join("\n")) }
+}
+
+/// Test files that take minutes, the longest first: others run beside them.
+const LONG: [&str; 5] = ["browser", "lost_answers", "storm", "kill", "meddling"];
+/// So many files run side by side: most of an end-to-end test is waiting.
+const LANES: usize = 2;
+
+/// The names of all test files, those that take long first.
+fn test_files() -> Vec<String> {
+    let entries = |path: PathBuf| std::fs::read_dir(path).into_iter().flatten().flatten().map(|e| e.path());
+    let members = entries(root()).map(|member| member.join("tests"));
+    let is_test =
+        |path: &PathBuf| path.extension().is_some_and(|end| end == "rs") || path.join("main.rs").is_file();
+    let mut files: Vec<String> = members
+        .flat_map(entries)
+        .filter(is_test)
+        .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
+        .collect();
+    let rank = |file: &String| LONG.iter().position(|long| long == file).unwrap_or(LONG.len());
+    files.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.cmp(b)));
+    files
+}
+
+/// Runs test files in [`LANES`] and shows what each printed when it has ended; answers with those that failed.
+fn side_by_side(files: &[String], tests: &(impl Fn(&str) -> Command + Sync)) -> Vec<String> {
+    let (next, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let lane = || {
+        while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+            println!("xtask: the tests of {file} are running.");
+            let begun = Instant::now();
+            let passed = shown(&mut tests(file));
+            println!("xtask: {file} has ended after {} s.", begun.elapsed().as_secs());
+            if let Err(told) = passed {
+                failed.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{file}: {told}"));
+            }
+        }
+    };
+    std::thread::scope(|scope| (0..LANES).for_each(|_| drop(scope.spawn(lane))));
+    failed.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// `cargo xtask screens`: pictures of every page and step, in light and dark and two sizes, from a live lab.

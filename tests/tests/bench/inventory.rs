@@ -202,8 +202,9 @@ async fn against_the_lab(stage: &Stage, goals: &mut Goals) {
         let changed: Changed = asking.next().await;
         seen.add((changed.at - begun) * 1e3);
         let begun = Instant::now();
-        let all = stage.appliance.hdm(&["-o", "json", "vms", "--limit", &VMS.to_string()]).await.ok().json();
+        let told = stage.appliance.hdm(&["-o", "json", "vms", "--limit", &VMS.to_string()]).await;
         listed.add(begun.elapsed().as_secs_f64());
+        let all = told.ok().json();
         assert_eq!(all["vms"].as_array().map(Vec::len), Some(VMS as usize));
     }
     asking.kill().await;
