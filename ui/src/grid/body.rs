@@ -10,7 +10,7 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
 use super::view::State;
-use super::{Column, ROW_PX, Row, Tab, pool, window};
+use super::{Column, ROW_PX, Row, Rows, Tab, pool, window};
 use crate::i18n::t;
 use crate::model::same::changed;
 
@@ -31,25 +31,52 @@ impl<R: Row> Clone for Slot<R> {
 }
 impl<R: Row> Copy for Slot<R> {}
 
+/// A row that is in the document: its key, and where it stands.
+struct Placed<R: Row> {
+    key: R::Key,
+    at: usize,
+    row: Arc<R>,
+}
+
+impl<R: Row> Placed<R> {
+    fn new(at: usize, rows: &Rows<R>) -> Self {
+        Self { key: rows[at].key(), at, row: rows[at].clone() }
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        self.at == other.at && Arc::ptr_eq(&self.row, &other.row)
+    }
+}
+
+/// The rows in the document, from top to bottom: so few that looking for one costs less than an index of all rows.
+type Drawn<R> = Memo<Vec<Placed<R>>>;
+
 #[component]
 pub(super) fn Body<R: Row>(state: State<R>) -> impl IntoView {
     #[allow(clippy::cast_precision_loss, reason = "row numbers are small")]
     let height = move || format!("{}px", state.rows.with(|rows| rows.len()) as f64 * ROW_PX);
-    let drawn = Memo::new(move |_| {
-        let rows = state.rows.get();
-        let range = window::drawn(state.scroll_top.get(), state.height.get(), rows.len());
-        let mut keys: Vec<R::Key> = rows[range.clone()].iter().map(|row| row.key()).collect();
-        // The row with the focus stays in the document, wherever the table is scrolled to.
-        let active = state.active.with(|(key, _)| key.clone());
-        let at = active.as_ref().and_then(|key| state.index.with(|index| index.get(key).copied()));
-        if let (Some(key), Some(at)) = (active, at)
-            && !range.contains(&at)
-        {
-            let place = if at < range.start { 0 } else { keys.len() };
-            keys.insert(place, key);
-        }
-        keys
-    });
+    let drawn: Drawn<R> = Memo::new_with_compare(
+        move |_| {
+            let rows = state.rows.get();
+            let range = window::drawn(state.scroll_top.get(), state.height.get(), rows.len());
+            let mut drawn: Vec<Placed<R>> = range.clone().map(|at| Placed::new(at, &rows)).collect();
+            // The row with the focus stays in the document, wherever the table is scrolled to.
+            if let Some(at) = state.active.with(|(key, _)| state.place(key.as_ref()))
+                && !range.contains(&at)
+            {
+                let place = if at < range.start { 0 } else { drawn.len() };
+                drawn.insert(place, Placed::new(at, &rows));
+            }
+            drawn
+        },
+        |before, after| match (before, after) {
+            (Some(before), Some(after)) => {
+                before.len() != after.len()
+                    || before.iter().zip(after).any(|(before, after)| !before.is(after))
+            }
+            _ => true,
+        },
+    );
     // As they were made, and as they are seen from top to bottom.
     let slots = RwSignal::new(Vec::<Slot<R>>::new());
     let order = RwSignal::new(Vec::<Slot<R>>::new());
@@ -58,7 +85,7 @@ pub(super) fn Body<R: Row>(state: State<R>) -> impl IntoView {
     let made = StoredValue::new(0);
     let owner = Owner::current();
     let make = move |key: R::Key| {
-        let first = find(state, &key)?;
+        let first = find(drawn, &key)?;
         if let Some(slot) = spare.try_update_value(Vec::pop).flatten() {
             slot.key.set(key);
             slot.first.set_value(first);
@@ -71,7 +98,7 @@ pub(super) fn Body<R: Row>(state: State<R>) -> impl IntoView {
         owner.as_ref().map(|owner| owner.with(new))
     };
     Effect::new(move || {
-        let wanted = drawn.get();
+        let wanted: Vec<R::Key> = drawn.with(|drawn| drawn.iter().map(|placed| placed.key.clone()).collect());
         let before = slots.get_untracked();
         let held: Vec<R::Key> = before.iter().map(|slot| slot.key.get_untracked()).collect();
         let show = |(at, key): (Option<usize>, R::Key)| match at {
@@ -98,16 +125,18 @@ pub(super) fn Body<R: Row>(state: State<R>) -> impl IntoView {
     view! {
         <div role="rowgroup" class="hdm-grid-body" style:height=height>
             <For each=move || slots.get() key=|slot| slot.id let:slot>
-                <Line state elements=slot/>
+                <Line state drawn elements=slot/>
             </For>
         </div>
     }
 }
 
-/// Where a row stands, and what is in it; `None` if there is no such row.
-fn find<R: Row>(state: State<R>, key: &R::Key) -> Option<(usize, Arc<R>)> {
-    let at = state.index.with(|index| index.get(key).copied())?;
-    state.rows.with(|rows| rows.get(at).cloned().map(|row| (at, row)))
+/// Where a row stands, and what is in it; `None` if it is not in the document.
+fn find<R: Row>(drawn: Drawn<R>, key: &R::Key) -> Option<(usize, Arc<R>)> {
+    drawn.with(|drawn| {
+        let found = drawn.iter().find(|placed| placed.key == *key);
+        found.map(|placed| (placed.at, placed.row.clone()))
+    })
 }
 
 /// Puts rows into the document in the order in which they are seen, so that they are read in it. The one with the focus
@@ -135,12 +164,12 @@ fn put_in_order<R: Row>(order: &[Slot<R>]) {
 }
 
 #[component]
-fn Line<R: Row>(state: State<R>, elements: Slot<R>) -> impl IntoView {
+fn Line<R: Row>(state: State<R>, drawn: Drawn<R>, elements: Slot<R>) -> impl IntoView {
     let Slot { key, first, root, .. } = elements;
     let found = Memo::new_with_compare(
         move |before: Option<&(usize, Arc<R>)>| {
             // A row that is no more is about to be another: until then it stays as it was.
-            key.with(|key| find(state, key)).or_else(|| before.cloned()).unwrap_or_else(|| first.get_value())
+            key.with(|key| find(drawn, key)).or_else(|| before.cloned()).unwrap_or_else(|| first.get_value())
         },
         |before: Option<&(usize, Arc<R>)>, after: Option<&(usize, Arc<R>)>| match (before, after) {
             (Some((at, row)), Some((now_at, now))) => at != now_at || !Arc::ptr_eq(row, now),
@@ -166,7 +195,7 @@ fn Line<R: Row>(state: State<R>, elements: Slot<R>) -> impl IntoView {
                 None => view! { <span class="hdm-cell-text"></span> }.into_any(),
                 Some(draw) => {
                     let tab = Signal::derive(move || if focus.get() == Some(at) { "0" } else { "-1" });
-                    drawn(draw.clone(), column.lasting, row.into(), tab, key)
+                    content(draw.clone(), column.lasting, row.into(), tab, key)
                 }
             };
             view! {
@@ -213,7 +242,7 @@ fn Line<R: Row>(state: State<R>, elements: Slot<R>) -> impl IntoView {
 }
 
 /// What a column draws: made anew for another row, unless it says that it need not be.
-fn drawn<R: Row>(
+fn content<R: Row>(
     draw: super::column::Draw<R>,
     lasting: bool,
     row: Signal<Arc<R>>,

@@ -94,17 +94,18 @@ fn SelectAll<R: Row>(state: State<R>) -> impl IntoView {
     let tab = state.tab(None, 0);
     let input = NodeRef::<html::Input>::new();
     let selectable = move |row: &R| state.selectable.is_none_or(|selectable| selectable(row));
-    // How many there are changes with the rows only; of them those are looked at that are selected.
-    let all = Memo::new(move |_| state.rows.with(|rows| rows.iter().filter(|row| selectable(row)).count()));
+    // Rows are looked at until it is known; if nothing is selected, none is.
     let look = Memo::new(move |_| {
         let Some(selection) = state.selection else { return HeaderBox::Off };
-        let on = state.rows.with(|rows| {
-            state.index.with(|index| {
-                let shown = |key: &&R::Key| index.get(*key).is_some_and(|at| selectable(&rows[*at]));
-                selection.with(|selection| selection.keys().filter(shown).count())
+        selection.with(|selection| {
+            if selection.is_empty() {
+                return HeaderBox::Off;
+            }
+            state.rows.with(|rows| {
+                let shown = rows.iter().filter(|row| selectable(row));
+                HeaderBox::of(shown.map(|row| selection.contains(&row.key())))
             })
-        });
-        HeaderBox::of(on, all.get())
+        })
     });
     Effect::new(move || {
         let look = look.get();

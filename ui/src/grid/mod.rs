@@ -13,7 +13,6 @@ pub(crate) mod view;
 mod window;
 
 use std::fmt::Debug;
-use std::hash::Hash;
 use std::sync::Arc;
 
 pub use column::{Column, Tab, as_csv};
@@ -25,7 +24,7 @@ pub const ROW_PX: f64 = 36.0;
 /// Something that a table can show.
 pub trait Row: Send + Sync + 'static {
     /// What tells it apart from all others, for as long as it lives.
-    type Key: Clone + Ord + Hash + Debug + Send + Sync + 'static;
+    type Key: Clone + Ord + Debug + Send + Sync + 'static;
     /// Its key.
     fn key(&self) -> Self::Key;
     /// Its name, for the checkbox.

@@ -1,6 +1,5 @@
 //! The table itself.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -21,13 +20,14 @@ use crate::model::table::{Order, SortKey};
 pub(super) struct State<R: Row> {
     pub columns: StoredValue<Vec<Column<R>>>,
     pub rows: Memo<Rows<R>>,
-    pub index: Memo<Arc<HashMap<R::Key, usize>>>,
     pub order: RwSignal<Option<Order>>,
     pub selection: Option<RwSignal<Selection<R::Key>>>,
     pub selectable: Option<fn(&R) -> bool>,
     pub opened: Signal<Option<R::Key>>,
     /// The row with the focus, `None` for the header, and its column.
     pub active: RwSignal<(Option<R::Key>, usize)>,
+    /// Where that row stood when it was last looked for.
+    pub place: StoredValue<usize>,
     pub scroll_top: RwSignal<f64>,
     pub height: RwSignal<f64>,
 }
@@ -43,6 +43,22 @@ impl<R: Row> State<R> {
     /// The column in which the selection's checkboxes stand takes the first place.
     pub fn first(self) -> usize {
         usize::from(self.selection.is_some())
+    }
+
+    /// Where a row stands. The one that is looked for is mostly the one with the focus, where it was: an index of all
+    /// would take longer to make than is ever spent on looking.
+    pub fn place(self, key: Option<&R::Key>) -> Option<usize> {
+        let key = key?;
+        self.rows.with(|rows| {
+            let is = |row: &Arc<R>| row.key() == *key;
+            let before = self.place.get_value();
+            if rows.get(before).is_some_and(is) {
+                return Some(before);
+            }
+            let found = rows.iter().position(is)?;
+            self.place.set_value(found);
+            Some(found)
+        })
     }
 
     fn columns_count(self) -> usize {
@@ -94,22 +110,15 @@ pub fn Grid<R: Row>(
     let columns = StoredValue::new(columns);
     let sorted =
         Memo::new_with_compare(move |_| sort(&rows.get(), order.get().as_ref(), columns), |_, _| true);
-    let index = Memo::new_with_compare(
-        move |_| {
-            let rows = sorted.get();
-            Arc::new(rows.iter().enumerate().map(|(at, row)| (row.key(), at)).collect::<HashMap<_, _>>())
-        },
-        |_, _| true,
-    );
     let state = State {
         columns,
         rows: sorted,
-        index,
         order,
         selection,
         selectable,
         opened: opened.unwrap_or_else(|| Signal::derive(|| None)),
         active: RwSignal::new((None, 0)),
+        place: StoredValue::new(0),
         scroll_top: RwSignal::new(0.0),
         height: RwSignal::new(400.0),
     };
@@ -248,7 +257,7 @@ fn forward_focus(event: &web_sys::FocusEvent) {
 fn on_key<R: Row>(event: &web_sys::KeyboardEvent, root: NodeRef<html::Div>, state: State<R>) {
     let Some(root) = root.get_untracked() else { return };
     let (key, column) = state.active.get_untracked();
-    let row_at = key.as_ref().and_then(|key| state.index.with_untracked(|index| index.get(key).copied()));
+    let row_at = untrack(|| state.place(key.as_ref()));
     let typing = event
         .target()
         .and_then(|target| target.dyn_into::<web_sys::HtmlInputElement>().ok())
@@ -271,6 +280,7 @@ fn on_key<R: Row>(event: &web_sys::KeyboardEvent, root: NodeRef<html::Div>, stat
     event.prevent_default();
     let row_key = (to.row > 0).then(|| state.rows.with_untracked(|rows| rows[to.row - 1].key()));
     if let Some(at) = to.row.checked_sub(1) {
+        state.place.set_value(at);
         let (top, height) = (state.scroll_top.get_untracked(), state.height.get_untracked());
         if let Some(scroll) = window::reveal(at, top, height) {
             #[allow(clippy::cast_possible_truncation, reason = "scroll positions are whole pixels")]

@@ -16,12 +16,13 @@ pub enum HeaderBox {
 }
 
 impl HeaderBox {
-    /// What it shows if so many are selected of so many that can be.
-    pub fn of(selected: usize, all: usize) -> Self {
-        match selected {
-            0 => Self::Off,
-            some if some < all => Self::Mixed,
-            _ => Self::On,
+    /// What it shows if this is which of those that can be selected are; asks for no more than it has to know.
+    pub fn of(selected: impl IntoIterator<Item = bool>) -> Self {
+        let mut selected = selected.into_iter();
+        match selected.next() {
+            Some(first) if selected.any(|one| one != first) => Self::Mixed,
+            Some(true) => Self::On,
+            None | Some(false) => Self::Off,
         }
     }
 }
@@ -96,8 +97,11 @@ mod tests {
         assert_eq!(selection.len(), 3);
         selection.set_all([1, 2], false);
         assert_eq!(selection.keys().copied().collect::<Vec<_>>(), [7]);
-        assert_eq!((HeaderBox::of(0, 0), HeaderBox::of(0, 3)), (HeaderBox::Off, HeaderBox::Off));
-        assert_eq!((HeaderBox::of(2, 3), HeaderBox::of(3, 3)), (HeaderBox::Mixed, HeaderBox::On));
+        assert_eq!((HeaderBox::of([]), HeaderBox::of([false; 3])), (HeaderBox::Off, HeaderBox::Off));
+        assert_eq!(
+            (HeaderBox::of([false, true]), HeaderBox::of([true; 3])),
+            (HeaderBox::Mixed, HeaderBox::On)
+        );
     }
 
     #[test]
