@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hdm_tests::lab::{Site, binary, site};
 use hdm_vsphere::WATCHED;
@@ -58,6 +58,13 @@ impl Told {
     async fn next<T: serde::de::DeserializeOwned>(&mut self) -> T {
         let line = self.lines.next_line().await.unwrap().expect("it goes on");
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    }
+
+    /// Waits until it has told nothing for a while: what one order brings may be told in parts.
+    async fn quiet(&mut self) {
+        while let Ok(line) = tokio::time::timeout(Duration::from_millis(500), self.lines.next_line()).await {
+            line.unwrap().expect("it goes on");
+        }
     }
 
     async fn end(mut self) {
@@ -197,9 +204,11 @@ async fn against_the_lab(stage: &Stage, goals: &mut Goals) {
     let mut asking = Client::Hdm.ask(&server, site);
     asking.next::<Read>().await;
     for _ in 0..rounds() {
+        asking.quiet().await;
         let begun = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
         change(site).await;
         let changed: Changed = asking.next().await;
+        assert!(changed.at >= begun, "what was told is of an earlier change");
         seen.add((changed.at - begun) * 1e3);
         let begun = Instant::now();
         let told = stage.appliance.hdm(&["-o", "json", "vms", "--limit", &VMS.to_string()]).await;
