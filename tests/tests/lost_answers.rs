@@ -73,6 +73,7 @@ impl Scenario {
         let before_the_cancel = if self.cancelled.is_some() { writes(lab).await } else { Writes::new() };
         let end = appliance.settled(&id).await;
         assert_eq!(end["state"], self.end(), "{end}");
+        all_is_told(appliance).await;
         let all = writes(lab).await;
         for must in self.must {
             assert!(all.contains_key(&(must.0, must.1.to_owned())), "{must:?} is missing in {all:?}");
@@ -134,6 +135,16 @@ async fn one_answer_is_lost(
         panic!("a lost answer costs no attempt: {on} on {}:\n{log}", site.ready.name);
     }
     site.delete("/faults").await;
+    all_is_told(appliance).await;
+}
+
+/// Waits until both vCenters show all events: what is told later would be the next case's call.
+async fn all_is_told(appliance: &Appliance) {
+    wait::until("the events are shown", async || {
+        let metrics = appliance.metrics().await;
+        if metrics.contains("hdm_events_unposted 0") { Ok(()) } else { Err(metrics) }
+    })
+    .await;
 }
 
 fn forward() -> Scenario {

@@ -300,6 +300,9 @@ func (c *Collectors) serve(ctx *simulator.Context, s *state, req *types.WaitForU
 		}
 		select {
 		case <-signal:
+		case <-ctx.Done():
+			// Nobody waits any more: the connection is closed, or an order of the lab's own has taken too long.
+			return dispatch.Fault("The wait was cancelled.", new(types.RequestCanceled))
 		case <-time.After(min(left, look)):
 			if listed && !c.alive(ctx.Session.Key) {
 				return dispatch.Fault("The session has ended.", new(types.NotAuthenticated))
