@@ -52,13 +52,23 @@ pub struct PluginServer {
 impl PluginServer {
     /// Makes a plugin server beside an appliance and starts it; `key` is the signing key of another instance.
     pub async fn start(name: &str, appliance: &Appliance, key: Option<&Path>) -> Self {
+        Self::with_pages(name, appliance, key, pages()).await
+    }
+
+    /// The same with other pages than the plug-in's.
+    pub async fn with_pages(
+        name: &str,
+        appliance: &Appliance,
+        key: Option<&Path>,
+        pages: Option<PathBuf>,
+    ) -> Self {
         let directory = appliance.directory().with_file_name(name);
         let (listen, loopback) = (free_address(), free_address());
         let mut init = Command::new(binary());
         init.args(["server", "init", "--name", "127.0.0.1", "--listen", &listen, "--loopback", &loopback]);
         init.arg("--appliance").arg(appliance.directory().join("plugin-server.toml"));
         init.arg("--dir").arg(&directory);
-        if let Some(pages) = pages() {
+        if let Some(pages) = pages {
             init.arg("--ui-dir").arg(pages);
         }
         if let Some(key) = key {

@@ -1,8 +1,8 @@
 //! `cargo xtask bench server`, `bench ui` and `bench cold`: measurements for people, as tables. `docs/benchmarks.md` keeps some.
 
-use crate::requirement;
 use crate::shell::{Done, cargo, command, output, run as run_command, target};
 use crate::test::{build_ui, with_lab};
+use crate::{requirement, ui};
 
 /// Measures the part that is named.
 pub fn run(arguments: &[String]) -> Done {
@@ -34,12 +34,14 @@ fn server() -> Done {
 fn ui() -> Done {
     requirement::set_up(&requirement::all())?;
     build_ui()?;
+    let hello = ui::hello()?;
     run_command(cargo().args(["build", "--package", "hdm"]))?;
     println!("{}", machine());
     let test = ["test", "--package", "hdm-tests", "--test", "browser"];
     run_command(
         with_lab(cargo().args(test).args(["--", "--ignored", "--exact", "bench::ui", "--nocapture"]))
-            .env("HDM_BIN", target().join("debug/hdm")),
+            .env("HDM_BIN", target().join("debug/hdm"))
+            .env("HDM_HELLO", hello),
     )
 }
 

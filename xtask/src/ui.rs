@@ -37,6 +37,14 @@ pub fn build() -> Done {
     file.set_modified(begun).map_err(|e| format!("{}: {e}", stamp.display()))
 }
 
+/// Builds the page that the first view is measured against, with the same tools; says where it is.
+pub fn hello() -> Done<PathBuf> {
+    let dist = crate::shell::cache().join("hello");
+    run_command(trunk().current_dir(root().join("ui/hello")).args(["build", "--release"]))?;
+    run_command(node("build/compress.mjs").arg(&dist))?;
+    Ok(dist)
+}
+
 /// Whether the pages are newer than everything they are made of.
 pub fn is_current() -> bool {
     let Some(built) = modified(&stamp()) else { return false };

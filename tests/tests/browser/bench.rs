@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use hdm_tests::browser::Browser;
 use hdm_tests::lab::vm;
+use hdm_tests::plugin::PluginServer;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use thirtyfour::cdp::Cdp;
@@ -82,6 +83,13 @@ const LONGEST: &str = "const done = arguments[0], end = performance.now() + 2000
     }; \
     look();";
 
+/// Notes in each page and frame when the first row of a table, or the greeting, has been painted: in milliseconds from
+/// the moment its address was opened.
+const SEEN: &str = "const look = () => document.querySelector('.hdm-grid-body .hdm-grid-row, #hello') \
+        ? requestAnimationFrame(() => setTimeout(() => { window.hdmSeen = performance.now(); })) \
+        : requestAnimationFrame(look); \
+    requestAnimationFrame(look);";
+
 #[derive(Deserialize)]
 struct Fetched {
     name: String,
@@ -117,6 +125,58 @@ async fn first_view(browser: &Browser) {
     }
     line("all of HDM's", &ours);
     line(PARTS[0].1, &theirs);
+}
+
+/// Waits until the page or frame has been seen; tells after how many milliseconds, and how many bytes it has fetched.
+async fn seen(browser: &Browser) -> (f64, u64) {
+    let at = hdm_tests::wait::until("the first view is seen", async || {
+        let told = browser.driver().execute("return window.hdmSeen ?? null;", vec![]).await;
+        told.ok().and_then(|told| told.json().as_f64()).ok_or("not yet")
+    })
+    .await;
+    let told = browser.driver().execute(FETCHED, vec![]).await.unwrap();
+    let fetched: Vec<Fetched> = serde_json::from_value(told.json().clone()).unwrap();
+    let ours = fetched.iter().filter(|file| !file.name.contains(PARTS[0].0));
+    (at, ours.map(|file| file.received).sum())
+}
+
+/// How long it takes from an address to the first view, with an empty cache, against the least page made with Leptos.
+async fn against_hello(s: &Setting) {
+    let pages =
+        std::env::var_os("HDM_HELLO").expect("`cargo xtask bench ui` builds the page to compare with");
+    let hello = PluginServer::with_pages("hello", &s.appliance, None, Some(pages.into())).await;
+    let browser = s.browser(ADMINISTRATOR).await;
+    let tools = browser.driver().cdp();
+    tools.send_raw("Page.enable", json!({})).await.unwrap();
+    tools.send_raw("Page.addScriptToEvaluateOnNewDocument", json!({"source": SEEN})).await.unwrap();
+    tools.send_raw("Network.enable", json!({})).await.unwrap();
+    tools.send_raw("Network.setCacheDisabled", json!({"cacheDisabled": true})).await.unwrap();
+    println!("\nFrom an address to the first view, with an empty cache:\n");
+    println!("| processor | view | ms | KB of 1,000 bytes |\n|---|---|---|---|");
+    for times in [1, SLOW] {
+        let (mut view, mut least, mut kb) = (Vec::new(), Vec::new(), [0, 0]);
+        for _ in 0..ROUNDS {
+            browser.client().await;
+            browser.driver().goto(s.lab.onprem.ready.client_url.clone().unwrap()).await.unwrap();
+            slow_down(&tools, times).await;
+            s.open_cluster(&browser).await;
+            let (at, bytes) = seen(&browser).await;
+            view.push(at);
+            kb[0] = bytes / 1_000;
+            browser.client().await;
+            browser.driver().goto(format!("{}/index.html", hello.url())).await.unwrap();
+            let (at, bytes) = seen(&browser).await;
+            least.push(at);
+            kb[1] = bytes / 1_000;
+            slow_down(&tools, 1).await;
+        }
+        let speed = if times == 1 { "as it is".to_owned() } else { format!("{times} × slower") };
+        for (what, took, kb) in [("In Progress", &view, kb[0]), ("hello-world", &least, kb[1])] {
+            let (middle, shortest, longest) = spread(took);
+            println!("| {speed} | {what} | {middle:.0} ({shortest:.0}–{longest:.0}) | {kb} |");
+        }
+        println!("| | ratio | {:.2} | |", spread(&view).0 / spread(&least).0);
+    }
 }
 
 /// How slow the processor is from now on.
@@ -219,12 +279,17 @@ async fn ui() {
         s.appliance.settled(&id).await;
     }
     let browser = s.browser(ADMINISTRATOR).await;
+    s.open_cluster(&browser).await;
+    browser.read(NAMED[0]).await;
+    first_view(&browser).await;
+    drop(browser);
+    against_hello(&s).await;
+
+    let browser = s.browser(ADMINISTRATOR).await;
     let tools = browser.driver().cdp();
     browser.driver().set_script_timeout(Duration::from_secs(60)).await.unwrap();
     s.open_cluster(&browser).await;
     browser.read(NAMED[0]).await;
-    first_view(&browser).await;
-
     println!("\nFrom a click to the frame that is painted next, {SLOW} × slower, {ROUNDS} times each:\n");
     println!("| click | ms |\n|---|---|");
     let press = |text: &'static str| {
