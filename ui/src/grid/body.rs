@@ -20,7 +20,7 @@ struct Slot<R: Row> {
     /// The row they show.
     key: RwSignal<R::Key>,
     /// What they show when they are made.
-    first: StoredValue<(usize, Arc<R>)>,
+    first: StoredValue<Placed<R>>,
     root: NodeRef<html::Div>,
 }
 
@@ -31,7 +31,7 @@ impl<R: Row> Clone for Slot<R> {
 }
 impl<R: Row> Copy for Slot<R> {}
 
-/// A row that is in the document: its key, and where it stands.
+/// A row that is in the document, its key, and where it stands.
 struct Placed<R: Row> {
     key: R::Key,
     at: usize,
@@ -42,8 +42,17 @@ impl<R: Row> Placed<R> {
     fn new(at: usize, rows: &Rows<R>) -> Self {
         Self { key: rows[at].key(), at, row: rows[at].clone() }
     }
+}
 
-    fn is(&self, other: &Self) -> bool {
+impl<R: Row> Clone for Placed<R> {
+    fn clone(&self) -> Self {
+        Self { key: self.key.clone(), at: self.at, row: self.row.clone() }
+    }
+}
+
+/// The same if it is the same object at the same place.
+impl<R: Row> PartialEq for Placed<R> {
+    fn eq(&self, other: &Self) -> bool {
         self.at == other.at && Arc::ptr_eq(&self.row, &other.row)
     }
 }
@@ -55,28 +64,19 @@ type Drawn<R> = Memo<Vec<Placed<R>>>;
 pub(super) fn Body<R: Row>(state: State<R>) -> impl IntoView {
     #[allow(clippy::cast_precision_loss, reason = "row numbers are small")]
     let height = move || format!("{}px", state.rows.with(|rows| rows.len()) as f64 * ROW_PX);
-    let drawn: Drawn<R> = Memo::new_with_compare(
-        move |_| {
-            let rows = state.rows.get();
-            let range = window::drawn(state.scroll_top.get(), state.height.get(), rows.len());
-            let mut drawn: Vec<Placed<R>> = range.clone().map(|at| Placed::new(at, &rows)).collect();
-            // The row with the focus stays in the document, wherever the table is scrolled to.
-            if let Some(at) = state.active.with(|(key, _)| state.place(key.as_ref()))
-                && !range.contains(&at)
-            {
-                let place = if at < range.start { 0 } else { drawn.len() };
-                drawn.insert(place, Placed::new(at, &rows));
-            }
-            drawn
-        },
-        |before, after| match (before, after) {
-            (Some(before), Some(after)) => {
-                before.len() != after.len()
-                    || before.iter().zip(after).any(|(before, after)| !before.is(after))
-            }
-            _ => true,
-        },
-    );
+    let drawn: Drawn<R> = Memo::new(move |_| {
+        let rows = state.rows.get();
+        let range = window::drawn(state.scroll_top.get(), state.height.get(), rows.len());
+        let mut drawn: Vec<Placed<R>> = range.clone().map(|at| Placed::new(at, &rows)).collect();
+        // The row with the focus stays in the document, wherever the table is scrolled to.
+        if let Some(at) = state.place.get()
+            && !range.contains(&at)
+        {
+            let place = if at < range.start { 0 } else { drawn.len() };
+            drawn.insert(place, Placed::new(at, &rows));
+        }
+        drawn
+    });
     // As they were made, and as they are seen from top to bottom.
     let slots = RwSignal::new(Vec::<Slot<R>>::new());
     let order = RwSignal::new(Vec::<Slot<R>>::new());
@@ -131,12 +131,9 @@ pub(super) fn Body<R: Row>(state: State<R>) -> impl IntoView {
     }
 }
 
-/// Where a row stands, and what is in it; `None` if it is not in the document.
-fn find<R: Row>(drawn: Drawn<R>, key: &R::Key) -> Option<(usize, Arc<R>)> {
-    drawn.with(|drawn| {
-        let found = drawn.iter().find(|placed| placed.key == *key);
-        found.map(|placed| (placed.at, placed.row.clone()))
-    })
+/// A row by its key; `None` if it is not in the document.
+fn find<R: Row>(drawn: Drawn<R>, key: &R::Key) -> Option<Placed<R>> {
+    drawn.with(|drawn| drawn.iter().find(|placed| placed.key == *key).cloned())
 }
 
 /// Puts rows into the document in the order in which they are seen, so that they are read in it. The one with the focus
@@ -166,18 +163,12 @@ fn put_in_order<R: Row>(order: &[Slot<R>]) {
 #[component]
 fn Line<R: Row>(state: State<R>, drawn: Drawn<R>, elements: Slot<R>) -> impl IntoView {
     let Slot { key, first, root, .. } = elements;
-    let found = Memo::new_with_compare(
-        move |before: Option<&(usize, Arc<R>)>| {
-            // A row that is no more is about to be another: until then it stays as it was.
-            key.with(|key| find(drawn, key)).or_else(|| before.cloned()).unwrap_or_else(|| first.get_value())
-        },
-        |before: Option<&(usize, Arc<R>)>, after: Option<&(usize, Arc<R>)>| match (before, after) {
-            (Some((at, row)), Some((now_at, now))) => at != now_at || !Arc::ptr_eq(row, now),
-            _ => true,
-        },
-    );
-    let at = Memo::new(move |_| found.with(|(at, _)| *at));
-    let row = Memo::new_with_compare(move |_| found.with(|(_, row)| row.clone()), changed);
+    let found = Memo::new(move |before: Option<&Placed<R>>| {
+        // A row that is no more is about to be another: until then it stays as it was.
+        key.with(|key| find(drawn, key)).or_else(|| before.cloned()).unwrap_or_else(|| first.get_value())
+    });
+    let at = Memo::new(move |_| found.with(|found| found.at));
+    let row = Memo::new_with_compare(move |_| found.with(|found| found.row.clone()), changed);
     let selected =
         Memo::new(move |_| state.selection.is_some_and(|s| key.with(|key| s.with(|s| s.contains(key)))));
     let opened = Memo::new(move |_| state.opened.with(|opened| key.with(|key| opened.as_ref() == Some(key))));

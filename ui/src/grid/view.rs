@@ -26,8 +26,8 @@ pub(super) struct State<R: Row> {
     pub opened: Signal<Option<R::Key>>,
     /// The row with the focus, `None` for the header, and its column.
     pub active: RwSignal<(Option<R::Key>, usize)>,
-    /// Where that row stood when it was last looked for.
-    pub place: StoredValue<usize>,
+    /// Where that row stands, if it is among those that are shown.
+    pub place: Memo<Option<usize>>,
     pub scroll_top: RwSignal<f64>,
     pub height: RwSignal<f64>,
 }
@@ -43,22 +43,6 @@ impl<R: Row> State<R> {
     /// The column in which the selection's checkboxes stand takes the first place.
     pub fn first(self) -> usize {
         usize::from(self.selection.is_some())
-    }
-
-    /// Where a row stands. The one that is looked for is mostly the one with the focus, where it was: an index of all
-    /// would take longer to make than is ever spent on looking.
-    pub fn place(self, key: Option<&R::Key>) -> Option<usize> {
-        let key = key?;
-        self.rows.with(|rows| {
-            let is = |row: &Arc<R>| row.key() == *key;
-            let before = self.place.get_value();
-            if rows.get(before).is_some_and(is) {
-                return Some(before);
-            }
-            let found = rows.iter().position(is)?;
-            self.place.set_value(found);
-            Some(found)
-        })
     }
 
     fn columns_count(self) -> usize {
@@ -110,6 +94,18 @@ pub fn Grid<R: Row>(
     let columns = StoredValue::new(columns);
     let sorted =
         Memo::new_with_compare(move |_| sort(&rows.get(), order.get().as_ref(), columns), |_, _| true);
+    let active = RwSignal::new((None::<R::Key>, 0));
+    // Mostly it is where it was; else all are looked through, which costs less than an index of them.
+    let place = Memo::new(move |before: Option<&Option<usize>>| {
+        active.with(|(key, _)| {
+            let key = key.as_ref()?;
+            sorted.with(|rows| {
+                let is = |row: &Arc<R>| row.key() == *key;
+                let before = before.copied().flatten();
+                before.filter(|at| rows.get(*at).is_some_and(is)).or_else(|| rows.iter().position(is))
+            })
+        })
+    });
     let state = State {
         columns,
         rows: sorted,
@@ -117,8 +113,8 @@ pub fn Grid<R: Row>(
         selection,
         selectable,
         opened: opened.unwrap_or_else(|| Signal::derive(|| None)),
-        active: RwSignal::new((None, 0)),
-        place: StoredValue::new(0),
+        active,
+        place,
         scroll_top: RwSignal::new(0.0),
         height: RwSignal::new(400.0),
     };
@@ -256,8 +252,8 @@ fn forward_focus(event: &web_sys::FocusEvent) {
 
 fn on_key<R: Row>(event: &web_sys::KeyboardEvent, root: NodeRef<html::Div>, state: State<R>) {
     let Some(root) = root.get_untracked() else { return };
-    let (key, column) = state.active.get_untracked();
-    let row_at = untrack(|| state.place(key.as_ref()));
+    let column = state.active.with_untracked(|(_, column)| *column);
+    let row_at = state.place.get_untracked();
     let typing = event
         .target()
         .and_then(|target| target.dyn_into::<web_sys::HtmlInputElement>().ok())
@@ -280,7 +276,6 @@ fn on_key<R: Row>(event: &web_sys::KeyboardEvent, root: NodeRef<html::Div>, stat
     event.prevent_default();
     let row_key = (to.row > 0).then(|| state.rows.with_untracked(|rows| rows[to.row - 1].key()));
     if let Some(at) = to.row.checked_sub(1) {
-        state.place.set_value(at);
         let (top, height) = (state.scroll_top.get_untracked(), state.height.get_untracked());
         if let Some(scroll) = window::reveal(at, top, height) {
             #[allow(clippy::cast_possible_truncation, reason = "scroll positions are whole pixels")]

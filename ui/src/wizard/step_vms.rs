@@ -96,7 +96,7 @@ impl Row for Choice {
     }
 }
 
-/// The step. It lasts as long as the wizard, and is `shown` or out of sight.
+/// The step. Once opened it lasts until the request is accepted, `shown` or out of sight.
 #[component]
 pub fn VirtualMachines(wizard: Wizard, shown: Memo<bool>) -> impl IntoView {
     let search = RwSignal::new(String::new());
