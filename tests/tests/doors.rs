@@ -167,6 +167,23 @@ fn say(way: &Way, words: &str) -> String {
     String::from_utf8(answer).unwrap()
 }
 
+/// A connection that was closed upon the refusal would have carried neither it nor the next answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_too_much_is_heard_out_and_goes_on_over_the_same_connection() {
+    let lab = Lab::start(json!([])).await;
+    let appliance = Appliance::start(&lab).await;
+    let way = Way::to(&appliance);
+    let body = format!("{{\"vms\": [\"{}\"]}}", "x".repeat(20 << 20));
+    let asked = format!(
+        "POST /api/v1/migrations HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        way.token,
+        body.len()
+    );
+    let said = tokio::task::spawn_blocking(move || say(&way, &asked)).await.unwrap();
+    let answers: Vec<&str> = said.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect();
+    assert_eq!(answers, ["413", "200"], "{said}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_says_nothing_or_half_of_it_is_not_waited_for() {
     let lab = Lab::start(json!([])).await;
