@@ -105,10 +105,14 @@ fn spread(values: &[f64]) -> (f64, f64, f64) {
     (values[values.len() / 2], values[0], values[values.len() - 1])
 }
 
+async fn fetched(browser: &Browser) -> Vec<Fetched> {
+    let told = browser.driver().execute(FETCHED, vec![]).await.unwrap();
+    serde_json::from_value(told.json().clone()).unwrap()
+}
+
 /// What the first view has cost, by part.
 async fn first_view(browser: &Browser) {
-    let told = browser.driver().execute(FETCHED, vec![]).await.unwrap();
-    let fetched: Vec<Fetched> = serde_json::from_value(told.json().clone()).unwrap();
+    let fetched = fetched(browser).await;
     println!("\nThe first view, In Progress, with an empty cache, in KB of 1,000 bytes:\n");
     println!("| part | files | received | of that bodies | unpacked |\n|---|---|---|---|---|");
     let kb = |bytes: u64| format!("{}.{}", bytes / 1_000, bytes % 1_000 / 100);
@@ -134,8 +138,7 @@ async fn seen(browser: &Browser) -> (f64, u64) {
         told.ok().and_then(|told| told.json().as_f64()).ok_or("not yet")
     })
     .await;
-    let told = browser.driver().execute(FETCHED, vec![]).await.unwrap();
-    let fetched: Vec<Fetched> = serde_json::from_value(told.json().clone()).unwrap();
+    let fetched = fetched(browser).await;
     let ours = fetched.iter().filter(|file| !file.name.contains(PARTS[0].0));
     (at, ours.map(|file| file.received).sum())
 }

@@ -25,6 +25,17 @@ async fn next_to(browser: &Browser, step: usize) {
     browser.read(STEPS[step - 1]).await;
 }
 
+/// Opens the wizard on a VM and goes on to a step, with the only cloud, which is chosen already.
+async fn open_at(s: &Setting, browser: &Browser, vm: &str, step: usize) {
+    s.open_tree(browser, "Prod").await;
+    browser.act_on(&node_of(vm), "vm-migrate").await;
+    browser.dialog().await;
+    browser.read(STEPS[0]).await;
+    for step in 2..=step {
+        next_to(browser, step).await;
+    }
+}
+
 /// From the first step to the summary, with what is offered.
 async fn to_summary(browser: &Browser) {
     browser.read(STEPS[0]).await;
@@ -174,14 +185,7 @@ async fn keeps_its_draft_and_says_what_stands_in_the_way() {
     rdm["snapshots"] = json!(["old"]);
     let s = Setting::new(json!([vm("one", &[1]), rdm])).await;
     let browser = s.browser(ADMINISTRATOR).await;
-    s.open_tree(&browser, "Prod").await;
-    browser.act_on(&node_of("one"), "vm-migrate").await;
-    browser.dialog().await;
-    browser.read(STEPS[0]).await;
-    next_to(&browser, 2).await;
-    next_to(&browser, 3).await;
-    // The only cloud is chosen already.
-    next_to(&browser, 4).await;
+    open_at(&s, &browser, "one", 4).await;
     // Nothing is chosen any more: the step says so and stays.
     browser.click("[aria-label='Select one']").await;
     browser.press("Next").await;
@@ -227,12 +231,7 @@ async fn what_stands_in_the_way_is_told_at_the_field_that_mends_it() {
     let s = Setting::with_cloud(json!([vm("one", &[1])]), json!([vm("one", &[1])])).await;
     let mut browser = s.browser(ADMINISTRATOR).await;
     browser.expect(&["status of 422"]);
-    s.open_tree(&browser, "Prod").await;
-    browser.act_on(&node_of("one"), "vm-migrate").await;
-    browser.dialog().await;
-    for step in 2..=6 {
-        next_to(&browser, step).await;
-    }
+    open_at(&s, &browser, "one", 6).await;
     browser.pick("#hdm-network-1", "VM Network").await;
     next_to(&browser, 7).await;
     browser.press("Go to step 4").await;
@@ -261,12 +260,7 @@ async fn chooses_by_a_list_that_is_pasted_or_opened() {
         Setting::new(json!([vm("one", &[1]), vm("two", &[1]), vm("three", &[1]), vm("stays", &[1])])).await;
     let before = Truth::of(&s.lab).await;
     let browser = s.browser(ADMINISTRATOR).await;
-    s.open_tree(&browser, "Prod").await;
-    browser.act_on(&node_of("one"), "vm-migrate").await;
-    browser.dialog().await;
-    for step in 2..=4 {
-        next_to(&browser, step).await;
-    }
+    open_at(&s, &browser, "one", 4).await;
     browser.press("Choose from a list…").await;
     // A mistake in the text: nothing of it is taken.
     browser.write("#hdm-list-text", "vm,cpu\none,4\ntwo,many\n").await;
@@ -321,12 +315,7 @@ const TABLE: &str = "const grid = [...document.querySelectorAll('.hdm-grid')].fi
 async fn finds_the_table_of_vms_as_it_was_left() {
     let s = Setting::with_generated(json!([vm("mail", &[1])]), 300).await;
     let browser = s.browser(ADMINISTRATOR).await;
-    s.open_tree(&browser, "Prod").await;
-    browser.act_on(&node_of("mail"), "vm-migrate").await;
-    browser.dialog().await;
-    for step in 2..=4 {
-        next_to(&browser, step).await;
-    }
+    open_at(&s, &browser, "mail", 4).await;
     browser.write("[type=search]", "vm-").await;
     browser.gone("mail").await;
     browser.driver().execute("document.querySelector('.hdm-grid').scrollTop = 3000;", vec![]).await.unwrap();
@@ -357,12 +346,7 @@ async fn what_the_summary_leaves_out_is_not_selected_any_more() {
     let vms = json!([vm("one", &[1]), vm("two", &[1]), vm("stays", &[1])]);
     let s = Setting::with_cloud(vms, json!([vm("one", &[1])])).await;
     let browser = s.browser(ADMINISTRATOR).await;
-    s.open_tree(&browser, "Prod").await;
-    browser.act_on(&node_of("one"), "vm-migrate").await;
-    browser.dialog().await;
-    for step in 2..=4 {
-        next_to(&browser, step).await;
-    }
+    open_at(&s, &browser, "one", 4).await;
     browser.click("[aria-label='Select two']").await;
     for step in [5, 6] {
         next_to(&browser, step).await;
