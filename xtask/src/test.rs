@@ -214,3 +214,17 @@ pub fn with_lab(command: &mut Command) -> &mut Command {
         // Most of an end-to-end test is waiting.
         .env("RUST_TEST_THREADS", "4")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_test_file_is_found_and_the_long_ones_begin() {
+        let files = test_files();
+        assert_eq!(files[..LONG.len()], LONG);
+        for other in ["damage", "shapes", "wave"] {
+            assert_eq!(files.iter().filter(|file| *file == other).count(), 1, "{other}");
+        }
+    }
+}
